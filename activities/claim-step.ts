@@ -1,0 +1,212 @@
+import { Context, log } from '@temporalio/activity';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { isKind, type Resource } from '../definitions/contract.js';
+import { messageOf } from '../definitions/errors.js';
+import { durationMicros, type Interval } from '../definitions/interval.js';
+import { Timestamp } from '../definitions/timestamp.js';
+import { feastProject } from '../definitions/project.js';
+import { publishedPath, type DatasetInput } from '../registry/dataset.js';
+import type { LedgerEntry } from '../registry/ledger.js';
+import type { RunRef } from '../registry/ownership.js';
+import type { RegisteredResource } from '../registry/resources.js';
+import { inputsHash, inputsOf, readFrom, resourceOf, type Resources } from './inputs.js';
+import type { ClaimResult, StepRequest, StepResult } from './messages.js';
+import { ensurePublished, projectLatest } from './publication.js';
+import type { Runtime } from './runtime.js';
+
+/** What a step reads, as contents. */
+export async function stepInputs(
+  runtime: Runtime,
+  resources: Resources,
+  target: Resource,
+  interval: Interval,
+): Promise<DatasetInput[]> {
+  if (isKind(target, 'source')) {
+    const { spec } = target;
+    if (spec.type === 'file') return [];
+    const sources = [...new Set(Object.values(spec.inputs))].map((id) => resourceOf(resources, id, 'source'));
+    const reads = await Promise.all(
+      sources.map((source) =>
+        inputsOf(runtime, source, { interval, by: 'interval', from: readFrom(spec, interval) }),
+      ),
+    );
+    return reads.flat();
+  }
+  if (isKind(target, 'view')) {
+    const source = resourceOf(resources, target.spec.source, 'source');
+    if (source.spec.type === 'file')
+      return await inputsOf(runtime, source, { interval, by: 'interval', from: undefined });
+    return (await inputsOf(runtime, source, { interval, by: 'interval', from: undefined })).slice(-1);
+  }
+  if (isKind(target, 'trainingSet')) return await trainingInputs(runtime, resources, target, interval);
+  return [];
+}
+
+/** The label's rows of the interval, and of each view whatever can meet them in time. */
+async function trainingInputs(
+  runtime: Runtime,
+  resources: Resources,
+  set: Resource<'trainingSet'>,
+  interval: Interval,
+): Promise<DatasetInput[]> {
+  const label = resourceOf(resources, set.spec.label, 'label');
+  const labelSource = resourceOf(resources, label.spec.source, 'source');
+  // Versions are known by their source's event times; a label with a time of its own may lie in any version up to now.
+  const sameTime =
+    label.spec.timestampField !== undefined && label.spec.timestampField === labelSource.spec.timestampField;
+  const labels = await inputsOf(
+    runtime,
+    labelSource,
+    sameTime
+      ? { interval, by: 'eventTime', from: interval.start }
+      : { interval, by: 'interval', from: undefined },
+  );
+  const features = new Map<string, DatasetInput>();
+  for (const { view: id } of set.spec.features) {
+    const view = resourceOf(resources, id, 'view');
+    const source = resourceOf(resources, view.spec.source, 'source');
+    const ttl = view.spec.ttl === undefined ? 0n : durationMicros(view.spec.ttl);
+    const from = ttl === 0n || !sameTime ? undefined : Timestamp.from(interval.start).plus(-ttl).toString();
+    for (const input of await inputsOf(runtime, source, { interval, by: 'eventTime', from }))
+      features.set(input.type === 'dataset' ? input.dataset : input.source, { ...input, use: 'features' });
+  }
+  return [...labels.map((input): DatasetInput => ({ ...input, use: 'label' })), ...features.values()];
+}
+
+/**
+ * The first thing a step does: finds out whether its interval is valid already, else makes the run its owner, else says whose it is.
+ * Valid means: made by this very definition from these very contents, and still in the online store.
+ */
+export async function claimStep(runtime: Runtime, request: StepRequest): Promise<ClaimResult> {
+  const { run, step, interval } = request;
+  const resources = await runtime.registry.resources.all();
+  const target = resources.get(step.id);
+  if (!target) return { state: 'owned' };
+  const inputs = await stepInputs(runtime, resources, target, interval);
+  const claim = { target: step.id, interval };
+  for (;;) {
+    const entry = await runtime.registry.ledger.get(step.id, interval);
+    // What this run made itself is valid for it, also when it was asked to rebuild.
+    const mayReuse = !request.rebuild || entry?.run === run.id;
+    if (entry && mayReuse && (await isValid(runtime, target, entry, inputs))) {
+      const result = await currentResult(runtime, resources, target, entry);
+      await runtime.registry.runs.setStep(run.id, step.id, 'COMPLETED');
+      return { state: 'current', result };
+    }
+    const owner = await runtime.registry.ownership.claim(claim, run);
+    if (owner.id === run.id) break;
+    // An owner that is open but done with this step works on it no more: two runs must not wait for each other.
+    if ((await isOpen(owner)) && !(await runtime.registry.runs.isDone(owner.id, step.id)))
+      return { state: 'wait', owner };
+    // The owner is done and left no valid result: the interval is free to take. The ledger is asked again, for whoever is first.
+    await runtime.registry.ownership.takeOver(claim, owner, run);
+  }
+  await runtime.registry.runs.pinInputs(run.id, step.id, inputs);
+  if (isKind(target, 'source') || isKind(target, 'trainingSet'))
+    await runtime.registry.ownership.versionName(step.id, run);
+  // A run that was killed between its commit and its publication left these to whoever comes next.
+  for (const dataset of await runtime.registry.datasets.unpublished(step.id))
+    await ensurePublished(runtime, dataset).catch((error: unknown) => {
+      // Whoever reads that version will say so; this interval does not depend on it.
+      log.warn('A committed version could not be published', {
+        dataset: dataset.id,
+        error: messageOf(error),
+      });
+    });
+  return { state: 'owned' };
+}
+
+async function isValid(
+  runtime: Runtime,
+  target: RegisteredResource,
+  entry: LedgerEntry,
+  inputs: readonly DatasetInput[],
+): Promise<boolean> {
+  if (entry.fingerprint !== target.fingerprint || entry.inputsHash !== inputsHash(inputs)) return false;
+  if (!isKind(target, 'view') || target.spec.online === undefined) return true;
+  return (
+    entry.storeId ===
+    (await runtime.providers.online(target.spec.online).storeId(feastProject(runtime.scope)))
+  );
+}
+
+async function currentResult(
+  runtime: Runtime,
+  resources: Resources,
+  target: RegisteredResource,
+  entry: LedgerEntry,
+): Promise<StepResult> {
+  const rows = Number(entry.detail['rows'] ?? 0);
+  if (entry.dataset === undefined || isKind(target, 'view')) {
+    const online =
+      isKind(target, 'view') && target.spec.online !== undefined
+        ? runtime.providers.online(target.spec.online).description
+        : undefined;
+    return {
+      step: target.id,
+      outcome: 'current',
+      rows,
+      ms: {},
+      ...(online === undefined ? {} : { location: online }),
+    };
+  }
+  const dataset = await ensurePublished(runtime, await runtime.registry.datasets.get(entry.dataset));
+  if (dataset.hasLatest) await projectLatest(runtime, target.id);
+  return {
+    step: target.id,
+    outcome: 'current',
+    rows,
+    version: dataset.version,
+    dataset: dataset.id,
+    generation: dataset.generation,
+    location: runtime.providers.files(dataset.store).uri(publishedPath(dataset, '')),
+    ms: {},
+  };
+}
+
+/** Whether Temporal says that a run is still open. A run that Temporal has forgotten is closed. */
+export async function isOpen(run: RunRef): Promise<boolean> {
+  return (await closeStatus(run)) === undefined;
+}
+
+/** How a workflow closed, in Temporal's words; undefined while it is open. */
+export async function closeStatus(run: RunRef): Promise<string | undefined> {
+  try {
+    const { status } = await Context.current().client.workflow.getHandle(run.workflowId, run.id).describe();
+    return status.name === 'RUNNING' || status.name === 'PAUSED' ? undefined : status.name;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return 'NOT_FOUND';
+    throw error;
+  }
+}
+
+/** Waits until the owner of an interval is closed or its result is valid; then the step is claimed again. */
+export async function awaitOwner(
+  runtime: Runtime,
+  request: StepRequest,
+  owner: RunRef,
+  signal: AbortSignal,
+): Promise<void> {
+  const before = await runtime.registry.ledger.get(request.step.id, request.interval);
+  for (let pause = 250; ; pause = Math.min(pause * 1.5, 5000)) {
+    if (!(await isOpen(owner)) || (await runtime.registry.runs.isDone(owner.id, request.step.id))) return;
+    const entry = await runtime.registry.ledger.get(request.step.id, request.interval);
+    if (entry && (entry.run !== before?.run || entry.generation !== before.generation)) return;
+    await delay(pause, signal);
+  }
+}
+
+async function delay(ms: number, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', stop);
+      resolve();
+    }, ms);
+    const stop = (): void => {
+      clearTimeout(timer);
+      reject(signal.reason as Error);
+    };
+    signal.addEventListener('abort', stop, { once: true });
+  });
+}

@@ -1,0 +1,30 @@
+import type { RunStatus } from '../registry/tables.js';
+import type { ResolvedRun, StepFailure } from './messages.js';
+import { collectStaging } from './resolve-run.js';
+import type { Runtime } from './runtime.js';
+
+export interface FinishRequest {
+  readonly run: ResolvedRun['run'];
+  readonly status: Extract<RunStatus, 'COMPLETED' | 'FAILED' | 'CANCELLED'>;
+  readonly completed: readonly string[];
+  readonly failures: readonly StepFailure[];
+}
+
+/** Records how a run ended and removes what it staged. */
+export async function finishRun(
+  runtime: Runtime,
+  { run, status, completed, failures }: FinishRequest,
+): Promise<void> {
+  const { registry } = runtime;
+  for (const { step, message } of failures) await registry.resources.mark(step, 'FAILED', message);
+  await registry.runs.end(
+    run.id,
+    status,
+    [
+      ...completed.map((step) => ({ step, status: 'COMPLETED' as const })),
+      ...failures.map(({ step, message }) => ({ step, status: 'FAILED' as const, error: message })),
+    ],
+    failures.map(({ step, message }) => `${step}: ${message}`).join('\n') || undefined,
+  );
+  await collectStaging(runtime);
+}

@@ -1,0 +1,60 @@
+import { awaitOwner, claimStep } from './claim-step.js';
+import { buildRows } from './build-rows.js';
+import { finishRun, type FinishRequest } from './finish-run.js';
+import { joinTrainingSet } from './join-training-set.js';
+import { loadShard } from './load-shard.js';
+import type {
+  ClaimResult,
+  LoadCounts,
+  ResolvedRun,
+  RunRequest,
+  StagedLoad,
+  StagedRows,
+  StepRequest,
+  StepResult,
+  ValidationOutcome,
+} from './messages.js';
+import { recordLoad } from './record-load.js';
+import { resolveRun } from './resolve-run.js';
+import type { Runtime } from './runtime.js';
+import { stageOnline } from './stage-online.js';
+import { attempt, beating } from './step.js';
+import { storeVersion } from './store-version.js';
+import { validateRows } from './validate-rows.js';
+
+/** Granary's activities over a runtime: an object of functions, as Temporal registers them. */
+export function createActivities(runtime: Runtime) {
+  return {
+    resolveRun: (request: RunRequest): Promise<ResolvedRun> => beating(() => resolveRun(runtime, request)),
+    claimStep: (request: StepRequest): Promise<ClaimResult> =>
+      attempt(runtime, request, () => claimStep(runtime, request)),
+    awaitOwner: (request: StepRequest & { readonly owner: ResolvedRun['run'] }): Promise<void> =>
+      // A long wait meets many a passing error: none of them is the step's.
+      beating(({ signal }) => awaitOwner(runtime, request, request.owner, signal)),
+    buildRows: (request: StepRequest): Promise<StagedRows> =>
+      attempt(runtime, request, (at) => buildRows(runtime, request, at)),
+    validateRows: (request: StepRequest & { readonly staged: StagedRows }): Promise<ValidationOutcome> =>
+      attempt(runtime, request, (at) => validateRows(runtime, request, request.staged, at)),
+    storeVersion: (
+      request: StepRequest & { readonly staged: StagedRows; readonly validation?: ValidationOutcome },
+    ): Promise<StepResult> =>
+      attempt(runtime, request, (at) =>
+        storeVersion(runtime, request, request.staged, request.validation, at),
+      ),
+    joinTrainingSet: (request: StepRequest): Promise<StagedRows> =>
+      attempt(runtime, request, (at) => joinTrainingSet(runtime, request, at)),
+    stageOnline: (request: StepRequest): Promise<StagedLoad> =>
+      attempt(runtime, request, (at) => stageOnline(runtime, request, at)),
+    loadShard: (
+      request: StepRequest & { readonly load: StagedLoad; readonly shard: number },
+    ): Promise<LoadCounts> =>
+      attempt(runtime, request, (at) => loadShard(runtime, request, request.load, request.shard, at)),
+    recordLoad: (
+      request: StepRequest & { readonly load: StagedLoad; readonly counts: readonly LoadCounts[] },
+    ): Promise<StepResult> =>
+      attempt(runtime, request, () => recordLoad(runtime, request, request.load, request.counts)),
+    finishRun: (request: FinishRequest): Promise<void> => beating(() => finishRun(runtime, request)),
+  };
+}
+
+export type GranaryActivities = ReturnType<typeof createActivities>;

@@ -1,0 +1,212 @@
+import { fingerprint } from '../definitions/canonical.js';
+import {
+  isKind,
+  orderedSchema,
+  type BuiltSourceSpec,
+  type Resource,
+  type SourceSpec,
+} from '../definitions/contract.js';
+import { GranaryError } from '../definitions/errors.js';
+import { durationMicros, type Interval } from '../definitions/interval.js';
+import { Timestamp } from '../definitions/timestamp.js';
+import type { FileRelation, RelationFile } from '../providers/offline/provider.js';
+import { publishedPath, type Dataset, type DatasetInput } from '../registry/dataset.js';
+import type { RegisteredResource } from '../registry/resources.js';
+import { ensurePublished } from './publication.js';
+import type { Runtime } from './runtime.js';
+
+export type Resources = ReadonlyMap<string, RegisteredResource>;
+
+/** @throws GranaryError `UnknownResource`. */
+export function resourceOf<K extends Resource['kind']>(
+  resources: Resources,
+  id: string,
+  kind: K,
+): Resource<K> & RegisteredResource {
+  const found = resources.get(id);
+  if (!found || !isKind(found, kind))
+    throw new GranaryError('UnknownResource', `The registry has no ${kind} ${id}.`);
+  return found as Resource<K> & RegisteredResource;
+}
+
+/** The name of the Parquet file of a version. */
+export const ROWS_FILE = 'features.parquet';
+
+/** The start of what a build for an interval reads of its inputs; undefined: from the beginning. */
+export function readFrom(spec: BuiltSourceSpec, interval: Interval): string | undefined {
+  if (spec.lookback === undefined) return undefined;
+  return Timestamp.from(interval.start).plus(-durationMicros(spec.lookback)).toString();
+}
+
+/**
+ * What one source holds for a reader, as contents: the checksums of a raw source's files, or the versions that the ledger calls
+ * current. A source without timestamps is whole in each version: its newest one up to the interval's end counts alone.
+ */
+export async function inputsOf(
+  runtime: Runtime,
+  source: Resource<'source'>,
+  reader: { readonly interval: Interval } & (
+    | { readonly by: 'interval'; readonly from: string | undefined }
+    | { readonly by: 'eventTime'; readonly from: string | undefined }
+  ),
+): Promise<DatasetInput[]> {
+  if (source.spec.type === 'file') return [await fileInput(runtime, source.id, source.spec)];
+  const { start, end } = reader.interval;
+  const all = await runtime.registry.datasets.current(
+    source.id,
+    reader.by === 'eventTime' && source.spec.timestampField !== undefined
+      ? { ...(reader.from === undefined ? {} : { from: reader.from }), before: end }
+      : {},
+  );
+  const until = (d: Dataset): boolean => Timestamp.from(d.interval.end).micros <= Timestamp.from(end).micros;
+  let chosen: Dataset[];
+  if (source.spec.timestampField === undefined) chosen = all.filter(until).slice(-1);
+  else if (reader.by === 'eventTime') chosen = all;
+  else {
+    const from = reader.from;
+    chosen = all.filter(
+      (d) =>
+        until(d) &&
+        (from === undefined || Timestamp.from(d.interval.end).micros > Timestamp.from(from).micros),
+    );
+  }
+  if (chosen.length === 0 && reader.by === 'interval')
+    throw new GranaryError(
+      'SourceMissing',
+      `${source.id} has no version for [${start}, ${end}) or before. Build it first.`,
+    );
+  return chosen.map((dataset) => datasetInput(dataset));
+}
+
+export function datasetInput(dataset: Dataset): DatasetInput {
+  const rows = dataset.files.find((file) => file.name === ROWS_FILE);
+  return {
+    type: 'dataset',
+    source: dataset.target,
+    dataset: dataset.id,
+    interval: dataset.interval,
+    sha256: rows?.sha256 ?? '',
+  };
+}
+
+async function fileInput(
+  runtime: Runtime,
+  id: string,
+  spec: Extract<SourceSpec, { type: 'file' }>,
+): Promise<DatasetInput> {
+  const store = runtime.providers.files(spec.store);
+  const paths = await store.list(spec.path);
+  if (paths.length === 0)
+    throw new GranaryError(
+      'SourceMissing',
+      `The ${id} has no file: ${store.uri(spec.path)} does not exist. Put the file there, or correct the source's path or the environment's binding of "${spec.store}".`,
+    );
+  return {
+    type: 'files',
+    source: id,
+    files: await Promise.all(paths.map(async (path) => ({ path, sha256: await store.checksum(path) }))),
+  };
+}
+
+/** What identifies the contents that a step reads: equal contents give equal hashes, wherever and whenever they were made. */
+export const inputsHash = (inputs: readonly DatasetInput[]): string =>
+  fingerprint(
+    inputs.map((input) =>
+      input.type === 'files'
+        ? input
+        : { source: input.source, use: input.use, interval: input.interval, sha256: input.sha256 },
+    ),
+  );
+
+/** The files behind some inputs of one source as a relation on this machine's disk, each verified by its checksum. */
+export async function relationOf(
+  runtime: Runtime,
+  source: Resource<'source'>,
+  inputs: readonly DatasetInput[],
+  signal: AbortSignal,
+  {
+    use,
+    ...bounds
+  }: {
+    readonly from?: string | undefined;
+    readonly before?: string | undefined;
+    readonly use?: 'label' | 'features';
+  } = {},
+): Promise<FileRelation> {
+  const { spec } = source;
+  const store = runtime.providers.files(spec.store);
+  const files: RelationFile[] = [];
+  for (const input of inputs) {
+    if (input.source !== source.id || (use !== undefined && input.use !== use)) continue;
+    if (input.type === 'files') {
+      for (const { path, sha256 } of input.files)
+        files.push({
+          path: await localSource(runtime, source, path, sha256, signal),
+          uri: store.uri(path),
+          generation: 0,
+        });
+    } else {
+      const dataset = await ensurePublished(runtime, await runtime.registry.datasets.get(input.dataset));
+      const path = publishedPath(dataset, ROWS_FILE);
+      files.push({
+        path: await runtime.providers.files(dataset.store).localPath(path, { sha256: input.sha256, signal }),
+        uri: runtime.providers.files(dataset.store).uri(path),
+        generation: dataset.generation,
+      });
+    }
+  }
+  return {
+    name: `source ${source.name}`,
+    format: spec.type === 'file' ? spec.format : 'parquet',
+    files,
+    schema: orderedSchema(spec),
+    ...(spec.timestampField === undefined ? {} : { timestampField: spec.timestampField }),
+    ...(spec.createdTimestampField === undefined
+      ? {}
+      : { createdTimestampField: spec.createdTimestampField }),
+    ...(bounds.from === undefined || spec.timestampField === undefined ? {} : { from: bounds.from }),
+    ...(bounds.before === undefined || spec.timestampField === undefined ? {} : { before: bounds.before }),
+  };
+}
+
+/** A raw source's file; its bytes must still be those that the run pinned. */
+async function localSource(
+  runtime: Runtime,
+  source: Resource<'source'>,
+  path: string,
+  sha256: string,
+  signal: AbortSignal,
+): Promise<string> {
+  try {
+    return await runtime.providers.files(source.spec.store).localPath(path, { sha256, signal });
+  } catch (error) {
+    if (error instanceof GranaryError && error.code === 'ChecksumMismatch')
+      throw changed(path, source.name, error);
+    throw error;
+  }
+}
+
+/**
+ * Checks after the work that raw files are still those that were pinned before it: an engine reads by path, and somebody may have replaced a file
+ * between the check and the read.
+ */
+export async function verifySources(
+  runtime: Runtime,
+  resources: Resources,
+  pinned: readonly DatasetInput[],
+): Promise<void> {
+  for (const input of pinned) {
+    if (input.type !== 'files') continue;
+    const source = resourceOf(resources, input.source, 'source');
+    const store = runtime.providers.files(source.spec.store);
+    for (const { path, sha256 } of input.files)
+      if ((await store.checksum(path)) !== sha256) throw changed(path, source.name);
+  }
+}
+
+const changed = (path: string, source: string, cause?: unknown): GranaryError =>
+  new GranaryError(
+    'SourceInvalid',
+    `The file ${path} of source ${source} changed while the run was reading it. Run the interval again.`,
+    { cause },
+  );

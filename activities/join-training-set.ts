@@ -1,0 +1,80 @@
+import { join } from 'node:path';
+import { GranaryError } from '../definitions/errors.js';
+import type { JoinedView, Output } from '../providers/offline/provider.js';
+import { crashPoint } from './crash-points.js';
+import { relationOf, resourceOf, verifySources } from './inputs.js';
+import type { StagedRows, StepRequest } from './messages.js';
+import { withEngine, type Runtime } from './runtime.js';
+import { stageRows, stagingFolder } from './staging.js';
+import type { Attempt } from './step.js';
+import { trainingPlan } from './training-set-plan.js';
+
+/** Joins the label's rows of the interval point-in-time with the features and stages the training rows. */
+export async function joinTrainingSet(
+  runtime: Runtime,
+  request: StepRequest,
+  attempt: Attempt,
+): Promise<StagedRows> {
+  const started = performance.now();
+  const { run, step, interval } = request;
+  const token = await runtime.registry.ownership.nextToken({ target: step.id, interval }, run);
+  const resources = await runtime.registry.resources.all();
+  const set = resourceOf(resources, step.id, 'trainingSet');
+  const plan = trainingPlan(resources, set);
+  const pinned = await runtime.registry.runs.inputs(run.id, step.id);
+  return await withEngine(runtime, request, attempt, async (session, folder, at) => {
+    const bounded =
+      plan.spine.timestampField === undefined ? {} : { from: interval.start, before: interval.end };
+    const labels = await relationOf(runtime, plan.labelSource, pinned, at.signal, { use: 'label' });
+    const spine = {
+      ...labels,
+      ...bounded,
+      ...(plan.spine.timestampField === undefined ? {} : { timestampField: plan.spine.timestampField }),
+    };
+    if (spine.files.length > 0) await session.inspect(spine);
+    const views: JoinedView[] = [];
+    for (const { source, role: _role, ...view } of plan.views) {
+      // Rows at or after the interval's end cannot meet a label of it.
+      const relation = await relationOf(runtime, source, pinned, at.signal, {
+        before: interval.end,
+        use: 'features',
+      });
+      if (relation.files.length > 0) await session.inspect(relation);
+      views.push({ ...view, relation });
+    }
+    const output: Output = {
+      name: `training set ${set.name}`,
+      schema: plan.schema,
+      keys: [],
+      parquet: join(folder, 'features.parquet'),
+      csv: join(folder, 'features.csv'),
+    };
+    const joined = await session.pointInTimeJoin({
+      spine: { ...plan.spine, relation: spine },
+      views,
+      output,
+    });
+    if (joined.leaked > 0)
+      throw new GranaryError(
+        'Internal',
+        `The training set ${set.name} joined ${joined.leaked} values from after their label's time; nothing was stored.`,
+      );
+    await verifySources(runtime, resources, pinned);
+    await crashPoint('training-set.before-stage');
+    const staged = await stageRows(
+      runtime,
+      set.spec.store,
+      stagingFolder(run.id, set, token),
+      output,
+      at.signal,
+    );
+    await crashPoint('training-set.after-stage');
+    return {
+      ...staged,
+      rows: joined.rows,
+      ...(joined.eventTimes === undefined ? {} : { eventTimes: joined.eventTimes }),
+      matched: Object.fromEntries(plan.views.map((view, i) => [view.name, joined.matched[i] ?? 0])),
+      ms: Math.round(performance.now() - started),
+    };
+  });
+}

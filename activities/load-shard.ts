@@ -1,0 +1,135 @@
+import { feastProject } from '../definitions/project.js';
+import { GranaryError } from '../definitions/errors.js';
+import type { ScalarType, ValueType } from '../definitions/types.js';
+import { STAGED_COLUMNS, type FileRelation } from '../providers/offline/provider.js';
+import type { ColumnBatch } from '../providers/columns.js';
+import type { OnlineBatch } from '../providers/online/provider.js';
+import { crashPoint } from './crash-points.js';
+import { resourceOf } from './inputs.js';
+import type { LoadCounts, StagedLoad, StepRequest } from './messages.js';
+import { onlineStoreOf, onlineView } from '../registry/online-view.js';
+import { withEngine, type Runtime } from './runtime.js';
+import type { Attempt } from './step.js';
+
+/** What a load's heartbeats keep: how far it came, and of what. */
+interface LoadCheckpoint {
+  readonly v: 1;
+  readonly storeId: string;
+  readonly sha256: string;
+  readonly shard: number;
+  /** Rows before this one are acknowledged by the store. */
+  readonly row: number;
+  readonly written: number;
+  readonly older: number;
+  readonly unchanged: number;
+}
+
+/**
+ * Streams one staged shard into the online store. Newer wins in the store itself, so that loads may overlap and repeat. A retry resumes
+ * after the last acknowledged group, unless the shard's bytes or the store's contents are others than those it was loading.
+ * @throws GranaryError `StoreReplaced` when the store was emptied under the load: the workflow then stages everything again.
+ */
+export async function loadShard(
+  runtime: Runtime,
+  request: StepRequest,
+  load: StagedLoad,
+  shard: number,
+  attempt: Attempt,
+): Promise<LoadCounts> {
+  const started = performance.now();
+  const resources = await runtime.registry.resources.all();
+  const view = resourceOf(resources, request.step.id, 'view');
+  const online = runtime.providers.online(onlineStoreOf(view));
+  const staged = load.shards[shard];
+  if (!staged) throw new GranaryError('Internal', `The load has no shard ${shard}.`);
+  const checkStore = async (): Promise<void> => {
+    const id = await online.storeId(feastProject(runtime.scope));
+    if (id !== load.storeId)
+      throw new GranaryError(
+        'StoreReplaced',
+        `${online.description} was emptied or replaced while ${view.name} was loading. The load begins anew.`,
+      );
+  };
+  await checkStore();
+  const target = onlineView(runtime.scope, view);
+  const resumed = resumeAt(attempt.checkpoint, load, shard, staged.sha256);
+  const counts = { ...resumed };
+  const store = runtime.providers.files(load.store);
+  const path = await store.localPath(staged.path, { sha256: staged.sha256, signal: attempt.signal });
+  const relation: FileRelation = {
+    name: `shard ${shard} of ${view.name}`,
+    format: 'parquet',
+    files: [{ path, uri: store.uri(staged.path), generation: 0 }],
+    schema: Object.fromEntries<ValueType>([
+      [STAGED_COLUMNS.row, 'int64'],
+      ...target.joinKeys.map(({ name, type }): [string, ScalarType] => [name, type]),
+      ...target.features.map(({ name, type }): [string, ValueType] => [name, type]),
+      [STAGED_COLUMNS.eventTime, 'int64'],
+      [STAGED_COLUMNS.createdTime, 'int64'],
+      [STAGED_COLUMNS.generation, 'int64'],
+    ]),
+  };
+  await withEngine(runtime, request, attempt, async (session, _folder, at) => {
+    let kept = resumed.row;
+    for await (const batch of session.read(relation, { fromRow: resumed.row })) {
+      at.signal.throwIfAborted();
+      const { written, older, unchanged } = await online.write(
+        target,
+        view.promotion,
+        toOnline(batch, target.joinKeys.length, target.features.length),
+      );
+      counts.row += batch.rows;
+      counts.written += written;
+      counts.older += older;
+      counts.unchanged += unchanged;
+      if (counts.row - kept < runtime.load.rowsPerGroup) continue;
+      kept = counts.row;
+      at.keep({
+        v: 1,
+        storeId: load.storeId,
+        sha256: staged.sha256,
+        shard,
+        ...counts,
+      } satisfies LoadCheckpoint);
+      await crashPoint('load.after-group');
+    }
+  });
+  await checkStore();
+  return {
+    shard,
+    written: counts.written,
+    older: counts.older,
+    unchanged: counts.unchanged,
+    resumedAt: resumed.row,
+    ms: Math.round(performance.now() - started),
+  };
+}
+
+type Progress = Pick<LoadCheckpoint, 'row' | 'written' | 'older' | 'unchanged'>;
+
+function resumeAt(checkpoint: unknown, load: StagedLoad, shard: number, sha256: string): Progress {
+  const kept = checkpoint as Partial<LoadCheckpoint> | undefined;
+  const fits =
+    kept?.v === 1 && kept.storeId === load.storeId && kept.sha256 === sha256 && kept.shard === shard;
+  return fits
+    ? {
+        row: kept.row ?? 0,
+        written: kept.written ?? 0,
+        older: kept.older ?? 0,
+        unchanged: kept.unchanged ?? 0,
+      }
+    : { row: 0, written: 0, older: 0, unchanged: 0 };
+}
+
+/** A batch of a staged shard in the online store's terms: `__row`, keys, features, event time, created time, generation. */
+function toOnline(batch: ColumnBatch, keys: number, features: number): OnlineBatch {
+  const column = (i: number): readonly unknown[] => batch.columns[i] ?? [];
+  return {
+    rows: batch.rows,
+    keys: batch.columns.slice(1, 1 + keys),
+    values: batch.columns.slice(1 + keys, 1 + keys + features),
+    eventTimes: column(1 + keys + features) as readonly bigint[],
+    createdTimes: column(2 + keys + features) as readonly (bigint | null)[],
+    generations: column(3 + keys + features).map(Number),
+  };
+}

@@ -1,0 +1,130 @@
+import type { Interval } from '../definitions/interval.js';
+import type { Plan, PlanStep } from '../definitions/plan.js';
+import type { RuleResult } from '../definitions/validation.js';
+
+/**
+ * What crosses the workflow boundary: references and counts, never rows. One object in, one out; fields are only ever added.
+ */
+export interface RunRequest {
+  readonly type: 'pipeline' | 'materialize' | 'trainingSet';
+  /** Name of a pipeline. */
+  readonly pipeline?: string;
+  /** Names of targets instead of, or within, a pipeline. */
+  readonly targets?: readonly string[];
+  /** The interval that starts on this local date. */
+  readonly date?: string;
+  /** An interval by its ends, ISO-8601. */
+  readonly from?: string;
+  readonly to?: string;
+  /** Builds again what is already valid. */
+  readonly rebuild?: boolean;
+  /** The logical "now": the scheduled time of a scheduled run, else the workflow's start. ISO-8601. */
+  readonly now: string;
+}
+
+/** A run with everything settled; pinned for its whole life. */
+export interface ResolvedRun {
+  readonly run: { readonly id: string; readonly workflowId: string };
+  readonly pipeline?: string;
+  readonly plan: Plan;
+  readonly rebuild: boolean;
+  readonly retries: { readonly max: number; readonly delay: string };
+  readonly heartbeatTimeout: string;
+  /** Step id -> longest time of one attempt of its heavy activity, where a definition says so. */
+  readonly timeouts: Readonly<Record<string, string>>;
+}
+
+/** What every step activity gets. */
+export interface StepRequest {
+  readonly run: ResolvedRun['run'];
+  readonly retries: ResolvedRun['retries'];
+  readonly step: PlanStep;
+  readonly interval: Interval;
+  readonly rebuild: boolean;
+  /** The longest one attempt of the step's heavy work may take, as a duration text. */
+  readonly timeout?: string;
+}
+
+/** How a claim ended: the interval is valid already, is ours to make, or belongs to a run that is still open. */
+export type ClaimResult =
+  | { readonly state: 'current'; readonly result: StepResult }
+  | { readonly state: 'owned' }
+  | { readonly state: 'wait'; readonly owner: { readonly id: string; readonly workflowId: string } };
+
+/** Rows that an attempt wrote under `_staging/`, not yet committed. */
+export interface StagedRows {
+  /** Name of the file store. */
+  readonly store: string;
+  readonly parquet: StagedRef;
+  readonly csv: StagedRef;
+  readonly rows: number;
+  readonly eventTimes?: { readonly min: string; readonly max: string };
+  /** Hash of the code of a TypeScript build. */
+  readonly codeHash?: string;
+  /** Milliseconds of work. */
+  readonly ms: number;
+  /** Training sets: rows that found a feature row, by view and role. */
+  readonly matched?: Readonly<Record<string, number>>;
+}
+
+export interface StagedRef {
+  readonly path: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+export interface ValidationOutcome {
+  readonly results: readonly RuleResult[];
+  readonly ms: number;
+}
+
+/** The newest row per entity in shards, ready to load. */
+export interface StagedLoad {
+  readonly store: string;
+  readonly storeId: string;
+  readonly shards: readonly (StagedRef & { readonly rows: number })[];
+  /** A JSON list of the versions in it: what the ledger will say is loaded. */
+  readonly versions: StagedRef;
+  readonly rows: number;
+  readonly ms: number;
+}
+
+export interface LoadCounts {
+  readonly shard: number;
+  readonly written: number;
+  readonly older: number;
+  readonly unchanged: number;
+  /** The row at which this attempt began: above 0 when it resumed at a checkpoint. */
+  readonly resumedAt: number;
+  readonly ms: number;
+}
+
+/** How a step ended well. */
+export interface StepResult {
+  readonly step: string;
+  /** `current`: it was valid already and nothing was done. */
+  readonly outcome: 'made' | 'current';
+  readonly rows: number;
+  /** Version folder, where the step makes a dataset. */
+  readonly version?: string;
+  readonly dataset?: string;
+  readonly generation?: number;
+  /** Where the result can be found: a URI, or the online store. */
+  readonly location?: string;
+  /** Milliseconds by part: build, validate, store, stage, load. */
+  readonly ms: Readonly<Record<string, number>>;
+  readonly loaded?: {
+    readonly written: number;
+    readonly older: number;
+    readonly unchanged: number;
+    readonly shards: number;
+    readonly resumed: number;
+  };
+}
+
+/** How a step ended badly. */
+export interface StepFailure {
+  readonly step: string;
+  readonly code: string;
+  readonly message: string;
+}

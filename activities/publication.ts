@@ -1,0 +1,42 @@
+import { publishedPath, type Dataset } from '../registry/dataset.js';
+import { crashPoint } from './crash-points.js';
+import type { Runtime } from './runtime.js';
+
+/**
+ * Puts a committed version where readers look, if it is not there yet: copies exactly the recorded bytes. Anyone may repeat it.
+ */
+export async function ensurePublished(runtime: Runtime, dataset: Dataset): Promise<Dataset> {
+  if (dataset.published) return dataset;
+  const store = runtime.providers.files(dataset.store);
+  for (const [i, file] of dataset.files.entries()) {
+    await store.publish(
+      { path: file.staged, bytes: file.bytes, sha256: file.sha256 },
+      publishedPath(dataset, file.name),
+    );
+    if (i === 1) await crashPoint('store.mid-publish');
+  }
+  await runtime.registry.datasets.markPublished(dataset.id);
+  return { ...dataset, published: true };
+}
+
+/** Points `latest` at the newest committed version of a target: the projection that any later run repairs. */
+export async function projectLatest(runtime: Runtime, target: string): Promise<void> {
+  const { datasets } = runtime.registry;
+  for (;;) {
+    const found = await datasets.newest(target);
+    if (!found?.hasLatest) return;
+    const newest = await ensurePublished(runtime, found);
+    const outcome = await runtime.providers.files(newest.store).pointLatest(
+      newest.folder,
+      {
+        version: newest.version,
+        interval: newest.interval,
+        generation: newest.generation,
+        files: newest.files.map(({ name, bytes, sha256 }) => ({ path: name, bytes, sha256 })),
+      },
+      async () => (await datasets.newest(target))?.id === newest.id,
+    );
+    // A newer version was committed meanwhile: project that one.
+    if (outcome !== 'superseded') return;
+  }
+}

@@ -1,0 +1,105 @@
+import { readFile } from 'node:fs/promises';
+import { GranaryError } from '../definitions/errors.js';
+import { feastProject } from '../definitions/project.js';
+import { crashPoint } from './crash-points.js';
+import type { DatasetInput } from '../registry/dataset.js';
+import type { Ledger } from '../registry/ledger.js';
+import { datasetInput, inputsHash, resourceOf } from './inputs.js';
+import type { LoadCounts, StagedLoad, StepRequest, StepResult } from './messages.js';
+import { onlineStoreOf } from '../registry/online-view.js';
+import type { Runtime } from './runtime.js';
+
+/** Records in the ledger that the loaded versions are in the online store, under the run's token. */
+export async function recordLoad(
+  runtime: Runtime,
+  request: StepRequest,
+  load: StagedLoad,
+  counts: readonly LoadCounts[],
+): Promise<StepResult> {
+  const { run, step, interval } = request;
+  const { registry } = runtime;
+  const view = resourceOf(await registry.resources.all(), step.id, 'view');
+  const online = runtime.providers.online(onlineStoreOf(view));
+  const sum = (key: 'written' | 'older' | 'unchanged'): number =>
+    counts.reduce((n, count) => n + count[key], 0);
+  const detail = {
+    rows: load.rows,
+    written: sum('written'),
+    older: sum('older'),
+    unchanged: sum('unchanged'),
+  };
+  // The record may be there and its answer lost; by now another run may own the interval.
+  const known = await registry.ledger.get(step.id, interval);
+  if (known?.run !== run.id || known.storeId !== load.storeId) {
+    const token = await registry.ownership.nextToken({ target: step.id, interval }, run);
+    if ((await online.storeId(feastProject(runtime.scope))) !== load.storeId)
+      throw new GranaryError(
+        'StoreReplaced',
+        `${online.description} was emptied or replaced while ${view.name} was loading. The load begins anew.`,
+      );
+    const entries = await ledgerEntries(runtime, request, load, detail, view.fingerprint);
+    await crashPoint('load.before-record');
+    await registry.ownership.commit({ target: step.id, interval }, run, token, (tx) =>
+      registry.ledger.recordLoads(tx, entries),
+    );
+  }
+  await crashPoint('load.after-record');
+  await registry.resources.mark(step.id, 'READY');
+  await registry.runs.setStep(run.id, step.id, 'COMPLETED');
+  return {
+    step: step.id,
+    outcome: 'made',
+    rows: load.rows,
+    location: online.description,
+    ms: { stage: load.ms, load: Math.max(0, ...counts.map((count) => count.ms)) },
+    loaded: {
+      written: detail.written,
+      older: detail.older,
+      unchanged: detail.unchanged,
+      shards: load.shards.length,
+      resumed: counts.filter((count) => count.resumedAt > 0).length,
+    },
+  };
+}
+
+/** One entry for the run's interval, and one for each other interval whose version was in the load. */
+async function ledgerEntries(
+  { registry, providers }: Runtime,
+  { run, step, interval }: StepRequest,
+  load: StagedLoad,
+  detail: Readonly<Record<string, number>>,
+  fingerprint: string,
+): Promise<Parameters<Ledger['recordLoads']>[1]> {
+  const path = await providers
+    .files(load.store)
+    .localPath(load.versions.path, { sha256: load.versions.sha256 });
+  const inputs = JSON.parse(await readFile(path, 'utf8')) as readonly DatasetInput[];
+  const datasets = await Promise.all(
+    inputs.flatMap((input) => (input.type === 'dataset' ? [registry.datasets.get(input.dataset)] : [])),
+  );
+  const common = { target: step.id, run: run.id, fingerprint, storeId: load.storeId };
+  const others = datasets
+    .filter((dataset) => dataset.interval.start !== interval.start || dataset.interval.end !== interval.end)
+    .map((dataset) => ({
+      ...common,
+      interval: dataset.interval,
+      generation: dataset.generation,
+      dataset: dataset.id,
+      inputsHash: inputsHash([datasetInput(dataset)]),
+      detail: { rows: dataset.rows },
+    }));
+  const pinned = await registry.runs.inputs(run.id, step.id);
+  const own = pinned.find((input) => input.type === 'dataset');
+  const mine = datasets.find((dataset) => own?.type === 'dataset' && dataset.id === own.dataset);
+  return [
+    ...others,
+    {
+      ...common,
+      interval,
+      generation: mine?.generation ?? 0,
+      dataset: mine?.id,
+      inputsHash: inputsHash(pinned),
+      detail,
+    },
+  ];
+}

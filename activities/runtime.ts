@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { CompiledProject } from '../definitions/compile.js';
+import { GranaryError } from '../definitions/errors.js';
+import { durationMicros } from '../definitions/interval.js';
+import type { Scope } from '../definitions/project.js';
+import type { BoundProviders } from '../providers/bind.js';
+import type { OfflineProvider, OfflineSession } from '../providers/offline/provider.js';
+import type { Registry } from '../registry/registry.js';
+import type { StepRequest } from './messages.js';
+import type { Slots } from './slots.js';
+import type { Attempt } from './step.js';
+
+/** What one machine lends to heavy steps. */
+export interface Budget {
+  /** Heavy steps at a time; default 2. */
+  readonly heavySlots: number;
+  /** Memory of all heavy steps together, in MiB. */
+  readonly memoryMiB: number;
+  /** Threads of one engine. */
+  readonly threads: number;
+}
+
+/** Sizes of an online load. */
+export interface LoadSizes {
+  /** Entities a shard; shards load side by side. */
+  readonly rowsPerShard: number;
+  /** Rows between two checkpoints. */
+  readonly rowsPerGroup: number;
+}
+
+/** Everything activities work with; made once a worker. */
+export interface Runtime {
+  readonly scope: Scope;
+  readonly project: CompiledProject;
+  readonly registry: Registry;
+  readonly providers: BoundProviders;
+  readonly offline: OfflineProvider;
+  readonly budget: Budget;
+  readonly load: LoadSizes;
+  /** How long a worker may be silent before its activities are tried elsewhere; ends up in the workflow's options. */
+  readonly heartbeatTimeout: string;
+  readonly slots: Slots;
+  /** The folder of this process for files in the making. */
+  readonly scratch: string;
+}
+
+/** Folders of this very process: none of them is left over. */
+const own = new Set<string>();
+
+/** A folder for this process; those that dead processes of this host left are removed. */
+export async function makeScratch(parent = join(tmpdir(), 'granary')): Promise<string> {
+  await mkdir(parent, { recursive: true });
+  // In a container every worker may have the same pid, and several containers may share the folder: the host's name tells them apart.
+  const host = `${hostname().replaceAll(/[^\w.-]/g, '_')}@`;
+  for (const name of await readdir(parent)) {
+    const pid = Number(name.startsWith(host) ? name.slice(host.length).split('-')[0] : NaN);
+    const left = pid === process.pid ? !own.has(join(parent, name)) : Number.isInteger(pid) && !isAlive(pid);
+    if (left) await rm(join(parent, name), { recursive: true, force: true });
+  }
+  // Known as our own before it is there: another worker that starts in this process would take it for a leftover.
+  const folder = join(parent, `${host}${process.pid}-${randomUUID()}`);
+  own.add(folder);
+  await mkdir(folder);
+  return folder;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/**
+ * Runs a heavy step: waits for a slot, gives it an engine and a folder of its own, and cleans both up. The step's time limit counts from
+ * the slot on; what it is handed as `at` carries a signal that the limit aborts as well.
+ * @throws GranaryError `TimedOut` (retryable) at the limit.
+ */
+export async function withEngine<T>(
+  runtime: Runtime,
+  { step, timeout }: StepRequest,
+  attempt: Attempt,
+  work: (session: OfflineSession, folder: string, at: Attempt) => Promise<T>,
+): Promise<T> {
+  const release = await runtime.slots.take(attempt.signal);
+  const limit = timeout === undefined ? undefined : AbortSignal.timeout(timerMillis(timeout));
+  const at = limit === undefined ? attempt : { ...attempt, signal: AbortSignal.any([attempt.signal, limit]) };
+  try {
+    const folder = await mkdtemp(join(runtime.scratch, 'step-'));
+    try {
+      const session = await runtime.offline.open({
+        scratch: join(folder, 'spill'),
+        memoryLimit: `${Math.max(64, Math.floor(runtime.budget.memoryMiB / runtime.budget.heavySlots))}MiB`,
+        threads: runtime.budget.threads,
+        signal: at.signal,
+      });
+      try {
+        return await work(session, folder, at);
+      } finally {
+        await session.close();
+      }
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  } catch (error) {
+    if (!limit?.aborted || attempt.signal.aborted) throw error;
+    throw new GranaryError(
+      'TimedOut',
+      `${step.name} took longer than its timeout of ${timeout ?? ''}. Raise the timeout of its definition, or give the worker more memory or threads.`,
+      { cause: error },
+    );
+  } finally {
+    release();
+  }
+}
+
+/** A duration text as a timer's milliseconds; timers end at 24.8 days. */
+const timerMillis = (text: string): number => Math.min(Number(durationMicros(text) / 1000n), 2 ** 31 - 1);

@@ -1,0 +1,107 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Resource } from '../definitions/contract.js';
+import { feastProject } from '../definitions/project.js';
+import type { DatasetInput } from '../registry/dataset.js';
+import { crashPoint } from './crash-points.js';
+import { datasetInput, relationOf, resourceOf, verifySources } from './inputs.js';
+import type { StagedLoad, StagedRef, StepRequest } from './messages.js';
+import { onlineStoreOf, onlineView } from '../registry/online-view.js';
+import { withEngine, type Runtime } from './runtime.js';
+import { stagingFolder, writtenStores } from './staging.js';
+import type { Attempt } from './step.js';
+
+/**
+ * Writes the newest row per entity of whatever the online store does not have yet into shards. That is the run's version, and after the
+ * store was emptied (its id changed) every current version.
+ */
+export async function stageOnline(
+  runtime: Runtime,
+  request: StepRequest,
+  attempt: Attempt,
+): Promise<StagedLoad> {
+  const started = performance.now();
+  const { run, step, interval } = request;
+  const token = await runtime.registry.ownership.nextToken({ target: step.id, interval }, run);
+  const resources = await runtime.registry.resources.all();
+  const view = resourceOf(resources, step.id, 'view');
+  const source = resourceOf(resources, view.spec.source, 'source');
+  const online = runtime.providers.online(onlineStoreOf(view));
+  const storeId = await online.storeId(feastProject(runtime.scope));
+  await runtime.registry.ledger.noteStore(onlineStoreOf(view), storeId);
+  await online.prepare(onlineView(runtime.scope, view));
+  const inputs = await inputsToLoad(runtime, request, source, storeId);
+  // With the source where runs write it, else where the project's runs write first: a raw source's store may be read-only.
+  const storeName =
+    source.spec.type === 'file'
+      ? (writtenStores(resources.values())[0] ?? source.spec.store)
+      : source.spec.store;
+  const store = runtime.providers.files(storeName);
+  return await withEngine(runtime, request, attempt, async (session, folder, at) => {
+    const before = source.spec.type === 'file' ? interval.end : undefined;
+    const relation = await relationOf(runtime, source, inputs, at.signal, { before });
+    await session.inspect(relation);
+    const shardFolder = join(folder, 'shards');
+    await mkdir(shardFolder);
+    const { timestampField, createdTimestampField } = source.spec;
+    const shards = await session.stageNewest({
+      name: `feature view ${view.name}`,
+      relation,
+      joinKeys: view.spec.joinKeys,
+      features: view.spec.features,
+      ...(timestampField === undefined ? {} : { timestampField }),
+      ...(createdTimestampField === undefined ? {} : { createdTimestampField }),
+      eventTime: interval.end,
+      rowsPerShard: runtime.load.rowsPerShard,
+      rowsPerGroup: runtime.load.rowsPerGroup,
+      folder: shardFolder,
+    });
+    await verifySources(runtime, resources, inputs);
+    await crashPoint('stage.before-stage');
+    const staged: (StagedRef & { rows: number })[] = [];
+    for (const shard of shards) {
+      const path = `${stagingFolder(run.id, view, token)}/${shard.file}`;
+      staged.push({
+        ...(await store.stage(join(shardFolder, shard.file), path, { signal: at.signal })),
+        rows: shard.rows,
+      });
+    }
+    // Pinned with the rows: a version that is committed from now on is not among them.
+    await writeFile(join(folder, 'versions.json'), JSON.stringify(inputs));
+    const versions = await store.stage(
+      join(folder, 'versions.json'),
+      `${stagingFolder(run.id, view, token)}/versions.json`,
+      { signal: at.signal },
+    );
+    await crashPoint('stage.after-stage');
+    return {
+      store: storeName,
+      storeId,
+      shards: staged,
+      versions,
+      rows: shards.reduce((n, shard) => n + shard.rows, 0),
+      ms: Math.round(performance.now() - started),
+    };
+  });
+}
+
+/** The run's pinned input, and every current version of its source that the store's contents lack. */
+async function inputsToLoad(
+  runtime: Runtime,
+  request: StepRequest,
+  source: Resource<'source'>,
+  storeId: string,
+): Promise<readonly DatasetInput[]> {
+  const pinned = await runtime.registry.runs.inputs(request.run.id, request.step.id);
+  if (source.spec.type === 'file' || source.spec.timestampField === undefined) return pinned;
+  const loaded = new Set(
+    (await runtime.registry.ledger.of(request.step.id))
+      .filter((entry) => entry.storeId === storeId)
+      .map((entry) => entry.dataset),
+  );
+  const missing = (await runtime.registry.datasets.current(source.id))
+    .filter((dataset) => !loaded.has(dataset.id))
+    .map(datasetInput);
+  const known = new Set(missing.map((input) => (input.type === 'dataset' ? input.dataset : '')));
+  return [...missing, ...pinned.filter((input) => input.type !== 'dataset' || !known.has(input.dataset))];
+}

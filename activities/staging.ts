@@ -1,0 +1,44 @@
+import { isKind, type Resource } from '../definitions/contract.js';
+import type { Output } from '../providers/offline/provider.js';
+import type { StagedRef, StagedRows } from './messages.js';
+import type { Runtime } from './runtime.js';
+
+/** Where an attempt writes: apart from every other attempt, so that a paused one disturbs nobody when it wakes. */
+export const stagingFolder = (
+  run: string,
+  target: { readonly kind: string; readonly location: string },
+  token: number,
+): string => `${runStaging(run)}/${target.kind}-${target.location}-${token}`;
+
+/** Where attempts write. */
+export const STAGING = '_staging';
+
+/** All that a run stages. */
+export const runStaging = (run: string): string => `${STAGING}/${run}`;
+
+/** Moves an engine's output from this machine's disk into the store, durable when it resolves. */
+export async function stageRows(
+  runtime: Runtime,
+  storeName: string,
+  folder: string,
+  output: Output,
+  signal: AbortSignal,
+): Promise<Pick<StagedRows, 'store' | 'parquet' | 'csv'>> {
+  const store = runtime.providers.files(storeName);
+  const put = (local: string, name: string): Promise<StagedRef> =>
+    store.stage(local, `${folder}/${name}`, { signal });
+  const parquet = await put(output.parquet, 'features.parquet');
+  const csv = await put(output.csv ?? '', 'features.csv');
+  return { store: storeName, parquet, csv };
+}
+
+/** The file stores that a project's runs write to; where they write none of their own, whatever its sources lie in. */
+export function writtenStores(resources: Iterable<Resource>): string[] {
+  const written = new Set<string>();
+  const read = new Set<string>();
+  for (const resource of resources) {
+    if (isKind(resource, 'trainingSet')) written.add(resource.spec.store);
+    if (isKind(resource, 'source')) (resource.spec.type === 'file' ? read : written).add(resource.spec.store);
+  }
+  return [...(written.size > 0 ? written : read)];
+}

@@ -1,0 +1,214 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isKind, orderedSchema, type Resource } from '../definitions/contract.js';
+import type { Schema } from '../definitions/types.js';
+import { publishedPath, type Dataset, type DatasetInput, type LatestFile } from '../registry/dataset.js';
+import type { RegisteredResource } from '../registry/resources.js';
+import { crashPoint } from './crash-points.js';
+import { inputsHash, type Resources } from './inputs.js';
+import type { StagedRef, StagedRows, StepRequest, StepResult, ValidationOutcome } from './messages.js';
+import { ensurePublished, projectLatest } from './publication.js';
+import type { Runtime } from './runtime.js';
+import { stagingFolder } from './staging.js';
+import type { Attempt } from './step.js';
+import { trainingSchema } from './training-set-plan.js';
+
+/**
+ * Commits staged rows as a version and publishes it. The order is the protocol: stage every file, commit one row in the
+ * registry, copy the recorded bytes to `v_.../`, then point `latest` at them. Cut off anywhere, a retry or a later run goes on from
+ * the commit row.
+ */
+export async function storeVersion(
+  runtime: Runtime,
+  request: StepRequest,
+  staged: StagedRows,
+  validation: ValidationOutcome | undefined,
+  attempt: Attempt,
+): Promise<StepResult> {
+  const started = performance.now();
+  const { run, step, interval } = request;
+  const claim = { target: step.id, interval };
+  const { registry } = runtime;
+  // The first commit of a run wins: a retry after a lost answer finds it and only publishes.
+  let dataset = await registry.datasets.ofRun(step.id, interval, run.id);
+  if (!dataset) {
+    const token = await registry.ownership.nextToken(claim, run);
+    const resources = await registry.resources.all();
+    const target = resources.get(step.id) as RegisteredResource;
+    const inputs = await registry.runs.inputs(run.id, step.id);
+    const version = await registry.ownership.versionName(step.id, run);
+    const generation = await registry.datasets.nextGeneration(step.id, interval);
+    const documents = await describeVersion(resources, target, {
+      request,
+      staged,
+      validation,
+      inputs,
+      version,
+      generation,
+    });
+    const files = await stageDocuments(runtime, target, request, staged, documents, token, attempt.signal);
+    await crashPoint('store.before-commit');
+    await registry.ownership.commit(claim, run, token, (tx) =>
+      registry.datasets.insert(tx, {
+        id: randomUUID(),
+        target: step.id,
+        interval,
+        generation,
+        version,
+        store: staged.store,
+        folder: versionsFolder(target),
+        files,
+        rows: staged.rows,
+        ...(staged.eventTimes === undefined ? {} : { eventTimes: staged.eventTimes }),
+        fingerprint: target.fingerprint,
+        ...(staged.codeHash === undefined ? {} : { codeHash: staged.codeHash }),
+        hasLatest: step.kind === 'build',
+        run: run.id,
+        token,
+        inputs,
+        inputsHash: inputsHash(inputs),
+      }),
+    );
+    await crashPoint('store.after-commit');
+    dataset = (await registry.datasets.ofRun(step.id, interval, run.id)) as Dataset;
+  }
+  dataset = await ensurePublished(runtime, dataset);
+  await crashPoint('store.before-latest');
+  if (dataset.hasLatest) await projectLatest(runtime, step.id);
+  await crashPoint('store.after-latest');
+  await registry.resources.mark(step.id, 'READY');
+  await registry.runs.setStep(run.id, step.id, 'COMPLETED');
+  return {
+    step: step.id,
+    outcome: 'made',
+    rows: dataset.rows,
+    version: dataset.version,
+    dataset: dataset.id,
+    generation: dataset.generation,
+    location: runtime.providers.files(dataset.store).uri(publishedPath(dataset, '')),
+    ms: { store: Math.round(performance.now() - started) },
+  };
+}
+
+/** Feature sets and transformations lie under their own name, training sets apart from them. */
+export const versionsFolder = (target: { readonly kind: string; readonly location: string }): string =>
+  target.kind === 'trainingSet' ? `training_sets/${target.location}` : target.location;
+
+interface VersionFacts {
+  readonly request: StepRequest;
+  readonly staged: StagedRows;
+  readonly validation: ValidationOutcome | undefined;
+  readonly inputs: readonly DatasetInput[];
+  readonly version: string;
+  readonly generation: number;
+}
+
+/** schema.json and metadata.json. All that differs between two equal runs stands in the one object `run`. */
+async function describeVersion(
+  resources: Resources,
+  target: RegisteredResource,
+  facts: VersionFacts,
+): Promise<{ schema: string; metadata: (schema: StagedRef) => string }> {
+  const { request, staged, validation, inputs, version, generation } = facts;
+  const shape = shapeOf(resources, target);
+  const text = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+  const file = ({ bytes, sha256 }: StagedRef): object => ({ bytes, sha256 });
+  const schema = text({
+    name: target.name,
+    variant: target.variant,
+    columns: Object.entries(shape.schema).map(([name, type]) => ({ name, type })),
+    keys: shape.keys,
+    timestampField: shape.timestampField ?? null,
+  });
+  return {
+    schema,
+    metadata: (schemaFile) =>
+      text({
+        name: target.name,
+        variant: target.variant,
+        kind: target.kind,
+        fingerprint: target.fingerprint,
+        interval: request.interval,
+        rows: staged.rows,
+        eventTimes: staged.eventTimes ?? null,
+        files: {
+          'features.parquet': file(staged.parquet),
+          'features.csv': file(staged.csv),
+          'schema.json': file(schemaFile),
+        },
+        upstream: inputs.map((input) =>
+          input.type === 'files'
+            ? { source: input.source, files: input.files }
+            : { source: input.source, interval: input.interval, sha256: input.sha256 },
+        ),
+        codeHash: staged.codeHash ?? null,
+        validation: (validation?.results ?? []).map(({ rule, observed, message }) => ({
+          rule,
+          observed,
+          message,
+        })),
+        ...(staged.matched === undefined ? {} : { matched: staged.matched }),
+        metadata: shape.metadata,
+        run: {
+          id: request.run.id,
+          workflowId: request.run.workflowId,
+          version,
+          generation,
+          createdAt: new Date().toISOString(),
+        },
+      }),
+  };
+}
+
+function shapeOf(
+  resources: Resources,
+  target: Resource,
+): { schema: Schema; keys: readonly string[]; timestampField?: string; metadata: object } {
+  if (isKind(target, 'source') && target.spec.type !== 'file')
+    return {
+      schema: orderedSchema(target.spec),
+      keys: target.spec.keys,
+      ...(target.spec.timestampField === undefined ? {} : { timestampField: target.spec.timestampField }),
+      metadata: target.spec.metadata,
+    };
+  if (isKind(target, 'trainingSet'))
+    return { schema: trainingSchema(resources, target), keys: [], metadata: {} };
+  return { schema: {}, keys: [], metadata: {} };
+}
+
+async function stageDocuments(
+  runtime: Runtime,
+  target: RegisteredResource,
+  { run }: StepRequest,
+  staged: StagedRows,
+  documents: Awaited<ReturnType<typeof describeVersion>>,
+  token: number,
+  signal: AbortSignal,
+): Promise<LatestFile[]> {
+  const store = runtime.providers.files(staged.store);
+  const folder = stagingFolder(run.id, target, token);
+  const local = await mkdtemp(join(runtime.scratch, 'documents-'));
+  const put = async (name: string, text: string): Promise<StagedRef> => {
+    await writeFile(join(local, name), text);
+    return await store.stage(join(local, name), `${folder}/${name}`, { signal });
+  };
+  try {
+    const schema = await put('schema.json', documents.schema);
+    const metadata = await put('metadata.json', documents.metadata(schema));
+    const named = (name: string, { path, bytes, sha256 }: StagedRef): LatestFile => ({
+      name,
+      staged: path,
+      bytes,
+      sha256,
+    });
+    return [
+      named('features.parquet', staged.parquet),
+      named('features.csv', staged.csv),
+      named('schema.json', schema),
+      named('metadata.json', metadata),
+    ];
+  } finally {
+    await rm(local, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,81 @@
+import { orderedSchema, type Resource } from '../definitions/contract.js';
+import { GranaryError } from '../definitions/errors.js';
+import { durationMicros } from '../definitions/interval.js';
+import type { Schema, ValueType } from '../definitions/types.js';
+import type { JoinedView, PointInTimeJoin } from '../providers/offline/provider.js';
+import { resourceOf, type Resources } from './inputs.js';
+
+/** A training set with everything that it refers to at hand. */
+export interface TrainingPlan {
+  readonly labelSource: Resource<'source'>;
+  readonly spine: Omit<PointInTimeJoin['spine'], 'relation'>;
+  readonly views: readonly (Omit<JoinedView, 'relation'> & {
+    readonly source: Resource<'source'>;
+    readonly role: string;
+  })[];
+  readonly schema: Schema;
+}
+
+/** How a training set is joined: columns, keys by role, and the output's schema with the label last. */
+export function trainingPlan(resources: Resources, set: Resource<'trainingSet'>): TrainingPlan {
+  const label = resourceOf(resources, set.spec.label, 'label');
+  const labelSource = resourceOf(resources, label.spec.source, 'source');
+  const spineSchema = orderedSchema(labelSource.spec);
+  const typeOf = (column: string): ValueType => {
+    const type = spineSchema[column];
+    if (type === undefined)
+      throw new GranaryError(
+        'SchemaMismatch',
+        `The label ${label.name} names the column "${column}", which ${labelSource.name} does not have.`,
+      );
+    return type;
+  };
+  const carried = set.spec.include.map((column) => ({ column, as: column, type: typeOf(column) }));
+  const views = set.spec.features.map((choice) => {
+    const view = resourceOf(resources, choice.view, 'view');
+    const source = resourceOf(resources, view.spec.source, 'source');
+    const role = label.spec.roles.find((r) => r.role === choice.role);
+    if (!role)
+      throw new GranaryError('InvalidDefinition', `The label ${label.name} has no role "${choice.role}".`);
+    const { timestampField, createdTimestampField } = source.spec;
+    return {
+      name: `${view.name} for ${choice.role}`,
+      role: choice.role,
+      source,
+      on: view.spec.joinKeys.map((key) => ({
+        spine: role.keys.find((k) => k.name === key.name)?.column ?? '',
+        feature: key.column,
+        type: key.type,
+      })),
+      ...(timestampField === undefined ? {} : { timestampField }),
+      ...(createdTimestampField === undefined ? {} : { createdTimestampField }),
+      ...(view.spec.ttl === undefined ? {} : { ttl: durationMicros(view.spec.ttl) }),
+      columns: choice.columns.map(({ feature, as }) => {
+        const found = view.spec.features.find((f) => f.name === feature);
+        if (!found)
+          throw new GranaryError('InvalidDefinition', `The view ${view.name} has no feature "${feature}".`);
+        return { column: found.column, as, type: found.type };
+      }),
+    };
+  });
+  const { timestampField } = label.spec;
+  const keys = [...new Set(label.spec.roles.flatMap((role) => role.keys.map((key) => key.column)))];
+  const labelColumn = { column: label.spec.value, as: label.name, type: label.spec.type };
+  return {
+    labelSource,
+    spine: {
+      ...(timestampField === undefined ? {} : { timestampField }),
+      columns: carried,
+      label: labelColumn,
+      orderBy: [...keys, ...(timestampField === undefined ? [] : [timestampField])],
+    },
+    views,
+    schema: Object.fromEntries(
+      [...carried, ...views.flatMap((v) => v.columns), labelColumn].map(({ as, type }) => [as, type]),
+    ),
+  };
+}
+
+/** The columns of a training set's rows, in order. */
+export const trainingSchema = (resources: Resources, set: Resource<'trainingSet'>): Schema =>
+  trainingPlan(resources, set).schema;

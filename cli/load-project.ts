@@ -1,0 +1,39 @@
+import { access } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { tsImport } from 'tsx/esm/api';
+import { GranaryError } from '../definitions/errors.js';
+import type { Project } from '../definitions/project.js';
+
+/**
+ * Loads a project's file as it is, TypeScript or JavaScript: its default export of `defineProject(...)`.
+ * @throws GranaryError `InvalidInput` when the file is absent or exports no project.
+ */
+export async function loadProject(file: string): Promise<Project> {
+  const path = resolve(file);
+  try {
+    await access(path);
+  } catch {
+    throw new GranaryError(
+      'InvalidInput',
+      `There is no project file ${path}. Give its path: --project granary.ts`,
+    );
+  }
+  const loaded = (await tsImport(pathToFileURL(path).href, import.meta.url)) as {
+    readonly default?: unknown;
+  };
+  // A CommonJS project's default export is wrapped once more.
+  const exported = loaded.default;
+  const found = isProject(exported)
+    ? exported
+    : (exported as { readonly default?: unknown } | undefined)?.default;
+  if (!isProject(found))
+    throw new GranaryError(
+      'InvalidInput',
+      `${path} has no default export made by defineProject. End the file with: export default defineProject({ ... });`,
+    );
+  return found;
+}
+
+const isProject = (value: unknown): value is Project =>
+  typeof value === 'object' && value !== null && (value as { kind?: unknown }).kind === 'project';

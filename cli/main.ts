@@ -1,0 +1,77 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { GranaryError } from '../definitions/errors.js';
+import { runWorker } from '../worker/process.js';
+import { loadProject } from './load-project.js';
+
+/** A whole number from 1, for options. */
+const count = (text: string): number => {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1)
+    throw new InvalidArgumentError('It must be a whole number from 1.');
+  return value;
+};
+
+interface WorkerFlags {
+  readonly project: string;
+  readonly env?: string;
+  readonly taskQueue?: string;
+  readonly heartbeatTimeout?: string;
+  readonly heartbeatInterval?: string;
+  readonly slots?: number;
+  readonly memory?: number;
+  readonly threads?: number;
+  readonly rowsPerShard?: number;
+  readonly rowsPerGroup?: number;
+}
+
+const program = new Command('granary')
+  .description('Durable feature-store pipelines on Temporal.')
+  .showHelpAfterError();
+
+program
+  .command('worker')
+  .description(
+    'Runs a worker until SIGINT or SIGTERM. Temporal is found by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_* or temporal.toml.',
+  )
+  .option('-p, --project <file>', 'the file that exports the project', 'granary.ts')
+  .option('-e, --env <name>', 'the environment (default: GRANARY_ENV, then dev, then the only one)')
+  .option('--task-queue <name>', 'the task queue (default: granary-<project>-<environment>)')
+  .option('--slots <n>', 'heavy steps at a time (default: 2)', count)
+  .option('--memory <MiB>', 'memory of all heavy steps together (default: half of the machine)', count)
+  .option('--threads <n>', 'threads of one engine (default: all cores)', count)
+  .option('--rows-per-shard <n>', 'entities a shard of an online load (default: 500000)', count)
+  .option('--rows-per-group <n>', 'entities between two checkpoints of a load (default: 20000)', count)
+  .option('--heartbeat-timeout <time>', 'silence after which others take over (default: 30s)')
+  .option('--heartbeat-interval <time>', 'how often checkpoints reach Temporal at most (default: 5s)')
+  .addHelpText('after', '\nExample:\n  granary worker --project examples/flights/granary.ts --env dev')
+  .action(async (flags: WorkerFlags) => {
+    const { slots, memory, threads, rowsPerShard, rowsPerGroup } = flags;
+    await runWorker({
+      project: await loadProject(flags.project),
+      ...(flags.env === undefined ? {} : { environment: flags.env }),
+      ...(flags.taskQueue === undefined ? {} : { taskQueue: flags.taskQueue }),
+      ...(flags.heartbeatTimeout === undefined ? {} : { heartbeatTimeout: flags.heartbeatTimeout }),
+      ...(flags.heartbeatInterval === undefined ? {} : { heartbeatInterval: flags.heartbeatInterval }),
+      budget: {
+        ...(slots === undefined ? {} : { heavySlots: slots }),
+        ...(memory === undefined ? {} : { memoryMiB: memory }),
+        ...(threads === undefined ? {} : { threads }),
+      },
+      load: {
+        ...(rowsPerShard === undefined ? {} : { rowsPerShard }),
+        ...(rowsPerGroup === undefined ? {} : { rowsPerGroup }),
+      },
+      onReady: ({ taskQueue, address, namespace }) => {
+        process.stderr.write(`granary worker: polls ${taskQueue} in namespace ${namespace} at ${address}\n`);
+      },
+    });
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof GranaryError)) throw error;
+  process.stderr.write(`granary: ${error.message} [${error.code}]\n`);
+  // Temporal's runtime may hold the process although nothing is left to do.
+  process.exit(1);
+}

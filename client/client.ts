@@ -1,0 +1,159 @@
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
+import { GranaryError, messageOf } from '../definitions/errors.js';
+import type { FeatureView } from '../definitions/feature-view.js';
+import { intervalName } from '../definitions/interval.js';
+import type { Pipeline } from '../definitions/pipeline.js';
+import { defaultTaskQueue, feastProject, type Project } from '../definitions/project.js';
+import type { TrainingSet } from '../definitions/training-set.js';
+import type { Schema, Value } from '../definitions/types.js';
+import { openProject, type OpenProject } from '../providers/bind.js';
+import { openRegistry, type Registry } from '../registry/registry.js';
+import type { Run } from '../registry/runs.js';
+import type { PipelineInput, RunResult } from '../workflows/index.js';
+import { readFeatures, type EntityKeys, type OnlineFeatures } from './features.js';
+import { openTrainingRows, type TrainingRows } from './training-rows.js';
+
+export interface GranaryClientOptions {
+  readonly project: Project;
+  /** Default: `GRANARY_ENV`, then `dev`, then the only one. */
+  readonly environment?: string;
+  /** Default: the project's and environment's own. */
+  readonly taskQueue?: string;
+}
+
+/** A run that was started. */
+export interface RunHandle {
+  readonly workflowId: string;
+  readonly runId: string;
+  /** Resolves when the run has ended well; rejects with its failure. */
+  result(): Promise<RunResult>;
+  /** How each step stands now; empty until the run has been planned. */
+  steps(): Promise<readonly StepProgress[]>;
+}
+
+/** One step of a run in progress. `error` is the last one that an attempt reported. */
+export interface StepProgress {
+  readonly step: string;
+  readonly status: 'PENDING' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
+  readonly error: string | undefined;
+}
+
+/** Starts runs and reads what they made. Close it when done. */
+export class GranaryClient {
+  readonly #open: OpenProject;
+  readonly #registry: Registry;
+  readonly #temporal: Client;
+  readonly #taskQueue: string;
+
+  private constructor(open: OpenProject, temporal: Client, taskQueue: string) {
+    this.#open = open;
+    this.#registry = openRegistry(open.registry);
+    this.#temporal = temporal;
+    this.#taskQueue = taskQueue;
+  }
+
+  /**
+   * Connects to Temporal by its usual configuration (`TEMPORAL_ADDRESS`, ..., temporal.toml).
+   * @throws GranaryError `ProviderUnreachable` when Temporal does not answer.
+   */
+  static async connect(options: GranaryClientOptions): Promise<GranaryClient> {
+    const open = openProject(options.project, options.environment);
+    const { connectionOptions, namespace } = loadClientConnectConfig();
+    let connection: Connection;
+    try {
+      connection = await Connection.connect(connectionOptions);
+    } catch (error) {
+      throw new GranaryError(
+        'ProviderUnreachable',
+        `Temporal at ${connectionOptions.address ?? 'localhost:7233'} does not answer: ${messageOf(error)}. Check that it runs, and TEMPORAL_ADDRESS.`,
+        { cause: error },
+      );
+    }
+    const temporal = new Client({ connection, ...(namespace === undefined ? {} : { namespace }) });
+    return new GranaryClient(open, temporal, options.taskQueue ?? defaultTaskQueue(open.scope));
+  }
+
+  /**
+   * Starts a pipeline for one interval. The workflow's id is for reading: `pipeline/flights_dev/flights_daily/2001-03-04`, with the project and
+   * environment in it because several may share a namespace. A run of the same that is still open is joined.
+   */
+  async run(pipeline: Pipeline | string, input: Omit<PipelineInput, 'pipeline'> = {}): Promise<RunHandle> {
+    const name = typeof pipeline === 'string' ? pipeline : pipeline.name;
+    const which =
+      input.date ??
+      (input.from === undefined || input.to === undefined
+        ? 'last'
+        : intervalName({ start: input.from, end: input.to }));
+    // What is asked for stands in the id, so that a start joins only a run that does the same.
+    const asked = [...(input.targets ?? []), ...(input.rebuild === true ? ['rebuild'] : [])];
+    const handle = await this.#temporal.workflow.start('pipeline', {
+      taskQueue: this.#taskQueue,
+      workflowId: ['pipeline', feastProject(this.#open.scope), name, which, ...asked].join('/'),
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      args: [{ pipeline: name, ...input }],
+      staticSummary: `${name} ${which}`,
+    });
+    return {
+      workflowId: handle.workflowId,
+      runId: handle.firstExecutionRunId,
+      result: () => handle.result() as Promise<RunResult>,
+      steps: () => this.#registry.runs.steps(handle.firstExecutionRunId),
+    };
+  }
+
+  /** A run as the registry has it; a workflow that closed without recording its end counts as Temporal closed it. */
+  async status(runId: string): Promise<Run | undefined> {
+    const run = await this.#registry.runs.get(runId);
+    if (!run || run.endedAt !== undefined) return run;
+    try {
+      const { status } = await this.#temporal.workflow.getHandle(run.workflowId, run.id).describe();
+      if (status.name === 'RUNNING' || status.name === 'PAUSED') return run;
+      await this.#registry.runs.end(
+        run.id,
+        status.name === 'TERMINATED'
+          ? 'TERMINATED'
+          : status.name === 'TIMED_OUT'
+            ? 'DEADLINE_EXCEEDED'
+            : status.name === 'CANCELLED'
+              ? 'CANCELLED'
+              : 'FAILED',
+        [],
+        `Temporal closed the workflow: ${status.name}.`,
+      );
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+      await this.#registry.runs.end(run.id, 'FAILED', [], 'Temporal no longer knows the workflow.');
+    }
+    return await this.#registry.runs.get(runId);
+  }
+
+  /** The online values of a view for some entities, in their order; a value that is not there is null. */
+  async features<K extends Schema, F extends Schema>(
+    view: FeatureView<K & FeatureView['entities'][number]['joinKeys'], F>,
+    entities: readonly EntityKeys<K>[],
+  ): Promise<OnlineFeatures<F>[]> {
+    return await readFeatures<F>(
+      this.#open,
+      this.#registry,
+      view.name,
+      entities as readonly Readonly<Record<string, Value>>[],
+    );
+  }
+
+  /** The training rows of an interval, by default the newest that was built. */
+  async trainingSet<R>(
+    set: TrainingSet<R>,
+    options: { readonly date?: string } = {},
+  ): Promise<TrainingRows<R>> {
+    return await openTrainingRows<R>(this.#open, this.#registry, set.name, options);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([
+      this.#registry.close(),
+      this.#open.providers.close(),
+      this.#temporal.connection.close(),
+    ]);
+  }
+}

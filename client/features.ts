@@ -1,0 +1,59 @@
+import { isKind } from '../definitions/contract.js';
+import { GranaryError } from '../definitions/errors.js';
+import { didYouMean } from '../definitions/names.js';
+import { Timestamp } from '../definitions/timestamp.js';
+import type { Schema, Value, ValueType } from '../definitions/types.js';
+import type { OpenProject } from '../providers/bind.js';
+import { reader } from '../providers/rows.js';
+import { onlineStoreOf, onlineView } from '../registry/online-view.js';
+import type { Registry } from '../registry/registry.js';
+
+/** The join keys of one entity: `{ airport: 'ATL' }`. */
+export type EntityKeys<K extends Schema> = { readonly [J in keyof K]: Value<K[J]> };
+
+/** What the online store holds for one entity. */
+export interface OnlineFeatures<F extends Schema = Schema> {
+  readonly values: { readonly [N in keyof F]: Value<F[N]> | null };
+  /** When the values held; undefined when the store has none for this entity. */
+  readonly eventTime: Timestamp | undefined;
+}
+
+/** Reads a view's default variant for some entities. */
+export async function readFeatures<F extends Schema>(
+  { scope, providers }: OpenProject,
+  registry: Registry,
+  name: string,
+  entities: readonly Readonly<Record<string, Value>>[],
+): Promise<OnlineFeatures<F>[]> {
+  const resources = [...(await registry.resources.all()).values()].filter((r) => r.kind === 'view');
+  const view = resources.find((r) => r.name === name && r.isDefault);
+  if (!view || !isKind(view, 'view'))
+    throw new GranaryError(
+      'UnknownResource',
+      `No feature view "${name}" is registered. ${didYouMean(
+        name,
+        resources.map((r) => r.name),
+      )}`,
+    );
+  const target = onlineView(scope, view);
+  const keys = entities.map((entity) =>
+    target.joinKeys.map(({ name: key, type }) => {
+      const value = Object.hasOwn(entity, key) ? entity[key] : undefined;
+      if (value === undefined)
+        throw new GranaryError(
+          'InvalidInput',
+          `An entity has no "${key}". The view ${name} is read by ${target.joinKeys.map((k) => k.name).join(', ')}.`,
+        );
+      return type === 'timestamp' ? Timestamp.from(value as Timestamp).micros : value;
+    }),
+  );
+  const features = target.features.map((feature) => feature.name);
+  const rows = await providers.online(onlineStoreOf(view)).read(target, keys, features);
+  const read = target.features.map(({ type }: { type: ValueType }) => reader(type));
+  return rows.map((row) => ({
+    values: Object.fromEntries(
+      features.map((feature, i) => [feature, read[i]?.(row?.values[i]) ?? null]),
+    ) as OnlineFeatures<F>['values'],
+    eventTime: row && new Timestamp(row.eventTime),
+  }));
+}

@@ -1,0 +1,5 @@
+/** Starting runs and reading what they made: `import { GranaryClient } from 'granary/client'`. */
+export { GranaryClient, type GranaryClientOptions, type RunHandle } from './client.js';
+export type { EntityKeys, OnlineFeatures } from './features.js';
+export type { TrainingRows } from './training-rows.js';
+export type { PipelineInput, RunResult } from '../workflows/index.js';

@@ -1,0 +1,101 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { CompiledProject } from '../definitions/compile.js';
+import { isKind } from '../definitions/contract.js';
+import { GranaryError } from '../definitions/errors.js';
+import { didYouMean } from '../definitions/names.js';
+import { plan } from '../definitions/plan.js';
+import { intervalOfDate } from '../definitions/ticks.js';
+import { Timestamp } from '../definitions/timestamp.js';
+import type { Row, Schema } from '../definitions/types.js';
+import type { OpenProject } from '../providers/bind.js';
+import type { ColumnBatch } from '../providers/columns.js';
+import { duckdbOfflineProvider } from '../providers/offline/duckdb/provider.js';
+import { rowsOf } from '../providers/rows.js';
+import { publishedPath, type Dataset } from '../registry/dataset.js';
+import type { Registry } from '../registry/registry.js';
+
+/** One version of a training set, ready to be read. */
+export interface TrainingRows<R = Readonly<Record<string, unknown>>> {
+  readonly dataset: Dataset;
+  /** Address of the Parquet file, for pandas, polars and others. */
+  readonly uri: string;
+  readonly schema: Schema;
+  /** Streams the rows with back-pressure: constant memory. */
+  rows(options?: { readonly limit?: number }): AsyncGenerator<R>;
+}
+
+/** Opens the version of an interval that starts on a date, or the newest. */
+export async function openTrainingRows<R>(
+  { providers, project }: OpenProject,
+  registry: Registry,
+  name: string,
+  { date }: { readonly date?: string },
+): Promise<TrainingRows<R>> {
+  const sets = [...(await registry.resources.all()).values()].filter((r) => isKind(r, 'trainingSet'));
+  const set = sets.find((r) => r.name === name && r.isDefault);
+  if (!set)
+    throw new GranaryError(
+      'UnknownResource',
+      `No training set "${name}" is registered. ${didYouMean(
+        name,
+        sets.map((r) => r.name),
+      )}`,
+    );
+  const versions = await registry.datasets.current(set.id);
+  const dataset =
+    date === undefined
+      ? versions.at(-1)
+      : versions.find((version) => version.interval.start === startOf(project, set.id, date));
+  if (!dataset)
+    throw new GranaryError(
+      'SourceMissing',
+      `The training set ${name} has no version${date === undefined ? '' : ` for ${date}`} yet. Run its pipeline first.`,
+    );
+  const store = providers.files(dataset.store);
+  const described = JSON.parse(
+    (await store.readText(publishedPath(dataset, 'schema.json'))) ?? '{"columns":[]}',
+  ) as { columns: { name: string; type: Schema[string] }[] };
+  const schema: Schema = Object.fromEntries(described.columns.map((column) => [column.name, column.type]));
+  const file = publishedPath(dataset, 'features.parquet');
+  const sha256 = dataset.files.find((f) => f.name === 'features.parquet')?.sha256;
+  async function* batches(limit: number | undefined): AsyncGenerator<ColumnBatch> {
+    const path = await store.localPath(file, sha256 === undefined ? {} : { sha256 });
+    const scratch = await mkdtemp(join(tmpdir(), 'granary-read-'));
+    try {
+      await using session = await duckdbOfflineProvider().open({
+        scratch,
+        memoryLimit: '512MiB',
+        threads: 1,
+        signal: new AbortController().signal,
+      });
+      yield* session.read(
+        {
+          name: `training set ${name}`,
+          format: 'parquet',
+          files: [{ path, uri: store.uri(file), generation: 0 }],
+          schema,
+        },
+        limit === undefined ? {} : { limit },
+      );
+    } finally {
+      await rm(scratch, { recursive: true, force: true });
+    }
+  }
+  return {
+    dataset,
+    uri: store.uri(file),
+    schema,
+    rows: (options) => rowsOf(batches(options?.limit), schema) as AsyncGenerator<Row> as AsyncGenerator<R>,
+  };
+}
+
+/** The start of the interval that begins on a date, local to the schedule of the pipeline that makes the set; without one, in UTC. */
+function startOf(project: CompiledProject, id: string, date: string): string {
+  for (const pipeline of project.pipelines.values()) {
+    const { steps } = plan(project.resources, pipeline.targets, { start: '', end: '' });
+    if (steps.some((step) => step.id === id)) return intervalOfDate(pipeline.schedule, pipeline, date).start;
+  }
+  return Timestamp.from(date).toString();
+}

@@ -1,0 +1,384 @@
+import type { BuildFunction, BuiltSource } from './built-source.js';
+import { fingerprint } from './canonical.js';
+import type {
+  BuiltSourceSpec,
+  PipelineSpec,
+  Resource,
+  ResourceKind,
+  SourceSpec,
+  SpecOf,
+} from './contract.js';
+import type { Entity } from './entity.js';
+import { GranaryError } from './errors.js';
+import type { FeatureView } from './feature-view.js';
+import type { Label } from './label.js';
+import { checkVariant, didYouMean } from './names.js';
+import type { Pipeline, Target } from './pipeline.js';
+import type { Project } from './project.js';
+import type { Secret } from './secret.js';
+import type { AnySource, FileSource, Versioned } from './source.js';
+import { normalizeSql, parseSql, renderSql } from './sql.js';
+import { findTarget } from './target.js';
+import { nameKey, references, type Compilable } from './references.js';
+import { carriedColumns, featureColumn, roleOf, type TrainingSet } from './training-set.js';
+
+/** A project as data: every resource by id, upstream first; the code of TypeScript builds apart from it. */
+export interface CompiledProject {
+  readonly name: string;
+  readonly resources: ReadonlyMap<string, Resource>;
+  readonly pipelines: ReadonlyMap<string, PipelineSpec>;
+  /** Id of a feature set that TypeScript builds -> its code. */
+  readonly handlers: ReadonlyMap<string, BuildFunction>;
+}
+
+/**
+ * Compiles a project: collects what its resources refer to, settles variants, takes fingerprints.
+ * `secrets` resolves the project's variant where it is a reference.
+ * @throws GranaryError `InvalidDefinition`: clashing names, unknown references, cycles.
+ */
+export function compile(
+  project: Project,
+  secrets: (secret: Secret) => string | undefined = () => undefined,
+): CompiledProject {
+  return new Compiler(project, secrets).compile();
+}
+
+class Compiler {
+  readonly #project: Project;
+  readonly #defaultVariant: string | undefined;
+  readonly #named = new Map<string, Compilable>();
+  readonly #resources = new Map<string, Resource>();
+  readonly #handlers = new Map<string, BuildFunction>();
+  /** Built sources under way: an id met again is a cycle. */
+  readonly #open: string[] = [];
+
+  constructor(project: Project, secrets: (secret: Secret) => string | undefined) {
+    this.#project = project;
+    this.#defaultVariant = typeof project.variant === 'object' ? secrets(project.variant) : project.variant;
+  }
+
+  compile(): CompiledProject {
+    const pipelines: Pipeline[] = [];
+    const targets: Compilable[] = [];
+    for (const definition of this.#project.resources) {
+      if (definition.kind === 'pipeline') {
+        pipelines.push(definition);
+        for (const target of definition.targets) if (typeof target !== 'string') targets.push(target);
+      } else targets.push(definition);
+    }
+    // Every definition is known by name before any is compiled, so that a text may refer to a later one.
+    for (const definition of targets) this.#collect(definition);
+    for (const definition of targets) this.#add(definition);
+    const specs = new Map<string, PipelineSpec>();
+    for (const pipeline of pipelines) {
+      if (specs.has(pipeline.name))
+        throw new GranaryError('InvalidDefinition', `Two pipelines are named ${pipeline.name}.`);
+      specs.set(pipeline.name, this.#pipeline(pipeline));
+    }
+    this.#checkLocations();
+    return {
+      name: this.#project.name,
+      resources: this.#resources,
+      pipelines: specs,
+      handlers: this.#handlers,
+    };
+  }
+
+  /** Two environments that write files into one place would overwrite each other; everything else bears the environment's name. */
+  #checkLocations(): void {
+    const seen = new Map<string, string>();
+    const written = new Set<string>();
+    for (const { kind, spec } of this.#resources.values())
+      if (kind === 'trainingSet' || (kind === 'source' && (spec as SourceSpec).type !== 'file'))
+        written.add((spec as { readonly store: string }).store);
+    for (const [environment, { bind }] of Object.entries(this.#project.environments))
+      for (const store of written) {
+        const binding = Object.hasOwn(bind, store) ? bind[store] : undefined;
+        if (binding?.type !== 'localFiles') continue;
+        const root = binding.root.replace(/^\.\/|\/+$/g, '');
+        const other = seen.get(root);
+        if (other !== undefined && other !== environment)
+          throw new GranaryError(
+            'InvalidDefinition',
+            `The environments ${other} and ${environment} both write to the folder ${binding.root}. Give each a folder of its own.`,
+          );
+        seen.set(root, environment);
+      }
+  }
+
+  #collect(definition: Compilable): void {
+    const key = nameKey(definition);
+    const known = this.#named.get(key);
+    if (known === definition) return;
+    if (known)
+      throw new GranaryError(
+        'InvalidDefinition',
+        `Two different definitions are named ${key}. Names are unique within a kind, and all sources are one kind; rename one, or give one a variant.`,
+      );
+    this.#named.set(key, definition);
+    for (const upstream of references(definition)) if (typeof upstream !== 'string') this.#collect(upstream);
+  }
+
+  #add(definition: Compilable): Resource {
+    const known = this.#resources.get(this.#idByKey.get(nameKey(definition)) ?? '');
+    if (known) return known;
+    const key = nameKey(definition);
+    if (this.#open.includes(key))
+      throw new GranaryError(
+        'InvalidDefinition',
+        `Sources depend on each other in a circle: ${[...this.#open, key].join(' -> ')}.`,
+      );
+    this.#open.push(key);
+    const resource = this.#resource(definition);
+    this.#open.pop();
+    this.#resources.set(resource.id, resource);
+    this.#idByKey.set(key, resource.id);
+    return resource;
+  }
+
+  readonly #idByKey = new Map<string, string>();
+
+  #resource(definition: Compilable): Resource {
+    switch (definition.kind) {
+      case 'provider':
+        return this.#make('provider', definition.name, { type: definition.type }, {});
+      case 'entity':
+        return this.#make(
+          'entity',
+          definition.name,
+          { joinKeys: (definition as Entity).joinKeys },
+          definition as Entity,
+        );
+      case 'source':
+        return this.#source(definition as FileSource | BuiltSource);
+      case 'view':
+        return this.#view(definition as FeatureView);
+      case 'label':
+        return this.#label(definition as Label);
+      case 'trainingSet':
+        return this.#trainingSet(definition as TrainingSet);
+    }
+  }
+
+  #make<K extends ResourceKind>(
+    kind: K,
+    name: string,
+    spec: SpecOf[K],
+    about: Versioned & { readonly timeout?: string | undefined },
+    meaning: object = spec,
+  ): Resource<K> {
+    const print = fingerprint({ kind, name, spec: meaning });
+    const versioned = kind !== 'provider' && kind !== 'entity';
+    const variant = versioned ? (about.variant ?? this.#defaultVariant ?? print.slice(0, 8)) : '';
+    if (versioned) checkVariant(`${kind} ${name}`, variant);
+    const { description, owner, tags, timeout } = about;
+    return {
+      id: `${kind}/${name}${variant === '' ? '' : `.${variant}`}`,
+      kind,
+      name,
+      variant,
+      fingerprint: print,
+      spec,
+      about: {
+        ...(description === undefined ? {} : { description }),
+        ...(owner === undefined ? {} : { owner }),
+        ...(tags === undefined ? {} : { tags }),
+      },
+      ...(timeout === undefined ? {} : { timeout }),
+    };
+  }
+
+  /** A source by object or by name, `name.variant` or `source/name`. */
+  #sourceRef(where: string, reference: AnySource | string): Resource<'source'> {
+    if (typeof reference !== 'string') return this.#add(reference as AnySource) as Resource<'source'>;
+    const name = reference.replace(/^source\//, '');
+    const found = [...this.#named.values()].filter(
+      (d): d is Extract<Compilable, { kind: 'source' }> =>
+        d.kind === 'source' && (d.name === name || `${d.name}.${(d as Versioned).variant ?? ''}` === name),
+    );
+    const [only] = found;
+    if (only === undefined)
+      throw new GranaryError(
+        'InvalidDefinition',
+        `${where}: there is no source "${reference}". ${didYouMean(
+          name,
+          [...this.#named.values()].filter((d) => d.kind === 'source').map((d) => d.name),
+        )}`,
+      );
+    return this.#add(only) as Resource<'source'>;
+  }
+
+  #source(definition: FileSource | BuiltSource): Resource<'source'> {
+    this.#add(definition.store);
+    const common = {
+      store: definition.store.name,
+      schema: definition.schema,
+      columns: Object.keys(definition.schema),
+      ...(definition.timestampField === undefined ? {} : { timestampField: definition.timestampField }),
+      ...(definition.createdTimestampField === undefined
+        ? {}
+        : { createdTimestampField: definition.createdTimestampField }),
+    };
+    if (definition.type === 'file')
+      return this.#make(
+        'source',
+        definition.name,
+        { ...common, type: 'file', format: definition.format, path: definition.path },
+        definition,
+      );
+    const { inputs, build } = this.#build(definition);
+    const spec: SourceSpec = {
+      ...common,
+      type: definition.type,
+      inputs,
+      build,
+      keys: definition.keys,
+      ...(definition.lookback === undefined ? {} : { lookback: definition.lookback }),
+      validate: definition.validate,
+      deterministic: definition.deterministic,
+      metadata: definition.metadata,
+    };
+    // What SQL means does not depend on how it is laid out; what runs is the text as it was written.
+    const meaning = 'sql' in build ? { ...spec, build: { sql: normalizeSql(build.sql) } } : spec;
+    const resource = this.#make('source', definition.name, spec, definition, meaning);
+    if (definition.handler) this.#handlers.set(resource.id, definition.handler);
+    return resource;
+  }
+
+  #build(definition: BuiltSource): Pick<BuiltSourceSpec, 'inputs' | 'build'> {
+    const where = `${definition.type === 'featureSet' ? 'feature set' : 'transformation'} ${definition.name}`;
+    const inputs: Record<string, string> = {};
+    for (const [alias, reference] of Object.entries(definition.inputs))
+      inputs[alias] = this.#sourceRef(`${where}, input ${alias}`, reference).id;
+    const { query, handler, codeVersion } = definition;
+    if (query === undefined) {
+      if (!handler) throw new GranaryError('InvalidDefinition', `The ${where} has no build.`);
+      return {
+        inputs,
+        build: { handler: definition.name, ...(codeVersion === undefined ? {} : { codeVersion }) },
+      };
+    }
+    const used: Record<string, string> = {};
+    const text = renderSql(typeof query === 'string' ? parseSql(query) : query, (reference) => {
+      if (reference.kind === 'intervalBound') return `{{interval.${reference.bound}}}`;
+      if (
+        reference.kind === 'name' &&
+        !Object.hasOwn(definition.inputs, reference.name.split('.')[0] ?? '') &&
+        typeof query === 'string'
+      )
+        throw new GranaryError(
+          'InvalidDefinition',
+          `The ${where} refers to {{${reference.name}}}, which is not among its inputs. List it: inputs: { ${reference.name.split('.')[0] ?? ''} }.`,
+        );
+      const alias =
+        reference.kind === 'name' ? definition.inputs[reference.name.split('.')[0] ?? ''] : undefined;
+      const source = this.#sourceRef(
+        where,
+        reference.kind === 'name' ? (alias ?? reference.name) : reference,
+      );
+      const asked = reference.kind === 'name' ? reference.name.split('.')[1] : undefined;
+      if (asked !== undefined && asked !== source.variant)
+        throw new GranaryError(
+          'InvalidDefinition',
+          `The ${where} refers to {{${reference.kind === 'name' ? reference.name : ''}}}, but its input is ${source.name} (${source.variant}). List the variant that is meant among the inputs.`,
+        );
+      const canonical = `${source.name}.${source.variant}`;
+      used[canonical] = source.id;
+      return `{{${canonical}}}`;
+    });
+    if (Object.keys(used).length === 0 && Object.keys(inputs).length === 0)
+      throw new GranaryError(
+        'InvalidDefinition',
+        `The SQL of the ${where} reads no source. Interpolate one: FROM \${flights}.`,
+      );
+    return { inputs: used, build: { sql: text.trim() } };
+  }
+
+  #view(view: FeatureView): Resource<'view'> {
+    const types = Object.assign({}, ...view.entities.map((e) => e.joinKeys)) as Entity['joinKeys'];
+    if (view.online) this.#add(view.online);
+    return this.#make(
+      'view',
+      view.name,
+      {
+        entities: view.entities.map((e) => this.#add(e).id),
+        source: this.#sourceRef(`feature view ${view.name}`, view.source).id,
+        joinKeys: Object.entries(view.keys).map(([name, column]) => ({
+          name,
+          column,
+          type: types[name] ?? 'string',
+        })),
+        features: view.features,
+        ...(view.ttl === undefined ? {} : { ttl: view.ttl }),
+        ...(view.online === undefined ? {} : { online: view.online.name }),
+      },
+      view,
+    );
+  }
+
+  #label(label: Label): Resource<'label'> {
+    return this.#make(
+      'label',
+      label.name,
+      {
+        source: this.#sourceRef(`label ${label.name}`, label.source).id,
+        value: label.value,
+        type: label.type,
+        ...(label.timestampField === undefined ? {} : { timestampField: label.timestampField }),
+        roles: label.roles.map(({ role, entity, keys }) => ({
+          role,
+          entity: this.#add(entity).id,
+          keys: Object.entries(keys).map(([name, column]) => ({
+            name,
+            column,
+            type: entity.joinKeys[name] ?? 'string',
+          })),
+        })),
+      },
+      label,
+    );
+  }
+
+  #trainingSet(set: TrainingSet): Resource<'trainingSet'> {
+    const label = this.#add(set.label) as Resource<'label'>;
+    const source = this.#resources.get(label.spec.source) as Resource<'source'>;
+    if (set.store) this.#add(set.store);
+    return this.#make(
+      'trainingSet',
+      set.name,
+      {
+        label: label.id,
+        store: set.store?.name ?? source.spec.store,
+        features: set.features.map((selection) => ({
+          view: this.#add(selection.view).id,
+          role: roleOf(set.name, set.label, selection).role,
+          columns: selection.features.map((feature) => ({ feature, as: featureColumn(selection, feature) })),
+        })),
+        include: carriedColumns(set),
+      },
+      set,
+    );
+  }
+
+  #pipeline(pipeline: Pipeline): PipelineSpec {
+    const { name, schedule, startDate, endDate, retries, description, owner, tags } = pipeline;
+    return {
+      name,
+      targets: pipeline.targets.map((target) => this.#target(name, target)),
+      schedule,
+      startDate,
+      ...(endDate === undefined ? {} : { endDate }),
+      retries,
+      about: {
+        ...(description === undefined ? {} : { description }),
+        ...(owner === undefined ? {} : { owner }),
+        ...(tags === undefined ? {} : { tags }),
+      },
+    };
+  }
+
+  #target(pipeline: string, target: Target): string {
+    if (typeof target !== 'string') return this.#add(target).id;
+    return findTarget(this.#resources, target, `pipeline ${pipeline}`).id;
+  }
+}

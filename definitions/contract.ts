@@ -1,0 +1,138 @@
+import type { KeyType } from './entity.js';
+import type { Schema, ValueType } from './types.js';
+import type { ValidationRule } from './validation.js';
+
+/**
+ * Definitions as canonical JSON: what the registry stores, what fingerprints are taken of, and all that activities read.
+ * References to other resources are ids such as `source/flights.1a2b3c4d`; nothing here depends on an environment.
+ */
+export type ResourceKind = 'provider' | 'entity' | 'source' | 'view' | 'label' | 'trainingSet';
+
+export interface ProviderSpec {
+  readonly type: 'files' | 'online';
+}
+
+export interface EntitySpec {
+  readonly joinKeys: Readonly<Record<string, KeyType>>;
+}
+
+interface SourceCommon {
+  /** Name of the file store. */
+  readonly store: string;
+  readonly schema: Schema;
+  /** The schema's columns in definition order: canonical JSON sorts the keys of an object. */
+  readonly columns: readonly string[];
+  readonly timestampField?: string;
+  readonly createdTimestampField?: string;
+}
+
+export interface FileSourceSpec extends SourceCommon {
+  readonly type: 'file';
+  readonly format: 'parquet' | 'csv';
+  readonly path: string;
+}
+
+export interface BuiltSourceSpec extends SourceCommon {
+  readonly type: 'featureSet' | 'transformation';
+  /** Name within the build -> source id. For SQL the names are the ids' `name.variant`. */
+  readonly inputs: Readonly<Record<string, string>>;
+  /** Canonical SQL with `{{name.variant}}` and `{{interval.start}}`, or a TypeScript handler in the worker. */
+  readonly build: { readonly sql: string } | { readonly handler: string; readonly codeVersion?: string };
+  readonly keys: readonly string[];
+  readonly lookback?: string;
+  readonly validate: readonly ValidationRule[];
+  readonly deterministic: boolean;
+  readonly metadata: Readonly<Record<string, string | number | boolean>>;
+}
+
+export type SourceSpec = FileSourceSpec | BuiltSourceSpec;
+
+export interface ViewSpec {
+  readonly entities: readonly string[];
+  readonly source: string;
+  readonly joinKeys: readonly { readonly name: string; readonly column: string; readonly type: KeyType }[];
+  readonly features: readonly { readonly name: string; readonly column: string; readonly type: ValueType }[];
+  /** Duration text. */
+  readonly ttl?: string;
+  /** Name of the online store. */
+  readonly online?: string;
+}
+
+export interface LabelSpec {
+  readonly source: string;
+  readonly value: string;
+  readonly type: ValueType;
+  readonly timestampField?: string;
+  readonly roles: readonly {
+    readonly role: string;
+    readonly entity: string;
+    readonly keys: readonly { readonly name: string; readonly column: string; readonly type: KeyType }[];
+  }[];
+}
+
+export interface TrainingSetSpec {
+  readonly label: string;
+  readonly store: string;
+  readonly features: readonly {
+    readonly view: string;
+    readonly role: string;
+    readonly columns: readonly { readonly feature: string; readonly as: string }[];
+  }[];
+  /** Columns of the label's source before the features. */
+  readonly include: readonly string[];
+}
+
+export type SpecOf = {
+  provider: ProviderSpec;
+  entity: EntitySpec;
+  source: SourceSpec;
+  view: ViewSpec;
+  label: LabelSpec;
+  trainingSet: TrainingSetSpec;
+};
+
+/** A definition, compiled. */
+export interface Resource<K extends ResourceKind = ResourceKind> {
+  /** `source/flights.1a2b3c4d`; providers and entities have no variant: `entity/airport`. */
+  readonly id: string;
+  readonly kind: K;
+  readonly name: string;
+  /** Empty for providers and entities. */
+  readonly variant: string;
+  /** SHA-256 of kind, name and spec. */
+  readonly fingerprint: string;
+  readonly spec: SpecOf[K];
+  readonly about: {
+    readonly description?: string;
+    readonly owner?: string;
+    readonly tags?: readonly string[];
+  };
+  /** The longest one attempt of its heavy step may take. */
+  readonly timeout?: string;
+}
+
+/** A pipeline with its targets resolved to ids. */
+export interface PipelineSpec {
+  readonly name: string;
+  readonly targets: readonly string[];
+  readonly schedule: { readonly cron: string; readonly timezone: string };
+  readonly startDate: string;
+  readonly endDate?: string;
+  readonly retries: { readonly max: number; readonly delay: string };
+  readonly about: {
+    readonly description?: string;
+    readonly owner?: string;
+    readonly tags?: readonly string[];
+  };
+}
+
+export const isKind = <K extends ResourceKind>(resource: Resource, kind: K): resource is Resource<K> =>
+  resource.kind === kind;
+
+/** The schema with its columns in definition order. */
+export function orderedSchema(spec: {
+  readonly schema: Schema;
+  readonly columns: readonly string[];
+}): Schema {
+  return Object.fromEntries(spec.columns.map((column) => [column, spec.schema[column] as ValueType]));
+}

@@ -1,0 +1,240 @@
+import type { Entity, JoinKeys } from './entity.js';
+import { GranaryError } from './errors.js';
+import { durationMicros } from './interval.js';
+import { checkName } from './names.js';
+import type { OnlineStore } from './provider.js';
+import { aboutOf, checkColumn, type AnySource, type Source, type Versioned } from './source.js';
+import { narrows, type ColumnOf, type Narrowed, type Schema, type ValueType } from './types.js';
+
+/** The join keys of several entities together. */
+export type KeysOf<E extends readonly Entity[]> =
+  Together<E[number]['joinKeys']> extends infer K extends JoinKeys ? K : never;
+
+/** `A | B` as `A & B`. */
+type Together<U> = (U extends unknown ? (u: U) => void : never) extends (i: infer I) => void ? I : never;
+
+/** Join keys that are no column of the source under their own name and type. */
+type Unmatched<S extends Schema, K extends JoinKeys> = {
+  [J in keyof K]: J extends keyof S ? (S[J] extends K[J] ? never : J) : J;
+}[keyof K] &
+  string;
+
+/** `keys` may be left out for join keys that are columns of the source. */
+export type KeyColumns<S extends Schema, K extends JoinKeys> = [Unmatched<S, K>] extends [never]
+  ? { readonly keys?: { readonly [J in keyof K]?: ColumnOf<S, K[J]> } }
+  : {
+      readonly keys: { readonly [J in Unmatched<S, K>]: J extends keyof K ? ColumnOf<S, K[J]> : never } & {
+        readonly [J in keyof K]?: ColumnOf<S, K[J]>;
+      };
+    };
+
+/** A field: the source's column of that name, or another column or a narrower type. */
+export type FieldSpec<S extends Schema> = {
+  [C in ColumnOf<S>]: { readonly column: C; readonly type?: Narrowed<S[C]> };
+}[ColumnOf<S>];
+
+type FieldsSpec<S extends Schema> = readonly ColumnOf<S>[] | Readonly<Record<string, FieldSpec<S>>>;
+
+/** The features' names and types. */
+export type FeaturesOf<S extends Schema, F> = F extends readonly (infer C)[]
+  ? { readonly [K in C & keyof S & string]: S[K] }
+  : {
+      readonly [K in keyof F & string]: F[K] extends { readonly type: infer T extends ValueType }
+        ? T
+        : F[K] extends { readonly column: infer C extends keyof S }
+          ? S[C]
+          : never;
+    };
+
+interface ViewOptions<S extends Schema, E extends readonly Entity[], F> extends Versioned {
+  readonly entities: E;
+  readonly source: Source<S>;
+  /** Columns to serve: names, or `{ feature: { column, type } }` for another name or a narrower type. */
+  readonly features: F;
+  /** How old a value may be at the time it is asked for; default: no limit. */
+  readonly ttl?: string;
+  /** Where the newest values are served from. Without it the view is for training only. */
+  readonly online?: OnlineStore;
+  readonly timeout?: string;
+}
+
+/** Fields of one source for one or more entities. */
+export interface FeatureView<K extends JoinKeys = JoinKeys, F extends Schema = Schema> extends Versioned {
+  readonly kind: 'view';
+  readonly name: string;
+  readonly entities: readonly Entity[];
+  readonly source: AnySource;
+  /** Join key -> column of the source. */
+  readonly keys: Readonly<Record<string, string>>;
+  readonly features: readonly { readonly name: string; readonly column: string; readonly type: ValueType }[];
+  readonly ttl: string | undefined;
+  readonly online: OnlineStore | undefined;
+  readonly timeout: string | undefined;
+  /** Some of the features, for a training set. */
+  select<const N extends readonly (keyof F & string)[]>(...names: N): Selection<Pick<F, N[number]>, K>;
+  /** The features for one of the label's entities by role, in columns `<role>__<feature>`. */
+  for<const R extends string>(
+    role: R,
+  ): Selection<{ readonly [N in keyof F & string as `${R}__${N}`]: F[N] }, K>;
+  /** Phantom: the features' types. */
+  readonly types?: F;
+}
+
+/** Features of a view as columns of a training set. */
+export interface Selection<C extends Schema = Schema, K extends JoinKeys = JoinKeys> {
+  readonly kind: 'selection';
+  readonly view: FeatureView;
+  readonly role: string | undefined;
+  readonly features: readonly string[];
+  /** Phantoms: the columns' types and the view's join keys. */
+  readonly types?: C;
+  readonly keyTypes?: K;
+}
+
+/** Declares a feature view. */
+export function featureView<
+  const S extends Schema,
+  const E extends readonly Entity[],
+  const F extends FieldsSpec<S>,
+>(
+  name: string,
+  options: ViewOptions<S, E, F> & KeyColumns<S, KeysOf<E>>,
+): FeatureView<KeysOf<E>, FeaturesOf<S, F>> {
+  checkName('feature view', name);
+  const what = `feature view ${name}`;
+  const { source, entities, ttl, online, timeout, features, keys } = options;
+  if (entities.length === 0) throw new GranaryError('InvalidDefinition', `The ${what} has no entity.`);
+  if (ttl !== undefined) durationMicros(ttl);
+  if (timeout !== undefined) durationMicros(timeout);
+  return makeView({
+    kind: 'view',
+    name,
+    entities,
+    source: source as AnySource,
+    keys: keyColumns(what, source.schema, entities, keys ?? {}),
+    features: fields(what, source.schema, features),
+    ttl,
+    online,
+    timeout,
+    ...aboutOf(options),
+  }) as FeatureView<KeysOf<E>, FeaturesOf<S, F>>;
+}
+
+function makeView(view: Omit<FeatureView, 'select' | 'for' | 'types'>): FeatureView {
+  const clash = view.features.find((f) => Object.hasOwn(view.keys, f.name));
+  if (clash)
+    throw new GranaryError(
+      'InvalidDefinition',
+      `The feature view ${view.name}: "${clash.name}" is a join key, which every reader has already. Leave it out of the features, or give the feature another name.`,
+    );
+  const full: FeatureView = {
+    ...view,
+    select: (...names) => {
+      for (const name of names)
+        if (!view.features.some((f) => f.name === name))
+          throw new GranaryError(
+            'InvalidDefinition',
+            `The feature view ${view.name} has no feature "${name}". Features: ${view.features.map((f) => f.name).join(', ')}.`,
+          );
+      return { kind: 'selection', view: full, role: undefined, features: names };
+    },
+    for: (role) => ({ kind: 'selection', view: full, role, features: view.features.map((f) => f.name) }),
+  };
+  return Object.freeze(full);
+}
+
+function keyColumns(
+  what: string,
+  schema: Schema,
+  entities: readonly Entity[],
+  mapped: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const columns: Record<string, string> = {};
+  for (const { joinKeys } of entities)
+    for (const [key, type] of Object.entries(joinKeys)) {
+      const column = mapped[key] ?? key;
+      checkColumn(`${what}, join key ${key}`, schema, column, type);
+      columns[key] = column;
+    }
+  for (const key of Object.keys(mapped))
+    if (!Object.hasOwn(columns, key))
+      throw new GranaryError(
+        'InvalidDefinition',
+        `The ${what}: "${key}" is no join key. Join keys: ${Object.keys(columns).join(', ')}.`,
+      );
+  return columns;
+}
+
+function fields<S extends Schema>(what: string, schema: S, spec: FieldsSpec<S>): FeatureView['features'] {
+  const isList = (f: FieldsSpec<S>): f is readonly ColumnOf<S>[] => Array.isArray(f);
+  const entries: [string, { readonly column: string; readonly type?: ValueType }][] = isList(spec)
+    ? spec.map((column) => [column, { column }])
+    : Object.entries<FieldSpec<S>>(spec);
+  if (entries.length === 0) throw new GranaryError('InvalidDefinition', `The ${what} has no features.`);
+  return entries.map(([name, { column, type }]) => {
+    checkColumn(`${what}, feature ${name}`, schema, column);
+    checkName('feature', name);
+    const found = schema[column] as ValueType;
+    if (type !== undefined && !narrows(found, type))
+      throw new GranaryError(
+        'InvalidDefinition',
+        `The ${what}: the feature "${name}" is declared ${type} over the ${found} column "${column}". Only float64 -> float32 and int32 -> int64 are possible; cast in SQL.`,
+      );
+    return { name, column, type: type ?? found };
+  });
+}
+
+interface FeatureOptions<
+  S extends Schema,
+  J extends string,
+  T extends Entity['joinKeys'][string],
+  C extends ColumnOf<S>,
+  V extends Narrowed<S[C]>,
+> extends Versioned {
+  readonly entity: Entity<Readonly<Record<J, T>>>;
+  readonly source: Source<S>;
+  /** The column that holds the entity's join key. */
+  readonly key: ColumnOf<S, NoInfer<T>>;
+  /** The column that holds the value. */
+  readonly value: C;
+  readonly type?: V;
+  readonly ttl?: string;
+  readonly online?: OnlineStore;
+}
+
+/** Declares the view `name` with the one field `name`, for an entity with one join key. */
+export function feature<
+  const N extends string,
+  const S extends Schema,
+  const J extends string,
+  const T extends Entity['joinKeys'][string],
+  const C extends ColumnOf<S>,
+  const V extends Narrowed<S[C]> = S[C],
+>(
+  name: N,
+  options: FeatureOptions<S, J, T, C, V>,
+): FeatureView<Readonly<Record<J, T>>, { readonly [K in N]: V }> {
+  const { entity: described, key, value, type, source, ttl, online } = options;
+  const [joinKey] = Object.keys(described.joinKeys);
+  if (joinKey === undefined || Object.keys(described.joinKeys).length !== 1)
+    throw new GranaryError(
+      'InvalidDefinition',
+      `feature('${name}') is for an entity with one join key; use featureView for ${described.name}.`,
+    );
+  checkName('feature', name);
+  if (ttl !== undefined) durationMicros(ttl);
+  return makeView({
+    kind: 'view',
+    name,
+    entities: [described],
+    source: source as AnySource,
+    keys: keyColumns(`feature ${name}`, source.schema, [described], { [joinKey]: key }),
+    features: fields(`feature ${name}`, source.schema, {
+      [name]: { column: value, ...(type === undefined ? {} : { type }) } as unknown as FieldSpec<S>,
+    }),
+    ttl,
+    online,
+    timeout: undefined,
+    ...aboutOf(options),
+  }) as FeatureView<Readonly<Record<J, T>>, { readonly [K in N]: V }>;
+}

@@ -1,0 +1,34 @@
+/** What users declare: `import { featureSet, ... } from 'granary'`. */
+export { t, type Row, type Schema, type Value, type ValueType } from './types.js';
+export { Timestamp, type TimestampLike } from './timestamp.js';
+export { GranaryError, ERROR_CODES, type ErrorCode } from './errors.js';
+export { interval, type Interval } from './interval.js';
+export { sql, intervalStart, intervalEnd, type SqlTemplate } from './sql.js';
+export { fromEnv, fromFile, type Secret } from './secret.js';
+export {
+  fileStore,
+  onlineStore,
+  localFiles,
+  redisStore,
+  postgresStore,
+  type Binding,
+  type FileStore,
+  type OnlineStore,
+} from './provider.js';
+export { entity, type Entity } from './entity.js';
+export type { Source } from './source.js';
+export {
+  featureSet,
+  type BuildContext,
+  type BuildFunction,
+  type BuildInput,
+  type Checkpoint,
+} from './built-source.js';
+export { feature, featureView, type FeatureView, type Selection } from './feature-view.js';
+export { label, type Label } from './label.js';
+export { trainingSet, type TrainingSet, type TrainingRow } from './training-set.js';
+export { pipeline, type Pipeline } from './pipeline.js';
+export { defineProject, type Environment, type Project } from './project.js';
+export { notNull, maxNullRate, range, unique, rowCount, type ValidationRule } from './validation.js';
+export { compile, type CompiledProject } from './compile.js';
+export { plan, type Plan, type PlanStep } from './plan.js';

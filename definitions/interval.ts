@@ -1,0 +1,47 @@
+import { GranaryError } from './errors.js';
+import { Timestamp, type TimestampLike } from './timestamp.js';
+
+/** A half-open span `[start, end)` of logical time; both ISO-8601 in UTC. Plain data: it crosses workflow boundaries. */
+export interface Interval {
+  readonly start: string;
+  readonly end: string;
+}
+
+/**
+ * The interval `[start, end)` in canonical text.
+ * @throws GranaryError `InvalidInterval` when it is empty or reversed.
+ */
+export function interval(start: TimestampLike, end: TimestampLike): Interval {
+  const from = Timestamp.from(start);
+  const to = Timestamp.from(end);
+  if (from.micros >= to.micros)
+    throw new GranaryError(
+      'InvalidInterval',
+      `The interval [${String(from)}, ${String(to)}) is ${from.micros === to.micros ? 'empty' : 'reversed'}: its start must be before its end.`,
+    );
+  return { start: from.toString(), end: to.toString() };
+}
+
+const UNITS = { s: 1n, m: 60n, h: 3600n, d: 86_400n, w: 604_800n } as const;
+
+/**
+ * A duration text such as `'90s'`, `'15m'`, `'2h'`, `'7d'`, `'1w'` in microseconds. A day is 24 hours.
+ * @throws GranaryError `InvalidDefinition` when the text is of another form.
+ */
+export function durationMicros(text: string): bigint {
+  const m = /^(\d+)\s*(s|m|h|d|w)$/.exec(text.trim());
+  if (!m)
+    throw new GranaryError(
+      'InvalidDefinition',
+      `"${text}" is not a duration. Write a whole number and a unit: 90s, 15m, 2h, 7d or 1w.`,
+    );
+  return BigInt(m[1] ?? '0') * UNITS[m[2] as keyof typeof UNITS] * 1_000_000n;
+}
+
+/** A short name of an interval for summaries and ids: `2001-03-04` for a UTC day, else `start..end`. */
+export function intervalName({ start, end }: Interval): string {
+  const day = start.slice(0, 10);
+  const isDay = Timestamp.from(end).micros - Timestamp.from(start).micros === 86_400_000_000n;
+  if (isDay && start === `${day}T00:00:00Z`) return day;
+  return `${start}..${end}`;
+}

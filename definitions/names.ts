@@ -1,0 +1,59 @@
+import { GranaryError } from './errors.js';
+
+const NAME = /^[A-Za-z][A-Za-z0-9_-]*$/;
+const VARIANT = /^[A-Za-z0-9][A-Za-z0-9_-]*$/;
+
+/** Names of sources that would clash with words of Granary's own. */
+const RESERVED: ReadonlySet<string> = new Set(['interval', 'training_sets', 'latest']);
+
+/**
+ * Checks a resource's name: letters, digits, `_` and `-`, a letter first, no `__` (it joins a view and a field), no `_`
+ * at the end (Feast and S3 names are made by joining with `_`).
+ * @throws GranaryError `InvalidDefinition`.
+ */
+export function checkName(what: string, name: string): void {
+  const reason = !NAME.test(name)
+    ? 'Use letters, digits, "_" and "-", with a letter first.'
+    : name.includes('__')
+      ? 'Leave out "__": it joins a view and a field.'
+      : name.endsWith('_')
+        ? 'Leave out the "_" at the end.'
+        : RESERVED.has(name)
+          ? `"${name}" is a word of Granary's own; choose another.`
+          : undefined;
+  if (reason !== undefined)
+    throw new GranaryError('InvalidDefinition', `The ${what} name "${name}" is not allowed. ${reason}`);
+}
+
+/** Checks a variant's name; the same letters as a name, and a digit may come first. */
+export function checkVariant(what: string, variant: string): void {
+  if (!VARIANT.test(variant) || variant.includes('__') || variant.endsWith('_'))
+    throw new GranaryError(
+      'InvalidDefinition',
+      `The variant "${variant}" of ${what} is not allowed. Use letters, digits, "_" and "-", without "__" and without "_" at the end.`,
+    );
+}
+
+/** The candidates for a mistyped name, nearest first: for "did you mean" in messages. */
+export function didYouMean(wrong: string, known: Iterable<string>): string {
+  const names = [...known].sort();
+  if (names.length === 0) return 'There are none.';
+  const near = names.filter((name) => distance(wrong.toLowerCase(), name.toLowerCase()) <= 2);
+  return near.length > 0
+    ? `Did you mean ${near.map((n) => `"${n}"`).join(' or ')}?`
+    : `Known: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', ...' : ''}.`;
+}
+
+/** Levenshtein distance; names are short. */
+function distance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      row.push(Math.min(substitution, (previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
+    }
+    previous = row;
+  }
+  return previous[b.length] ?? 0;
+}

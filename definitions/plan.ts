@@ -1,0 +1,76 @@
+import { fingerprint } from './canonical.js';
+import { isKind, type Resource } from './contract.js';
+import { GranaryError } from './errors.js';
+import type { Interval } from './interval.js';
+
+export type StepKind = 'build' | 'transform' | 'materialize' | 'trainingSet';
+
+/** One resource to bring up to date for the interval. */
+export interface PlanStep {
+  /** The resource's id, which is also the step's. */
+  readonly id: string;
+  readonly kind: StepKind;
+  readonly name: string;
+  /** Ids of steps that must have succeeded. */
+  readonly dependsOn: readonly string[];
+}
+
+/** What a run does: steps in dependency order. */
+export interface Plan {
+  readonly interval: Interval;
+  readonly steps: readonly PlanStep[];
+  /** Over the interval and every resource's fingerprint: pins the plan for the whole run. */
+  readonly fingerprint: string;
+}
+
+/**
+ * The steps that bring some targets up to date for an interval: everything upstream, each once, in dependency order.
+ * Pure. A view that is not served online, a file source and a label make no step of their own.
+ */
+export function plan(
+  resources: ReadonlyMap<string, Resource>,
+  targets: readonly string[],
+  interval: Interval,
+): Plan {
+  const steps = new Map<string, PlanStep>();
+  const prints: string[] = [];
+  const get = (id: string): Resource => {
+    const resource = resources.get(id);
+    if (!resource) throw new GranaryError('UnknownResource', `There is no resource ${id}.`);
+    return resource;
+  };
+  /** Adds what a resource needs and the resource; returns the ids of the steps that make it. */
+  const visit = (id: string, materialize: boolean): readonly string[] => {
+    const resource = get(id);
+    // A reader of a view needs its source, not its online rows.
+    if (isKind(resource, 'view') && !materialize) return visit(resource.spec.source, false);
+    if (steps.has(id)) return [id];
+    const step = (kind: StepKind, dependsOn: readonly string[]): readonly string[] => {
+      steps.set(id, { id, kind, name: resource.name, dependsOn: [...new Set(dependsOn)] });
+      prints.push(resource.fingerprint);
+      return [id];
+    };
+    if (isKind(resource, 'source')) {
+      const { spec } = resource;
+      if (spec.type === 'file') return [];
+      const upstream = Object.values(spec.inputs).flatMap((input) => visit(input, false));
+      return step(spec.type === 'featureSet' ? 'build' : 'transform', upstream);
+    }
+    if (isKind(resource, 'view')) {
+      const upstream = visit(resource.spec.source, false);
+      return resource.spec.online !== undefined ? step('materialize', upstream) : upstream;
+    }
+    if (isKind(resource, 'trainingSet')) {
+      const { label, features } = resource.spec;
+      return step('trainingSet', [...visit(label, false), ...features.flatMap((f) => visit(f.view, false))]);
+    }
+    if (isKind(resource, 'label')) return visit(resource.spec.source, false);
+    return [];
+  };
+  for (const target of targets) visit(target, true);
+  return {
+    interval,
+    steps: [...steps.values()],
+    fingerprint: fingerprint({ interval, steps: [...steps.keys()], prints }),
+  };
+}

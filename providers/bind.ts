@@ -1,0 +1,110 @@
+import { resolve } from 'node:path';
+import { GranaryError } from '../definitions/errors.js';
+import { didYouMean } from '../definitions/names.js';
+import { compile, type CompiledProject } from '../definitions/compile.js';
+import {
+  chooseEnvironment,
+  registrySchema,
+  type Environment,
+  type Project,
+  type Scope,
+} from '../definitions/project.js';
+import { fromEnv } from '../definitions/secret.js';
+import type { Binding } from '../definitions/provider.js';
+import { localFileProvider } from './files/local.js';
+import type { FileProvider } from './files/provider.js';
+import { postgresOnlineProvider } from './online/postgres/provider.js';
+import type { OnlineProvider } from './online/provider.js';
+import { redisOnlineProvider } from './online/redis/provider.js';
+import { readSecret, resolveSecret } from './secrets.js';
+
+/** The real systems behind an environment's names. Each is made at its first use and closed with the rest. */
+export interface BoundProviders {
+  /** @throws GranaryError `ConfigurationMissing` when the name is not bound to files. */
+  files(name: string): FileProvider;
+  /** @throws GranaryError `ConfigurationMissing` when the name is not bound to an online store. */
+  online(name: string): OnlineProvider;
+  close(): Promise<void>;
+}
+
+/** A project with its environment chosen: names, systems, and where its registry is. */
+export interface OpenProject {
+  readonly scope: Scope;
+  readonly project: CompiledProject;
+  readonly providers: BoundProviders;
+  readonly registry: { readonly url: string; readonly schema: string };
+}
+
+/**
+ * Compiles a project and binds the environment that was asked for (else `GRANARY_ENV`, `dev`, the only one). Contacts nothing yet.
+ * @throws GranaryError for a wrong definition, an unknown environment, or a setting that is missing.
+ */
+export function openProject(project: Project, environment?: string): OpenProject {
+  const name = chooseEnvironment(project, environment ?? process.env['GRANARY_ENV']);
+  const chosen = project.environments[name] as Environment;
+  const scope: Scope = { project: project.name, environment: name };
+  const schema = registrySchema(scope);
+  const url = resolveSecret(
+    `The registry's address of the environment ${name}`,
+    chosen.registry?.url ?? fromEnv('GRANARY_REGISTRY_URL'),
+  );
+  return {
+    scope,
+    project: compile(project, readSecret),
+    providers: bindProviders(name, chosen, schema),
+    registry: { url, schema },
+  };
+}
+
+/** Binds an environment's provider names. `schema` is the Postgres schema for online tables. */
+function bindProviders(environmentName: string, environment: Environment, schema: string): BoundProviders {
+  const files = new Map<string, FileProvider>();
+  const online = new Map<string, OnlineProvider>();
+  const binding = (name: string): Binding => {
+    const found = Object.hasOwn(environment.bind, name) ? environment.bind[name] : undefined;
+    if (!found)
+      throw new GranaryError(
+        'ConfigurationMissing',
+        `The environment ${environmentName} does not bind the provider "${name}". ${didYouMean(name, Object.keys(environment.bind))} Add bind: { ${name}: ... }.`,
+      );
+    return found;
+  };
+  return {
+    files(name) {
+      const known = files.get(name);
+      if (known) return known;
+      const bound = binding(name);
+      if (bound.type !== 'localFiles')
+        throw wrongKind(environmentName, name, bound.type, 'files: localFiles(...)');
+      const made = localFileProvider({ root: resolve(bound.root) });
+      files.set(name, made);
+      return made;
+    },
+    online(name) {
+      const known = online.get(name);
+      if (known) return known;
+      const bound = binding(name);
+      if (bound.type === 'localFiles')
+        throw wrongKind(
+          environmentName,
+          name,
+          bound.type,
+          'an online store: redisStore(...) or postgresStore(...)',
+        );
+      const url = resolveSecret(`The address of the online store "${name}"`, bound.url);
+      const made =
+        bound.type === 'redis' ? redisOnlineProvider({ url }) : postgresOnlineProvider({ url, schema });
+      online.set(name, made);
+      return made;
+    },
+    async close() {
+      await Promise.all([...online.values()].map((provider) => provider.close()));
+    },
+  };
+}
+
+const wrongKind = (environment: string, name: string, type: string, needed: string): GranaryError =>
+  new GranaryError(
+    'ConfigurationMissing',
+    `The environment ${environment} binds "${name}" to ${type}, but it is used as ${needed}.`,
+  );

@@ -1,0 +1,203 @@
+import type { RecordBatch, Table } from 'apache-arrow';
+import type { ScalarType, Schema, ValueType } from '../../definitions/types.js';
+import type { RuleResult, ValidationRule } from '../../definitions/validation.js';
+import type { ColumnBatch } from '../columns.js';
+
+/** Rows in files that a query or a join reads. */
+export interface FileRelation {
+  /** What messages call it: `source flights`. */
+  readonly name: string;
+  readonly format: 'parquet' | 'csv';
+  readonly files: readonly RelationFile[];
+  /** The declared columns; the files may have more. */
+  readonly schema: Schema;
+  readonly timestampField?: string;
+  readonly createdTimestampField?: string;
+  /** Only rows with `from <= timestampField < before`; ISO-8601 in UTC. Needs `timestampField`. */
+  readonly from?: string;
+  readonly before?: string;
+}
+
+export interface RelationFile {
+  /** A path on this machine's disk. */
+  readonly path: string;
+  /** The address that messages show. */
+  readonly uri: string;
+  /** The generation of the version that the file belongs to; 0 for a raw source. */
+  readonly generation: number;
+}
+
+/**
+ * What a step writes: one Parquet file and, where asked, the same rows as CSV. -0.0 is written as 0.0: engines hold them for equal and
+ * give back either.
+ */
+export interface Output {
+  /** What messages call it: `feature set airport_features`. */
+  readonly name: string;
+  /** The columns to write, in order. The rows must have exactly these; types must fit. */
+  readonly schema: Schema;
+  /** Columns that come first in the order of rows and may not be NULL. */
+  readonly keys: readonly string[];
+  /** The event timestamp: must be a column of type `timestamp` and never NULL. Undefined: rows have none. */
+  readonly timestampField?: string;
+  readonly parquet: string;
+  readonly csv?: string;
+}
+
+export interface WrittenTable {
+  readonly rows: number;
+  /** Smallest and largest event timestamp, ISO-8601 in UTC; undefined without rows or without a timestamp field. */
+  readonly eventTimes?: { readonly min: string; readonly max: string };
+}
+
+export interface QueryRequest {
+  /** SQL with the inputs' view names in place. */
+  readonly sql: string;
+  /** View name -> rows. */
+  readonly inputs: Readonly<Record<string, FileRelation>>;
+  readonly output: Output;
+  /**
+   * The same input gives the same bytes: a query with floating-point values anywhere runs on one thread. Costs speed
+   * on large inputs; `false` lifts it.
+   */
+  readonly deterministic: boolean;
+}
+
+/** One feature view's side of a point-in-time join. */
+export interface JoinedView {
+  /** What messages call it. */
+  readonly name: string;
+  readonly relation: FileRelation;
+  /** Pairs of columns that must be equal; a NULL matches nothing. */
+  readonly on: readonly { readonly spine: string; readonly feature: string; readonly type: ScalarType }[];
+  /** Without it the view is constant. */
+  readonly timestampField?: string;
+  readonly createdTimestampField?: string;
+  /** Microseconds; 0 or undefined: no limit. */
+  readonly ttl?: bigint;
+  /** The selected columns in definition order, their name in the output, and the type to write. */
+  readonly columns: readonly { readonly column: string; readonly as: string; readonly type: ValueType }[];
+}
+
+/**
+ * A point-in-time join. For a spine row at time t a view contributes its row of the same keys with the greatest event
+ * timestamp <= t, and >= t - ttl where ttl > 0; among equal event timestamps the greatest created timestamp (NULL least), then the
+ * greatest row in a fixed total order: the selected columns in definition order, NULL least, strings by UTF-8 bytes, NaN greatest,
+ * -0.0 equal to 0.0.
+ * A view without timestamps contributes its row of those keys that is greatest in that total order. A spine without a
+ * timestamp takes each view's newest row. No match is NULL and the spine row stays; duplicate spine rows stay; a feature row
+ * with a NULL event timestamp matches nothing.
+ */
+export interface PointInTimeJoin {
+  readonly spine: {
+    readonly relation: FileRelation;
+    /** Needed for a join in time; undefined: newest rows. */
+    readonly timestampField?: string;
+    /** Spine columns in the output, before the features: keys, timestamp. */
+    readonly columns: readonly { readonly column: string; readonly as: string; readonly type: ValueType }[];
+    /** The label, last in the output. */
+    readonly label: { readonly column: string; readonly as: string; readonly type: ValueType };
+    /** Order of the output's rows: these spine columns first, then every output column. */
+    readonly orderBy: readonly string[];
+  };
+  readonly views: readonly JoinedView[];
+  /** `schema` = spine columns, every view's columns in order, label. `keys` is empty: training rows may have NULL keys. */
+  readonly output: Output;
+}
+
+export interface JoinStatistics extends WrittenTable {
+  /** Rows that found a feature row, a view; in the views' order. */
+  readonly matched: readonly number[];
+  /** Rows whose joined event time lies after the label's time. Always 0; counted because everything depends on it. */
+  readonly leaked: number;
+}
+
+/** The newest row per entity, split into shards by a hash of the join keys, ready to be loaded online. */
+export interface NewestRequest {
+  readonly name: string;
+  readonly relation: FileRelation;
+  readonly joinKeys: readonly { readonly name: string; readonly column: string; readonly type: ScalarType }[];
+  readonly features: readonly { readonly name: string; readonly column: string; readonly type: ValueType }[];
+  /** Undefined: the view has no timestamps and `eventTime` is every row's event time. */
+  readonly timestampField?: string;
+  readonly createdTimestampField?: string;
+  /** ISO-8601 in UTC; used without a `timestampField`. */
+  readonly eventTime: string;
+  /** A shard is split off for every so many entities; at most 16 shards, at least one. */
+  readonly rowsPerShard: number;
+  /** Rows a Parquet row group: the unit of a load's checkpoint. */
+  readonly rowsPerGroup: number;
+  /** Folder on this machine's disk to write `shard-0.parquet`, ... into. */
+  readonly folder: string;
+}
+
+export interface StagedShard {
+  /** File name within the folder. */
+  readonly file: string;
+  readonly rows: number;
+}
+
+/**
+ * Columns of a staged shard, in this order: `__row` (bigint, 0, 1, ...), the join keys, the features, `__event_time` and
+ * `__created_time` (bigint microseconds; created may be NULL), `__generation`.
+ */
+export const STAGED_COLUMNS = {
+  row: '__row',
+  eventTime: '__event_time',
+  createdTime: '__created_time',
+  generation: '__generation',
+} as const;
+
+/** Rows made by TypeScript code, checked and collected for one output. */
+export interface TableWriter {
+  /**
+   * Adds rows: plain objects (see `Row` in definitions/types), or Arrow batches. A value that does not fit its column is refused with
+   * the row's number, the column and the value's type (`ValueOutOfRange`), a missing or unknown column with its name (`SchemaMismatch`).
+   */
+  append(rows: Iterable<Readonly<Record<string, unknown>>> | RecordBatch | Table): Promise<void>;
+  /** Adds the rows of a Parquet file that this writer's `flush` wrote in an earlier attempt. */
+  appendParquet(path: string): Promise<void>;
+  /** Writes the rows appended since the last flush to a Parquet part and starts anew; resolves to their number. */
+  flush(parquet: string): Promise<number>;
+  /** Orders all rows (every part and what is left) and writes the output. */
+  finish(): Promise<WrittenTable>;
+}
+
+export interface SessionOptions {
+  /** A folder of this session's own for spilling; emptied at close. */
+  readonly scratch: string;
+  /** DuckDB's syntax: `2GB`. */
+  readonly memoryLimit: string;
+  readonly threads: number;
+  /** Interrupts the running query; the call rejects with the signal's reason once the engine has stopped. */
+  readonly signal: AbortSignal;
+}
+
+/** One engine instance for one heavy step. Close it, always; `await using` does. */
+export interface OfflineSession extends AsyncDisposable {
+  /**
+   * Checks that a relation's files are there, are whole and have the declared columns, and names file and column when not: `SourceMissing`,
+   * `SourceEmpty`, `SourceInvalid`, `SchemaMismatch`, `MissingTimestamp`.
+   */
+  inspect(relation: FileRelation): Promise<void>;
+  /** Runs a query and writes its rows, ordered by keys and then by every other column. */
+  query(request: QueryRequest): Promise<WrittenTable>;
+  writer(output: Output): Promise<TableWriter>;
+  pointInTimeJoin(request: PointInTimeJoin): Promise<JoinStatistics>;
+  stageNewest(request: NewestRequest): Promise<readonly StagedShard[]>;
+  validate(relation: FileRelation, rules: readonly ValidationRule[]): Promise<readonly RuleResult[]>;
+  /**
+   * Streams columns of a relation in file order, with back-pressure: constant memory. `fromRow` needs a staged shard (its `__row`).
+   */
+  read(
+    relation: FileRelation,
+    options?: { readonly columns?: readonly string[]; readonly fromRow?: number; readonly limit?: number },
+  ): AsyncIterable<ColumnBatch>;
+  close(): Promise<void>;
+}
+
+/** An engine that runs SQL, joins and reads. */
+export interface OfflineProvider {
+  readonly description: string;
+  open(options: SessionOptions): Promise<OfflineSession>;
+}

@@ -1,0 +1,221 @@
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { GranaryError } from '../../../definitions/errors.js';
+import { ByteWriter } from '../../../feast/byte-writer.js';
+import { EntityKeySerializer } from '../../../feast/entity-key.js';
+import { valueEncoder } from '../../../feast/value.js';
+import { decodeValue } from '../../../feast/value-decoder.js';
+import { refuseNullKeys } from '../null-keys.js';
+import type { OnlineBatch, OnlineProvider, OnlineRow, OnlineView, WriteCounts } from '../provider.js';
+import { byteaArray, int8Array, timestampArray } from './binary-array.js';
+import { columnName } from './names.js';
+import { type NewestRows, newestRows } from './newest-rows.js';
+import { postgresError, sqlState } from './postgres-errors.js';
+import { statements } from './statements.js';
+import { columnsOf, ensureStoreTable, ensureViewTable, inTransaction } from './tables.js';
+
+/** Rows of one statement: the size of the arrays, not the round trip, is what counts beyond it. */
+const ROWS_PER_STATEMENT = 5000;
+const CONNECTIONS = 4;
+const CONNECT_TIMEOUT_MS = 5000;
+/** Beyond the server's own limit: the server may be gone and never cancel. */
+const QUERY_TIMEOUT_MS = 65_000;
+
+/**
+ * An online store in Postgres 14 or newer: a table a view in `schema`, named `<project>__<view>`, with the serialized
+ * entity key (Feast's version 3, without the project), the times, and one `bytea` a feature with the bytes of Feast's
+ * Value; NULL is NULL. A column that a view got later is NULL in the rows that were there.
+ * @throws GranaryError `ConfigurationMissing` when the URL is not one of Postgres.
+ */
+export function postgresOnlineProvider(options: {
+  readonly url: string;
+  readonly schema: string;
+}): OnlineProvider {
+  return new PostgresOnlineProvider(options.url, options.schema);
+}
+
+/** A row of the statement that reads; the features are `v0`, `v1`, ... */
+interface StoredRow {
+  readonly position: number;
+  /** Microseconds, as text. */
+  readonly event_timestamp: string;
+  readonly created_timestamp: string | null;
+  readonly promotion: string;
+  readonly generation: string;
+  readonly [feature: `v${number}`]: Buffer | null;
+}
+
+class PostgresOnlineProvider implements OnlineProvider {
+  readonly description: string;
+  readonly #pool: pg.Pool;
+  readonly #schema: string;
+
+  constructor(url: string, schema: string) {
+    this.description = `postgres at ${publicAddress(url)}`;
+    this.#schema = schema;
+    this.#pool = new pg.Pool({
+      connectionString: url,
+      max: CONNECTIONS,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: QUERY_TIMEOUT_MS,
+      keepAlive: true,
+    });
+    // A connection that breaks while idle is replaced at the next use; without a listener it would end the process.
+    this.#pool.on('error', () => {});
+  }
+
+  async check(): Promise<void> {
+    await this.#run((client) => client.query('SELECT 1'));
+  }
+
+  async storeId(project: string): Promise<string> {
+    return this.#run(async (client) => {
+      const table = await ensureStoreTable(client, this.#schema);
+      await client.query(`INSERT INTO ${table} VALUES ($1, $2) ON CONFLICT DO NOTHING`, [
+        project,
+        randomUUID(),
+      ]);
+      const { rows } = await client.query<{ store_id: string }>(
+        `SELECT store_id FROM ${table} WHERE project = $1`,
+        [project],
+      );
+      if (!rows[0]) throw new GranaryError('StoreReplaced', `${this.description} was emptied a moment ago.`);
+      return rows[0].store_id;
+    });
+  }
+
+  async prepare(view: OnlineView): Promise<void> {
+    await this.#run((client) => ensureViewTable(client, this.#schema, view));
+  }
+
+  async write(view: OnlineView, promotion: number, batch: OnlineBatch): Promise<WriteCounts> {
+    refuseNullKeys(view, batch);
+    const newest = newestRows(new EntityKeySerializer(view.joinKeys), batch);
+    const total = { written: 0, older: newest.older, unchanged: newest.unchanged };
+    for (let from = 0; from < newest.rows.length; from += ROWS_PER_STATEMENT) {
+      const part = {
+        ...newest,
+        keys: newest.keys.slice(from, from + ROWS_PER_STATEMENT),
+        rows: newest.rows.slice(from, from + ROWS_PER_STATEMENT),
+      };
+      const { written, unchanged } = await this.#upsert(view, promotion, batch, part);
+      total.written += written;
+      total.unchanged += unchanged;
+      total.older += part.rows.length - written - unchanged;
+    }
+    return total;
+  }
+
+  async read(
+    view: OnlineView,
+    keys: readonly (readonly unknown[])[],
+    features: readonly string[],
+  ): Promise<(OnlineRow | undefined)[]> {
+    const serializer = new EntityKeySerializer(view.joinKeys);
+    const serialized = byteaArray(keys.map((values) => serializer.serialize(values)));
+    const types = new Map(view.features.map(({ name, type }) => [name, type]));
+    return this.#run(async (client) => {
+      const { table, read } = statements(this.#schema, view);
+      const stored = await columnsOf(client, table);
+      const rows = Array.from<OnlineRow | undefined>({ length: keys.length });
+      if (stored.size === 0) return rows;
+      const known = features.filter((feature) => types.has(feature) && stored.has(columnName(feature)));
+      const result = await client.query<StoredRow>(read(known.map(columnName)), [serialized]);
+      for (const row of result.rows) {
+        const eventTime = BigInt(row.event_timestamp);
+        rows[Number(row.position) - 1] = {
+          values: features.map((feature) => {
+            const i = known.indexOf(feature);
+            if (i < 0) return undefined;
+            const bytes = row[`v${i}`];
+            const what = `The feature ${view.name}:${feature}`;
+            return bytes instanceof Uint8Array
+              ? decodeValue(types.get(feature) ?? 'bytes', bytes, what)
+              : null;
+          }),
+          eventTime,
+          order: {
+            promotion: Number(row.promotion),
+            eventTime,
+            createdTime: BigInt(row.created_timestamp ?? 0),
+            generation: Number(row.generation),
+          },
+        };
+      }
+      return rows;
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+
+  async #upsert(
+    view: OnlineView,
+    promotion: number,
+    batch: OnlineBatch,
+    { keys, rows }: NewestRows,
+  ): Promise<{ written: number; unchanged: number }> {
+    const { upsert, countEqual } = statements(this.#schema, view);
+    const order = [
+      promotion,
+      byteaArray(keys),
+      timestampArray(rows.map((row) => batch.eventTimes[row] ?? 0n)),
+      timestampArray(rows.map((row) => batch.createdTimes[row] ?? null)),
+      int8Array(rows.map((row) => batch.generations[row] ?? 0)),
+    ];
+    const values = view.features.map(({ name, type }, i) => {
+      const encode = valueEncoder(type, `The feature ${view.name}:${name}`);
+      const writer = new ByteWriter();
+      return byteaArray(
+        rows.map((row) => {
+          writer.reset();
+          encode(writer, batch.values[i]?.[row]);
+          return writer.length === 0 ? null : writer.take();
+        }),
+      );
+    });
+    return this.#run((client) =>
+      inTransaction(client, async () => {
+        const { rowCount } = await client.query(upsert, [...order, ...values]);
+        const written = rowCount ?? 0;
+        if (written === rows.length) return { written, unchanged: 0 };
+        // The rows that lost are locked by the upsert: nobody changes them before they are counted. Those that were
+        // written equal their input too.
+        const { rows: counted } = await client.query<{ equal: number }>(countEqual, order);
+        return { written, unchanged: (counted[0]?.equal ?? 0) - written };
+      }),
+    );
+  }
+
+  async #run<T>(use: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    let client: pg.PoolClient | undefined;
+    try {
+      client = await this.#pool.connect();
+      const result = await use(client);
+      client.release();
+      return result;
+    } catch (error) {
+      // Only after an error that Postgres itself sent is the connection known to be good.
+      client?.release(sqlState(error) === undefined && !(error instanceof GranaryError));
+      throw postgresError(error, this.description);
+    }
+  }
+}
+
+/** The URL without user, password and query. */
+function publicAddress(url: string): string {
+  let parsed: URL | undefined;
+  try {
+    parsed = new URL(url);
+  } catch {
+    // Said below, without repeating what may hold a password.
+  }
+  if (parsed?.protocol !== 'postgres:' && parsed?.protocol !== 'postgresql:')
+    throw new GranaryError(
+      'ConfigurationMissing',
+      'The URL of the online store is not one of Postgres. Write postgresql://user@host:5432/database.',
+    );
+  const host = parsed.hostname || parsed.searchParams.get('host') || 'localhost';
+  return `${parsed.protocol}//${host}:${parsed.port || '5432'}${parsed.pathname}`;
+}

@@ -1,0 +1,72 @@
+import type { ClientBase } from 'pg';
+import type { OnlineView } from '../provider.js';
+import { columnName, quoted } from './names.js';
+import { statements } from './statements.js';
+
+const STATEMENT_TIMEOUT_MS = 60_000;
+
+/** Runs statements in one transaction; each is cancelled by the server after a minute. */
+export async function inTransaction<T>(client: ClientBase, run: () => Promise<T>): Promise<T> {
+  // Not a setting of the connection: poolers such as PgBouncer refuse those.
+  await client.query(`BEGIN; SET LOCAL statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
+  try {
+    const result = await run();
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => {});
+    throw error;
+  }
+}
+
+/** The table of store ids, made when it is absent. */
+export async function ensureStoreTable(client: ClientBase, schema: string): Promise<string> {
+  const table = `${quoted(schema)}.granary_store`;
+  if ((await columnsOf(client, table)).size === 0)
+    await define(client, schema, () =>
+      client.query(`CREATE TABLE IF NOT EXISTS ${table} (project text PRIMARY KEY, store_id text NOT NULL)`),
+    );
+  return table;
+}
+
+/** The table of a view with a column for each feature; what is there already is not touched, nor locked. */
+export async function ensureViewTable(client: ClientBase, schema: string, view: OnlineView): Promise<void> {
+  const { table, create } = statements(schema, view);
+  const missing = async (): Promise<string[]> => {
+    const there = await columnsOf(client, table);
+    return ['entity_key', ...view.features.map(({ name }) => columnName(name))].filter(
+      (name) => !there.has(name),
+    );
+  };
+  if ((await missing()).length === 0) return;
+  await define(client, schema, async () => {
+    await client.query(create);
+    const columns = await missing();
+    if (columns.length > 0)
+      await client.query(
+        `ALTER TABLE ${table} ${columns.map((column) => `ADD COLUMN ${quoted(column)} bytea`).join(', ')}`,
+      );
+  });
+}
+
+/** The names of a table's columns; none when there is no such table. `table` is quoted. */
+export async function columnsOf(client: ClientBase, table: string): Promise<ReadonlySet<string>> {
+  const { rows } = await client.query<{ attname: string }>(
+    'SELECT attname FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped',
+    [table],
+  );
+  return new Set(rows.map(({ attname }) => attname));
+}
+
+/** Defines things in the schema, one process after the other: Postgres's IF NOT EXISTS is not safe side by side. */
+async function define(client: ClientBase, schema: string, run: () => Promise<unknown>): Promise<void> {
+  await inTransaction(client, async () => {
+    await client.query("SELECT pg_advisory_xact_lock(hashtextextended('granary online ' || $1, 0))", [
+      schema,
+    ]);
+    const { rowCount } = await client.query('SELECT FROM pg_namespace WHERE nspname = $1', [schema]);
+    // Only when it is absent: creating a schema takes a privilege that using one does not.
+    if (rowCount === 0) await client.query(`CREATE SCHEMA ${quoted(schema)}`);
+    await run();
+  });
+}

@@ -1,0 +1,227 @@
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { GranaryError } from '../../../definitions/errors.js';
+import { ByteWriter } from '../../../feast/byte-writer.js';
+import { featureField, timestampField } from '../../../feast/redis-layout.js';
+import { decodeTimestamp } from '../../../feast/timestamp.js';
+import { decodeValue } from '../../../feast/value-decoder.js';
+import { refuseNullKeys } from '../null-keys.js';
+import type { OnlineBatch, OnlineProvider, OnlineRow, OnlineView, WriteCounts } from '../provider.js';
+import { BatchEncoder, WireBuffer } from './batch-encoder.js';
+import { ORDER_BYTES, orderField, readOrder } from './order.js';
+import { RawCommand } from './raw-command.js';
+import { redisError, replyWord } from './redis-errors.js';
+import { Slots } from './slots.js';
+
+/** Rows of one script call: long enough that the call costs little, short enough to block the server for under 1 ms. */
+const ROWS_PER_CALL = 100;
+const CALLS_IN_FLIGHT = 8;
+const KEYS_PER_READ = 500;
+const CONNECT_TIMEOUT_MS = 2000;
+const COMMAND_TIMEOUT_MS = 5000;
+const RETRIES = 3;
+
+/**
+ * An online store in Redis 7.0 or newer, or Valkey, in Feast's layout. `url` is `redis://` or `rediss://` (TLS), with user,
+ * password and database where needed. Connects at the first use; a command fails after a second when the server refuses
+ * connections, and after five when it is silent.
+ * @throws GranaryError `ConfigurationMissing` when the URL is not one.
+ */
+export function redisOnlineProvider(options: { readonly url: string }): OnlineProvider {
+  return new RedisOnlineProvider(options.url);
+}
+
+class RedisOnlineProvider implements OnlineProvider {
+  readonly description: string;
+  readonly #redis: Redis;
+  readonly #slots = new Slots(CALLS_IN_FLIGHT, () => new WireBuffer());
+  readonly #encoders = new WeakMap<OnlineView, BatchEncoder>();
+  #connectionError: Error | undefined;
+
+  constructor(url: string) {
+    this.description = `redis at ${publicAddress(url)}`;
+    this.#redis = new Redis(url, {
+      lazyConnect: true,
+      // Nothing here needs RESP3, and RESP2 goes through every proxy.
+      protocol: 2,
+      disableClientInfo: true,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      commandTimeout: COMMAND_TIMEOUT_MS,
+      maxRetriesPerRequest: RETRIES,
+      retryStrategy: (attempt) => Math.min(50 * 2 ** attempt, 1000),
+    });
+    this.#redis.on('error', (error: Error) => (this.#connectionError = error));
+    this.#redis.on('ready', () => (this.#connectionError = undefined));
+  }
+
+  async check(): Promise<void> {
+    await this.#run(() => this.#redis.ping());
+  }
+
+  async storeId(project: string): Promise<string> {
+    const key = `__granary:store:${project}`;
+    const id = await this.#run(async () => {
+      await this.#redis.set(key, randomUUID(), 'NX');
+      return this.#redis.get(key);
+    });
+    if (id === null) throw new GranaryError('StoreReplaced', `${this.description} was emptied a moment ago.`);
+    return id;
+  }
+
+  async prepare(): Promise<void> {
+    // Redis needs no table.
+  }
+
+  async write(view: OnlineView, promotion: number, batch: OnlineBatch): Promise<WriteCounts> {
+    refuseNullKeys(view, batch);
+    const encoder = this.#encoder(view);
+    const total = { written: 0, older: 0, unchanged: 0 };
+    const calls = new Set<Promise<void>>();
+    let failure: unknown;
+    try {
+      for (let from = 0; from < batch.rows && failure === undefined; from += ROWS_PER_CALL) {
+        const memory = await this.#slots.take();
+        let wire: Buffer;
+        try {
+          wire = encoder.encode(memory, batch, promotion, from, Math.min(from + ROWS_PER_CALL, batch.rows));
+        } catch (error) {
+          this.#slots.give(memory);
+          throw error;
+        }
+        const call = this.#call(encoder, wire)
+          .then(([written = 0, older = 0, unchanged = 0]) => {
+            total.written += written;
+            total.older += older;
+            total.unchanged += unchanged;
+            this.#slots.give(memory);
+          })
+          .catch((error: unknown) => {
+            failure ??= error;
+            // The connection may still hold the bytes of a call that failed.
+            this.#slots.give();
+          })
+          .finally(() => calls.delete(call));
+        calls.add(call);
+      }
+    } finally {
+      await Promise.all(calls);
+    }
+    if (failure !== undefined) throw await this.#explain(failure, encoder, batch);
+    return total;
+  }
+
+  async read(
+    view: OnlineView,
+    keys: readonly (readonly unknown[])[],
+    features: readonly string[],
+  ): Promise<(OnlineRow | undefined)[]> {
+    const types = new Map(view.features.map(({ name, type }) => [name, type]));
+    const { keys: serializer, project } = this.#encoder(view);
+    const fields = [
+      Buffer.from(timestampField(view.name)),
+      Buffer.from(orderField(view.name)),
+      ...features.map((feature) => Buffer.from(featureField(view.name, feature))),
+    ];
+    const rows: (OnlineRow | undefined)[] = [];
+    const writer = new ByteWriter();
+    for (let from = 0; from < keys.length; from += KEYS_PER_READ) {
+      const pipeline = this.#redis.pipeline();
+      for (const values of keys.slice(from, from + KEYS_PER_READ)) {
+        writer.reset();
+        writer.raw(serializer.serialize(values));
+        writer.raw(project);
+        pipeline.hmgetBuffer(Buffer.from(writer.take()), ...fields);
+      }
+      for (const [error, reply] of (await this.#run(() => pipeline.exec())) ?? []) {
+        if (error) throw redisError(error, this.description, this.#connectionError);
+        const [timestamp, mark, ...values] = reply as (Buffer | null)[];
+        rows.push(
+          (timestamp && {
+            values: values.map((value, i) => {
+              const name = features[i] ?? '';
+              const type = types.get(name);
+              return value && type ? decodeValue(type, value, `The feature ${view.name}:${name}`) : undefined;
+            }),
+            eventTime: decodeTimestamp(timestamp),
+            order: mark && timestamp.equals(mark.subarray(ORDER_BYTES)) ? readOrder(mark) : undefined,
+          }) ||
+            undefined,
+        );
+      }
+    }
+    return rows;
+  }
+
+  async close(): Promise<void> {
+    this.#redis.disconnect();
+    return Promise.resolve();
+  }
+
+  #encoder(view: OnlineView): BatchEncoder {
+    const known = this.#encoders.get(view);
+    if (known) return known;
+    const encoder = new BatchEncoder(view);
+    this.#encoders.set(view, encoder);
+    return encoder;
+  }
+
+  /** Sends one encoded call, and the script before it where the server does not know it (new, restarted, flushed). */
+  async #call(encoder: BatchEncoder, wire: Buffer): Promise<readonly number[]> {
+    const send = async (): Promise<readonly number[]> =>
+      (await this.#redis.sendCommand(new RawCommand('evalsha', wire))) as number[];
+    try {
+      return await send();
+    } catch (error) {
+      if (replyWord(error) !== 'NOSCRIPT') throw error;
+      await this.#redis.script('LOAD', encoder.script.text);
+      return send();
+    }
+  }
+
+  async #run<T>(command: () => Promise<T>): Promise<T> {
+    try {
+      return await command();
+    } catch (error) {
+      throw redisError(error, this.description, this.#connectionError);
+    }
+  }
+
+  /** The error of a failed write; one about a key of another type is told with that key. */
+  async #explain(error: unknown, encoder: BatchEncoder, batch: OnlineBatch): Promise<unknown> {
+    if (replyWord(error) !== 'WRONGTYPE') return redisError(error, this.description, this.#connectionError);
+    const writer = new ByteWriter();
+    for (let row = 0; row < batch.rows; row++) {
+      writer.reset();
+      encoder.keys.write(writer, batch.keys, row);
+      writer.raw(encoder.project);
+      const key = Buffer.from(writer.take());
+      const type = await this.#run(() => this.#redis.type(key));
+      if (type !== 'hash' && type !== 'none')
+        return new GranaryError(
+          'SchemaMismatch',
+          `${this.description}: the key 0x${key.toString('hex')} of row ${row} holds a ${type}, not the hash of an entity. Delete it, or use another project.`,
+        );
+    }
+    return redisError(error, this.description);
+  }
+}
+
+/** The URL without user, password and query. */
+function publicAddress(url: string): string {
+  let parsed: URL;
+  try {
+    parsed = new URL(url);
+  } catch {
+    throw notRedisUrl();
+  }
+  if (parsed.protocol !== 'redis:' && parsed.protocol !== 'rediss:') throw notRedisUrl();
+  const database = parsed.pathname.replace(/^\//, '') || '0';
+  return `${parsed.protocol}//${parsed.hostname || 'localhost'}:${parsed.port || '6379'}/${database}`;
+}
+
+function notRedisUrl(): GranaryError {
+  return new GranaryError(
+    'ConfigurationMissing',
+    'The URL of the online store is not one of Redis. Write redis://host:6379/0, or rediss:// for TLS.',
+  );
+}

@@ -1,0 +1,119 @@
+import { Kysely, PostgresDialect, sql } from 'kysely';
+import pg from 'pg';
+import { GranaryError, messageOf } from '../definitions/errors.js';
+import { Timestamp } from '../definitions/timestamp.js';
+import { MIGRATIONS } from './migrations.js';
+import type { Tables } from './tables.js';
+
+const TIMESTAMPTZ = 1184;
+const INT8 = 20;
+
+/** The registry's database in one schema. Every error that says "not now" is `ProviderUnreachable`. */
+export interface Database {
+  readonly db: Kysely<Tables>;
+  readonly schema: string;
+  /** Creates what is missing, once a process; safe to run from many processes at once. */
+  migrate(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens a pool; connects at first use. */
+export function openDatabase(options: { readonly url: string; readonly schema: string }): Database {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: 10,
+    connectionTimeoutMillis: 10_000,
+    // A host that vanishes answers nothing: without these an await would never end.
+    keepAlive: true,
+    query_timeout: 60_000,
+    // A transaction whose process was stopped must not hold its locks for ever.
+    options: '-c TimeZone=UTC -c idle_in_transaction_session_timeout=30000',
+    types: {
+      // Texts only: the registry asks for no binary results.
+      getTypeParser: (oid: number): ((text: string) => unknown) => {
+        if (oid === TIMESTAMPTZ) return (text) => Timestamp.from(text).toString();
+        if (oid === INT8) return Number;
+        return pg.types.getTypeParser(oid, 'text') as (text: string) => unknown;
+      },
+    },
+  });
+  // An idle connection that breaks is replaced at its next use; without a listener the process would end.
+  pool.on('error', () => undefined);
+  let migrated: Promise<void> | undefined;
+  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+  return {
+    db: db.withSchema(options.schema),
+    schema: options.schema,
+    migrate: () =>
+      (migrated ??= migrate(db, options.schema).catch((error: unknown) => {
+        migrated = undefined;
+        throw error;
+      })),
+    close: () => db.destroy(),
+  };
+}
+
+async function migrate(db: Kysely<Tables>, schema: string): Promise<void> {
+  const quoted = `"${schema.replaceAll('"', '""')}"`;
+  await db.transaction().execute(async (tx) => {
+    // CREATE ... IF NOT EXISTS races with itself: one migrator at a time.
+    await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`granary:${schema}`}, 0))`.execute(tx);
+    await sql.raw(`CREATE SCHEMA IF NOT EXISTS ${quoted}`).execute(tx);
+    await sql
+      .raw(
+        `CREATE TABLE IF NOT EXISTS ${quoted}.migrations (id integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`,
+      )
+      .execute(tx);
+    const { rows } = await sql.raw<{ id: number }>(`SELECT id FROM ${quoted}.migrations`).execute(tx);
+    const applied = new Set(rows.map((row) => row.id));
+    for (const { id, sql: text } of MIGRATIONS) {
+      if (applied.has(id)) continue;
+      await sql.raw(text.replaceAll('{schema}', quoted)).execute(tx);
+      await sql.raw(`INSERT INTO ${quoted}.migrations (id) VALUES (${id})`).execute(tx);
+    }
+  });
+}
+
+const AWAY = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EPIPE',
+  '57P01',
+  '57P02',
+  '57P03',
+  '53300',
+  '25P03',
+]);
+const REFUSED = new Set(['28000', '28P01', '3D000', '42501']);
+
+/** Turns Postgres' and the network's errors into GranaryErrors; others pass as they are. */
+export function registryError(error: unknown): unknown {
+  if (error instanceof GranaryError || !(error instanceof Error)) return error;
+  const code =
+    'code' in error
+      ? String(error.code)
+      : error instanceof AggregateError
+        ? String((error.errors[0] as { code?: unknown } | undefined)?.code)
+        : '';
+  if (
+    AWAY.has(code) ||
+    code.startsWith('08') ||
+    /Connection terminated|timeout exceeded when trying to connect|Query read timeout/i.test(error.message)
+  )
+    return new GranaryError(
+      'ProviderUnreachable',
+      `The registry's Postgres does not answer (${code || messageOf(error)}). Check that it runs and that GRANARY_REGISTRY_URL points to it.`,
+      { cause: error },
+    );
+  if (REFUSED.has(code))
+    return new GranaryError(
+      'ConfigurationMissing',
+      `The registry's Postgres refuses the connection: ${messageOf(error)}. Check user, password and database in GRANARY_REGISTRY_URL.`,
+      { cause: error },
+    );
+  return error;
+}

@@ -1,0 +1,61 @@
+import type { Interval } from '../definitions/interval.js';
+
+/** One file of a version: where its bytes were staged, and its name in the version's folder. */
+export interface LatestFile {
+  /** `features.parquet`. */
+  readonly name: string;
+  /** Path in the store under `_staging/`. */
+  readonly staged: string;
+  readonly bytes: number;
+  /** Lowercase hex. */
+  readonly sha256: string;
+}
+
+/**
+ * What a step reads: files of a raw source, or a committed version. Identities are contents, not places, so that two
+ * equal runs record equal inputs.
+ */
+export type DatasetInput = {
+  /** What a training set reads it for: its labels or its features. */ readonly use?: 'label' | 'features';
+} & (
+  | {
+      readonly type: 'files';
+      readonly source: string;
+      readonly files: readonly { readonly path: string; readonly sha256: string }[];
+    }
+  | {
+      readonly type: 'dataset';
+      readonly source: string;
+      readonly dataset: string;
+      readonly interval: Interval;
+      readonly sha256: string;
+    }
+);
+
+/** A committed version: a reference to stored rows, never the rows. */
+export interface Dataset {
+  readonly id: string;
+  /** The resource that it is a version of. */
+  readonly target: string;
+  readonly interval: Interval;
+  /** Raised when the interval is built again. */
+  readonly generation: number;
+  /** Folder name, such as `v_20010305T000000`: a label, no order. */
+  readonly version: string;
+  /** Name of the file store. */
+  readonly store: string;
+  /** Folder in the store that holds the versions. */
+  readonly folder: string;
+  readonly files: readonly LatestFile[];
+  readonly rows: number;
+  readonly eventTimes?: { readonly min: string; readonly max: string };
+  readonly fingerprint: string;
+  /** Whether `latest/` and `latest.json` follow the newest version. */
+  readonly hasLatest: boolean;
+  readonly run: string;
+  readonly published: boolean;
+}
+
+/** Path of a published file. */
+export const publishedPath = (dataset: Pick<Dataset, 'folder' | 'version'>, file: string): string =>
+  `${dataset.folder}/${dataset.version}/${file}`;

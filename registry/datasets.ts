@@ -1,0 +1,190 @@
+import { sql, type Selectable, type Transaction } from 'kysely';
+import type { Interval } from '../definitions/interval.js';
+import type { Database } from './database.js';
+import type { Dataset, DatasetInput } from './dataset.js';
+import type { Tables } from './tables.js';
+
+/** What a commit records: the version and what it was made from. */
+export interface NewDataset extends Omit<Dataset, 'published'> {
+  readonly codeHash?: string;
+  readonly token: number;
+  readonly inputs: readonly DatasetInput[];
+  readonly inputsHash: string;
+}
+
+/** The committed versions. A row here is the commit: it is written once and never changed but for `published_at`. */
+export class Datasets {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async get(id: string): Promise<Dataset> {
+    const row = await this.#database.db
+      .selectFrom('datasets')
+      .selectAll()
+      .where('id', '=', id)
+      .executeTakeFirstOrThrow();
+    return toDataset(row);
+  }
+
+  /** The commit that a run made for an interval, if it made one: the first wins, a retry finds it here. */
+  async ofRun(target: string, interval: Interval, run: string): Promise<Dataset | undefined> {
+    const row = await this.#database.db
+      .selectFrom('datasets')
+      .selectAll()
+      .where('target', '=', target)
+      .where('interval_start', '=', interval.start)
+      .where('interval_end', '=', interval.end)
+      .where('run_id', '=', run)
+      .executeTakeFirst();
+    return row && toDataset(row);
+  }
+
+  /** The generation that the next commit of an interval gets. Only its owner asks. */
+  async nextGeneration(target: string, interval: Interval): Promise<number> {
+    const { last } = await this.#database.db
+      .selectFrom('datasets')
+      .select((eb) => eb.fn.max('generation').as('last'))
+      .where('target', '=', target)
+      .where('interval_start', '=', interval.start)
+      .where('interval_end', '=', interval.end)
+      .executeTakeFirstOrThrow();
+    return (last ?? 0) + 1;
+  }
+
+  /** Writes the commit row, its lineage and the ledger row, within the transaction of `Ownership.commit`. */
+  async insert(tx: Transaction<Tables>, dataset: NewDataset): Promise<void> {
+    const at = {
+      target: dataset.target,
+      interval_start: dataset.interval.start,
+      interval_end: dataset.interval.end,
+    };
+    await tx
+      .insertInto('datasets')
+      .values({
+        ...at,
+        id: dataset.id,
+        generation: dataset.generation,
+        version: dataset.version,
+        store: dataset.store,
+        folder: dataset.folder,
+        files: JSON.stringify(dataset.files),
+        rows: dataset.rows,
+        event_min: dataset.eventTimes?.min ?? null,
+        event_max: dataset.eventTimes?.max ?? null,
+        fingerprint: dataset.fingerprint,
+        code_hash: dataset.codeHash ?? null,
+        has_latest: dataset.hasLatest,
+        run_id: dataset.run,
+        token: dataset.token,
+        published_at: null,
+      })
+      .execute();
+    for (const [position, input] of dataset.inputs.entries())
+      await tx
+        .insertInto('dataset_inputs')
+        .values({
+          dataset_id: dataset.id,
+          position,
+          source: input.source,
+          input_dataset_id: input.type === 'dataset' ? input.dataset : null,
+          detail: JSON.stringify(input),
+        })
+        .execute();
+    const row = {
+      generation: dataset.generation,
+      dataset_id: dataset.id,
+      run_id: dataset.run,
+      fingerprint: dataset.fingerprint,
+      inputs_hash: dataset.inputsHash,
+      store_id: null,
+      detail: JSON.stringify({ rows: dataset.rows }),
+      committed_at: sql<string>`now()`,
+    };
+    await tx
+      .insertInto('ledger')
+      .values({ ...at, ...row })
+      .onConflict((c) => c.columns(['target', 'interval_start', 'interval_end']).doUpdateSet(row))
+      .execute();
+  }
+
+  /** Notes that every file of a version stands under its final name. */
+  async markPublished(id: string): Promise<void> {
+    await this.#database.db
+      .updateTable('datasets')
+      .set({ published_at: sql`now()` })
+      .where('id', '=', id)
+      .where('published_at', 'is', null)
+      .execute();
+  }
+
+  /**
+   * The versions of a target that the ledger calls current, oldest interval first; `within` keeps those with rows in
+   * `[from, before)` by their event times (for sources that have a timestamp).
+   */
+  async current(
+    target: string,
+    within: { readonly from?: string; readonly before?: string } = {},
+  ): Promise<Dataset[]> {
+    let query = this.#database.db
+      .selectFrom('ledger')
+      .innerJoin('datasets', 'datasets.id', 'ledger.dataset_id')
+      .selectAll('datasets')
+      .where('ledger.target', '=', target)
+      .orderBy('datasets.interval_end')
+      .orderBy('datasets.interval_start');
+    // A version without event times has no rows of any time.
+    if (within.from !== undefined) query = query.where('datasets.event_max', '>=', within.from);
+    if (within.before !== undefined) query = query.where('datasets.event_min', '<', within.before);
+    return (await query.execute()).map(toDataset);
+  }
+
+  /** The current version of the newest interval: what `latest` must show. */
+  async newest(target: string): Promise<Dataset | undefined> {
+    const row = await this.#database.db
+      .selectFrom('datasets')
+      .selectAll()
+      .where('target', '=', target)
+      .orderBy('interval_end', 'desc')
+      .orderBy('interval_start', 'desc')
+      .orderBy('generation', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+    return row && toDataset(row);
+  }
+
+  /** Commits whose publication was cut off: any run may finish it. */
+  async unpublished(target: string): Promise<Dataset[]> {
+    const rows = await this.#database.db
+      .selectFrom('datasets')
+      .selectAll()
+      .where('target', '=', target)
+      .where('published_at', 'is', null)
+      .orderBy('committed_at')
+      .execute();
+    return rows.map(toDataset);
+  }
+}
+
+function toDataset(row: Selectable<Tables['datasets']>): Dataset {
+  return {
+    id: row.id,
+    target: row.target,
+    interval: { start: row.interval_start, end: row.interval_end },
+    generation: row.generation,
+    version: row.version,
+    store: row.store,
+    folder: row.folder,
+    files: row.files,
+    rows: row.rows,
+    ...(row.event_min === null || row.event_max === null
+      ? {}
+      : { eventTimes: { min: row.event_min, max: row.event_max } }),
+    fingerprint: row.fingerprint,
+    hasLatest: row.has_latest,
+    run: row.run_id,
+    published: row.published_at !== null,
+  };
+}

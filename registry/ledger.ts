@@ -1,0 +1,100 @@
+import { sql, type Transaction } from 'kysely';
+import type { Interval } from '../definitions/interval.js';
+import type { Database } from './database.js';
+import type { Tables } from './tables.js';
+
+/** One valid interval of a target. */
+export interface LedgerEntry {
+  readonly target: string;
+  readonly interval: Interval;
+  readonly generation: number;
+  readonly dataset: string | undefined;
+  readonly run: string;
+  readonly fingerprint: string;
+  readonly inputsHash: string;
+  readonly storeId: string | undefined;
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
+/** Which interval of which target is valid, made by which run, from which inputs and definition. */
+export class Ledger {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async get(target: string, interval: Interval): Promise<LedgerEntry | undefined> {
+    return (await this.#select(target, interval))[0];
+  }
+
+  /** Every valid interval of a target, oldest first. */
+  async of(target: string): Promise<LedgerEntry[]> {
+    return await this.#select(target);
+  }
+
+  async #select(target: string, interval?: Interval): Promise<LedgerEntry[]> {
+    let query = this.#database.db
+      .selectFrom('ledger')
+      .selectAll()
+      .where('target', '=', target)
+      .orderBy('interval_end');
+    if (interval)
+      query = query.where('interval_start', '=', interval.start).where('interval_end', '=', interval.end);
+    return (await query.execute()).map((row) => ({
+      target: row.target,
+      interval: { start: row.interval_start, end: row.interval_end },
+      generation: row.generation,
+      dataset: row.dataset_id ?? undefined,
+      run: row.run_id,
+      fingerprint: row.fingerprint,
+      inputsHash: row.inputs_hash,
+      storeId: row.store_id ?? undefined,
+      detail: row.detail,
+    }));
+  }
+
+  /** Records online loads: for each interval the version that was loaded, and the store's contents it went into. */
+  async recordLoads(
+    tx: Transaction<Tables>,
+    loads: readonly (LedgerEntry & { readonly storeId: string })[],
+  ): Promise<void> {
+    for (const load of loads) {
+      const row = {
+        generation: load.generation,
+        dataset_id: load.dataset ?? null,
+        run_id: load.run,
+        fingerprint: load.fingerprint,
+        inputs_hash: load.inputsHash,
+        store_id: load.storeId,
+        detail: JSON.stringify(load.detail),
+        committed_at: sql<string>`now()`,
+      };
+      await tx
+        .insertInto('ledger')
+        .values({
+          target: load.target,
+          interval_start: load.interval.start,
+          interval_end: load.interval.end,
+          ...row,
+        })
+        .onConflict((c) =>
+          // A slow run does not replace what a newer generation has recorded.
+          c
+            .columns(['target', 'interval_start', 'interval_end'])
+            .doUpdateSet(row)
+            .where('ledger.generation', '<=', load.generation),
+        )
+        .execute();
+    }
+  }
+
+  /** The id of an online store's contents as last seen, and whether it is the one seen now. */
+  async noteStore(name: string, storeId: string): Promise<void> {
+    await this.#database.db
+      .insertInto('online_stores')
+      .values({ name, store_id: storeId })
+      .onConflict((c) => c.column('name').doUpdateSet({ store_id: storeId, noted_at: sql`now()` }))
+      .execute();
+  }
+}

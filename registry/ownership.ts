@@ -1,0 +1,177 @@
+import { sql, type Transaction } from 'kysely';
+import { GranaryError } from '../definitions/errors.js';
+import type { Interval } from '../definitions/interval.js';
+import type { Database } from './database.js';
+import type { Tables } from './tables.js';
+
+/** A run as the registry knows it: Temporal's ids. */
+export interface RunRef {
+  readonly id: string;
+  readonly workflowId: string;
+}
+
+/** What a run may own: one target for one interval. */
+export interface Claim {
+  readonly target: string;
+  readonly interval: Interval;
+}
+
+/**
+ * Who may commit an interval of a target. The owner is a run; each attempt of a committing activity takes a higher token first,
+ * and a commit holds only under the highest: an attempt that was paused past its time-outs finds itself refused. No clock decides.
+ */
+export class Ownership {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Makes the run the owner if nobody is, and says who the owner is. */
+  async claim({ target, interval }: Claim, run: RunRef): Promise<RunRef> {
+    const { db } = this.#database;
+    await db
+      .insertInto('ownership')
+      .values({
+        target,
+        interval_start: interval.start,
+        interval_end: interval.end,
+        run_id: run.id,
+        workflow_id: run.workflowId,
+        token: 0,
+      })
+      .onConflict((c) => c.columns(['target', 'interval_start', 'interval_end']).doNothing())
+      .execute();
+    const row = await whereClaim(db.selectFrom('ownership').select(['run_id', 'workflow_id']), {
+      target,
+      interval,
+    }).executeTakeFirstOrThrow();
+    return { id: row.run_id, workflowId: row.workflow_id };
+  }
+
+  /**
+   * Takes an interval over from a run that Temporal says is closed; `false` when somebody else did so first. The token goes on
+   * rising, so that an activity of the old owner that still runs can commit no more.
+   */
+  async takeOver({ target, interval }: Claim, from: RunRef, to: RunRef): Promise<boolean> {
+    const result = await this.#database.db
+      .updateTable('ownership')
+      .set((eb) => ({ run_id: to.id, workflow_id: to.workflowId, token: eb('token', '+', 1) }))
+      .where('target', '=', target)
+      .where('interval_start', '=', interval.start)
+      .where('interval_end', '=', interval.end)
+      .where('run_id', '=', from.id)
+      .executeTakeFirst();
+    return result.numUpdatedRows === 1n;
+  }
+
+  /**
+   * The next token for an attempt: its first statement.
+   * @throws GranaryError `OwnershipLost` when another run owns the interval now.
+   */
+  async nextToken({ target, interval }: Claim, run: RunRef): Promise<number> {
+    const row = await this.#database.db
+      .updateTable('ownership')
+      .set((eb) => ({ token: eb('token', '+', 1) }))
+      .where('target', '=', target)
+      .where('interval_start', '=', interval.start)
+      .where('interval_end', '=', interval.end)
+      .where('run_id', '=', run.id)
+      .returning('token')
+      .executeTakeFirst();
+    if (!row) throw lost(target, interval);
+    return row.token;
+  }
+
+  /**
+   * Does `work` in one transaction that holds only under this token. A refusal is counted in `refusals`.
+   * @throws GranaryError `OwnershipLost`, `StaleToken`.
+   */
+  async commit<T>(
+    claim: Claim,
+    run: RunRef,
+    token: number,
+    work: (tx: Transaction<Tables>) => Promise<T>,
+  ): Promise<T> {
+    const { target, interval } = claim;
+    try {
+      return await this.#database.db.transaction().execute(async (tx) => {
+        const row = await whereClaim(tx.selectFrom('ownership').select(['run_id', 'token']), claim)
+          .forUpdate()
+          .executeTakeFirst();
+        if (!row || row.run_id !== run.id) throw lost(target, interval);
+        // A run that was recorded as ended may commit no more: what it staged is being removed. Ending it waits for this lock.
+        const recorded = await tx
+          .selectFrom('runs')
+          .select('ended_at')
+          .where('run_id', '=', run.id)
+          .forShare()
+          .executeTakeFirst();
+        if (recorded && recorded.ended_at !== null) throw lost(target, interval);
+        if (row.token !== token)
+          throw new GranaryError(
+            'StaleToken',
+            `A newer attempt (token ${row.token}) works on ${target} for ${interval.start}; this one (token ${token}) may not commit.`,
+          );
+        return await work(tx);
+      });
+    } catch (error) {
+      if (error instanceof GranaryError && (error.code === 'OwnershipLost' || error.code === 'StaleToken'))
+        await this.#database.db
+          .insertInto('refusals')
+          .values({
+            target,
+            interval_start: interval.start,
+            interval_end: interval.end,
+            run_id: run.id,
+            token,
+            reason: error.code,
+          })
+          .execute();
+      throw error;
+    }
+  }
+
+  /** The next free version name of a target for a run; the same again for the same run. Clock: the registry's, in UTC. */
+  async versionName(target: string, run: RunRef): Promise<string> {
+    return await this.#database.db.transaction().execute(async (tx) => {
+      await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`granary:version:${this.#database.schema}:${target}`}, 0))`.execute(
+        tx,
+      );
+      const own = await tx
+        .selectFrom('version_names')
+        .select('name')
+        .where('target', '=', target)
+        .where('run_id', '=', run.id)
+        .executeTakeFirst();
+      if (own) return own.name;
+      const { rows } = await sql<{ name: string }>`
+        SELECT to_char(at, '"v_"YYYYMMDD"T"HH24MISS') AS name
+        FROM generate_series(date_trunc('second', now()), now() + interval '1 day', interval '1 second') AS at
+        WHERE NOT EXISTS (
+          SELECT FROM ${sql.table(`${this.#database.schema}.version_names`)} v WHERE v.target = ${target} AND v.name = to_char(at, '"v_"YYYYMMDD"T"HH24MISS'))
+        ORDER BY at LIMIT 1`.execute(tx);
+      const name = rows[0]?.name;
+      if (name === undefined)
+        throw new GranaryError('Internal', `No version name of ${target} is free within a day.`);
+      await tx.insertInto('version_names').values({ target, name, run_id: run.id }).execute();
+      return name;
+    });
+  }
+}
+
+const lost = (target: string, { start, end }: Interval): GranaryError =>
+  new GranaryError(
+    'OwnershipLost',
+    `Another run owns ${target} for [${start}, ${end}) now; this one may not commit.`,
+  );
+
+/** Narrows a query on a table with `target`, `interval_start`, `interval_end` to one claim. */
+function whereClaim<
+  Q extends { where(column: 'target' | 'interval_start' | 'interval_end', op: '=', value: string): Q },
+>(query: Q, { target, interval }: Claim): Q {
+  return query
+    .where('target', '=', target)
+    .where('interval_start', '=', interval.start)
+    .where('interval_end', '=', interval.end);
+}

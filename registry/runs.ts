@@ -1,0 +1,250 @@
+import { sql } from 'kysely';
+import type { Plan } from '../definitions/plan.js';
+import type { Database } from './database.js';
+import type { DatasetInput } from './dataset.js';
+import type { RunRef } from './ownership.js';
+import type { RunStatus, StepStatus } from './tables.js';
+
+/** A run and how it stands. */
+export interface Run extends RunRef {
+  readonly type: string;
+  readonly pipeline: string | undefined;
+  readonly status: RunStatus;
+  readonly plan: Plan;
+  readonly retries: { readonly max: number; readonly delay: string };
+  readonly error: string | undefined;
+  readonly startedAt: string;
+  readonly endedAt: string | undefined;
+}
+
+export interface StepOutcome {
+  readonly step: string;
+  readonly status: StepStatus;
+  readonly error?: string;
+}
+
+/** What has run. Written by the run's own activities; rows that a closed workflow left open are settled by readers. */
+export class Runs {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Records a run and its steps; safe to repeat. */
+  async begin(
+    run: RunRef & {
+      readonly type: string;
+      readonly pipeline?: string;
+      readonly plan: Plan;
+      readonly retries: { readonly max: number; readonly delay: string };
+    },
+  ): Promise<void> {
+    await this.#database.db.transaction().execute(async (tx) => {
+      await tx
+        .insertInto('runs')
+        .values({
+          run_id: run.id,
+          workflow_id: run.workflowId,
+          type: run.type,
+          pipeline: run.pipeline ?? null,
+          interval_start: run.plan.interval.start,
+          interval_end: run.plan.interval.end,
+          status: 'RUNNING',
+          plan: JSON.stringify(run.plan),
+          retries: JSON.stringify(run.retries),
+          error: null,
+          ended_at: null,
+        })
+        // The first attempt's answer may have been lost, and this worker may know other definitions: its plan is the one that runs.
+        .onConflict((c) =>
+          c
+            .column('run_id')
+            .doUpdateSet({ plan: JSON.stringify(run.plan), retries: JSON.stringify(run.retries) }),
+        )
+        .execute();
+      if (run.plan.steps.length === 0) return;
+      await tx
+        .insertInto('steps')
+        .values(
+          run.plan.steps.map((step) => ({
+            run_id: run.id,
+            step_id: step.id,
+            status: 'PENDING' as const,
+            inputs: null,
+            error: null,
+          })),
+        )
+        .onConflict((c) => c.columns(['run_id', 'step_id']).doNothing())
+        .execute();
+    });
+  }
+
+  async get(id: string): Promise<Run | undefined> {
+    const row = await this.#database.db
+      .selectFrom('runs')
+      .selectAll()
+      .where('run_id', '=', id)
+      .executeTakeFirst();
+    return (
+      row && {
+        id: row.run_id,
+        workflowId: row.workflow_id,
+        type: row.type,
+        pipeline: row.pipeline ?? undefined,
+        status: row.status,
+        plan: row.plan,
+        retries: row.retries,
+        error: row.error ?? undefined,
+        startedAt: row.started_at,
+        endedAt: row.ended_at ?? undefined,
+      }
+    );
+  }
+
+  /** Runs that are not recorded as ended, oldest first. */
+  async open(limit: number): Promise<RunRef[]> {
+    const rows = await this.#database.db
+      .selectFrom('runs')
+      .select(['run_id', 'workflow_id'])
+      .where('ended_at', 'is', null)
+      .orderBy('started_at')
+      .limit(limit)
+      .execute();
+    return rows.map((row) => ({ id: row.run_id, workflowId: row.workflow_id }));
+  }
+
+  /** Which of these runs have ended and left no commit to be published: what they staged is of no use any more. */
+  async collectable(ids: readonly string[]): Promise<string[]> {
+    if (ids.length === 0) return [];
+    const rows = await this.#database.db
+      .selectFrom('runs')
+      .select('run_id')
+      .where('run_id', 'in', ids)
+      .where('ended_at', 'is not', null)
+      .where((eb) =>
+        eb.not(
+          eb.exists(
+            eb
+              .selectFrom('datasets')
+              .select('datasets.id')
+              .whereRef('datasets.run_id', '=', 'runs.run_id')
+              .where('datasets.published_at', 'is', null),
+          ),
+        ),
+      )
+      .execute();
+    return rows.map((row) => row.run_id);
+  }
+
+  /** Ends a run; the first ending holds. Steps that were still open end with it. */
+  async end(id: string, status: RunStatus, outcomes: readonly StepOutcome[], error?: string): Promise<void> {
+    await this.#database.db.transaction().execute(async (tx) => {
+      const ended = await tx
+        .updateTable('runs')
+        .set({ status, error: error ?? null, ended_at: sql`now()` })
+        .where('run_id', '=', id)
+        .where('ended_at', 'is', null)
+        .returning('run_id')
+        .executeTakeFirst();
+      if (!ended) return;
+      for (const { step, status: stepStatus, error: stepError } of outcomes)
+        await tx
+          .updateTable('steps')
+          .set({ status: stepStatus, error: stepError ?? null, updated_at: sql`now()` })
+          .where('run_id', '=', id)
+          .where('step_id', '=', step)
+          .execute();
+      await tx
+        .updateTable('steps')
+        .set({ status: status === 'COMPLETED' ? 'COMPLETED' : 'CANCELLED', updated_at: sql`now()` })
+        .where('run_id', '=', id)
+        .where('status', 'in', ['PENDING', 'RUNNING'])
+        .execute();
+    });
+  }
+
+  /** How each step of a run stands, in no order. */
+  async steps(
+    run: string,
+  ): Promise<{ readonly step: string; readonly status: StepStatus; readonly error: string | undefined }[]> {
+    const rows = await this.#database.db
+      .selectFrom('steps')
+      .select(['step_id', 'status', 'error'])
+      .where('run_id', '=', run)
+      .execute();
+    return rows.map((row) => ({ step: row.step_id, status: row.status, error: row.error ?? undefined }));
+  }
+
+  /** Whether a run is done with a step, well or badly. */
+  async isDone(run: string, step: string): Promise<boolean> {
+    const row = await this.#database.db
+      .selectFrom('steps')
+      .select('status')
+      .where('run_id', '=', run)
+      .where('step_id', '=', step)
+      .executeTakeFirst();
+    return row !== undefined && row.status !== 'PENDING' && row.status !== 'RUNNING';
+  }
+
+  async setStep(run: string, step: string, status: StepStatus): Promise<void> {
+    await this.#database.db
+      .updateTable('steps')
+      .set({ status, updated_at: sql`now()` })
+      .where('run_id', '=', run)
+      .where('step_id', '=', step)
+      .execute();
+  }
+
+  /** Pins what a step reads at its first claim, and returns what is pinned: a later attempt reads the same. */
+  async pinInputs(
+    run: string,
+    step: string,
+    inputs: readonly DatasetInput[],
+  ): Promise<readonly DatasetInput[]> {
+    const { db } = this.#database;
+    await db
+      .updateTable('steps')
+      .set({ inputs: JSON.stringify(inputs), status: 'RUNNING', updated_at: sql`now()` })
+      .where('run_id', '=', run)
+      .where('step_id', '=', step)
+      .where('inputs', 'is', null)
+      .execute();
+    return await this.inputs(run, step);
+  }
+
+  async inputs(run: string, step: string): Promise<readonly DatasetInput[]> {
+    const row = await this.#database.db
+      .selectFrom('steps')
+      .select('inputs')
+      .where('run_id', '=', run)
+      .where('step_id', '=', step)
+      .executeTakeFirstOrThrow();
+    return row.inputs ?? [];
+  }
+
+  /**
+   * Counts an error that an attempt of a step's activity reported; resolves to that activity's count. Shards of one step count apart:
+   * one outage is one error to each.
+   */
+  async countError(run: string, step: string, activity: string, message: string): Promise<number> {
+    const { db } = this.#database;
+    const row = await db
+      .insertInto('step_errors')
+      .values({ run_id: run, step_id: step, activity, errors: 1 })
+      .onConflict((c) =>
+        c
+          .columns(['run_id', 'step_id', 'activity'])
+          .doUpdateSet((eb) => ({ errors: eb('step_errors.errors', '+', 1) })),
+      )
+      .returning('errors')
+      .executeTakeFirstOrThrow();
+    await db
+      .updateTable('steps')
+      .set({ error: message, updated_at: sql`now()` })
+      .where('run_id', '=', run)
+      .where('step_id', '=', step)
+      .execute();
+    return row.errors;
+  }
+}

@@ -1,0 +1,117 @@
+import type { ColumnType, Generated } from 'kysely';
+import type { PipelineSpec, Resource } from '../definitions/contract.js';
+import type { Plan } from '../definitions/plan.js';
+import type { LatestFile, DatasetInput } from './dataset.js';
+
+/** Instants are ISO-8601 texts in UTC with microseconds (see database.ts), counts are numbers. */
+type Instant = string;
+type Json<T> = ColumnType<T, string, string>;
+
+export type ResourceStatus = 'PENDING' | 'RUNNING' | 'READY' | 'FAILED';
+export type RunStatus =
+  'PENDING' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED' | 'TERMINATED' | 'DEADLINE_EXCEEDED';
+export type StepStatus = 'PENDING' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
+
+interface ByInterval {
+  /** A resource's id. */
+  target: string;
+  interval_start: Instant;
+  interval_end: Instant;
+}
+
+/** The registry's tables; migrations.ts creates them. */
+export interface Tables {
+  resources: {
+    id: string;
+    kind: Resource['kind'];
+    name: string;
+    variant: string;
+    fingerprint: string;
+    spec: Json<Resource['spec']>;
+    about: Json<Resource['about']>;
+    timeout: string | null;
+    /** The variant that unqualified names mean. */
+    is_default: boolean;
+    /** Name in storage and in Feast: the plain name for the default variant, else `<name>_<variant>`. */
+    location: string;
+    /** Raised when the name is promoted to another variant; first in the order of online rows. */
+    promotion: Generated<number>;
+    status: ColumnType<ResourceStatus, ResourceStatus | undefined, ResourceStatus>;
+    error: string | null;
+    created_at: Generated<Instant>;
+  };
+  pipelines: { name: string; spec: Json<PipelineSpec>; updated_at: Generated<Instant> };
+  runs: {
+    run_id: string;
+    workflow_id: string;
+    type: string;
+    pipeline: string | null;
+    interval_start: Instant;
+    interval_end: Instant;
+    status: RunStatus;
+    plan: Json<Plan>;
+    retries: Json<{ max: number; delay: string }>;
+    error: string | null;
+    started_at: Generated<Instant>;
+    ended_at: Instant | null;
+  };
+  steps: {
+    run_id: string;
+    step_id: string;
+    status: StepStatus;
+    /** What the step reads, pinned at its first claim. */
+    inputs: Json<readonly DatasetInput[] | null> | null;
+    error: string | null;
+    updated_at: Generated<Instant>;
+  };
+  /** Errors that the attempts of an activity reported; attempts lost with a worker are not among them. */
+  step_errors: { run_id: string; step_id: string; activity: string; errors: number };
+  ownership: ByInterval & { run_id: string; workflow_id: string; token: number };
+  refusals: ByInterval & {
+    id: Generated<number>;
+    run_id: string;
+    token: number;
+    reason: string;
+    at: Generated<Instant>;
+  };
+  version_names: { target: string; name: string; run_id: string };
+  datasets: ByInterval & {
+    id: string;
+    generation: number;
+    version: string;
+    store: string;
+    folder: string;
+    /** The staged files with the bytes that count. */
+    files: Json<readonly LatestFile[]>;
+    rows: number;
+    event_min: Instant | null;
+    event_max: Instant | null;
+    fingerprint: string;
+    code_hash: string | null;
+    has_latest: boolean;
+    run_id: string;
+    token: number;
+    committed_at: Generated<Instant>;
+    published_at: Instant | null;
+  };
+  dataset_inputs: {
+    dataset_id: string;
+    position: number;
+    source: string;
+    input_dataset_id: string | null;
+    detail: Json<DatasetInput>;
+  };
+  ledger: ByInterval & {
+    generation: number;
+    dataset_id: string | null;
+    run_id: string;
+    fingerprint: string;
+    /** SHA-256 over the inputs' identities. */
+    inputs_hash: string;
+    /** The contents of the online store that it was loaded into. */
+    store_id: string | null;
+    detail: Json<Readonly<Record<string, unknown>>>;
+    committed_at: Generated<Instant>;
+  };
+  online_stores: { name: string; store_id: string; noted_at: Generated<Instant> };
+}

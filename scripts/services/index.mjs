@@ -1,0 +1,4 @@
+// The real servers that the demo, the tests and the benches run against, without Docker: see index.d.mts.
+export { serviceHandle } from './handle.mjs';
+export { startServices } from './start.mjs';
+export { purgeServices, serviceStatus, stopServices } from './stop.mjs';

@@ -1,0 +1,60 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CrashPoint } from '../../activities/crash-points.js';
+import { killedRun, undisturbedRun } from '../support/killed-run.js';
+import { createWorld, type World } from '../support/world.js';
+
+/**
+ * A worker process is killed in each kind of step; another finishes the run by itself. What is left must equal what an undisturbed run
+ * leaves: files, registry, online hashes to the byte. (test/soak/kill.test.ts does so at every crash point.)
+ */
+let world: World;
+let undisturbed: object;
+beforeAll(async () => {
+  world = await createWorld();
+  undisturbed = await undisturbedRun(world);
+}, 120_000);
+afterAll(() => world[Symbol.asyncDispose]());
+
+const POINTS: readonly CrashPoint[] = [
+  'build.after-stage',
+  'store.before-commit',
+  'store.after-commit',
+  'store.mid-publish',
+  'transform.before-stage',
+  'load.before-record',
+  'training-set.before-stage',
+];
+
+describe.concurrent('a worker killed at', () => {
+  it.each(POINTS)(
+    '%s: the run completes by itself and leaves what an undisturbed one leaves',
+    async (point) => {
+      const { left } = await killedRun(world, point);
+      expect(left).toEqual(undisturbed);
+    },
+    180_000,
+  );
+
+  it('load.after-group, mid-shard: the load resumes at its checkpoint', async ({ expect }) => {
+    const { left, first } = await killedRun(world, 'load.after-group', async (workflowId) => {
+      // The checkpoint must have reached the server: what a killed process had not sent yet is done again, and that is no resume.
+      await expect.poll(() => checkpointedRow(workflowId), { timeout: 30_000 }).toBeGreaterThan(0);
+    });
+    expect(left).toEqual(undisturbed);
+    const loads = first.steps.flatMap((step) => (step.loaded ? [{ rows: step.rows, ...step.loaded }] : []));
+    expect(loads.map((load) => load.resumed).sort()).toEqual([0, 1]);
+    for (const load of loads) expect(load.written + load.unchanged + load.older).toBe(load.rows);
+  }, 180_000);
+});
+
+/** The row of the furthest load checkpoint that Temporal has of a workflow. */
+async function checkpointedRow(workflowId: string): Promise<number> {
+  const { raw } = await world.temporal.workflow.getHandle(workflowId).describe();
+  const details = (raw.pendingActivities ?? []).flatMap(
+    (activity) => activity.heartbeatDetails?.payloads ?? [],
+  );
+  const rows = details.map(
+    ({ data }) => (JSON.parse(Buffer.from(data ?? []).toString() || '{}') as { row?: number }).row ?? 0,
+  );
+  return Math.max(0, ...rows);
+}

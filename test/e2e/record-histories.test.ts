@@ -1,0 +1,123 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { expect, it } from 'vitest';
+import type { BuildContext, Project } from '../../definitions/index.js';
+import { Timestamp } from '../../definitions/index.js';
+import { shop, totalsOf } from '../fixtures/shop.js';
+import { createWorld } from '../support/world.js';
+
+/** Records the histories that replay.test.ts replays; only on request, once a release. */
+it.runIf(process.env['GRANARY_RECORD_HISTORIES'])(
+  'records a history of every kind of run',
+  async () => {
+    await using world = await createWorld();
+    const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
+    const folder = join('test/histories', version);
+    await mkdir(folder, { recursive: true });
+    const id = (): string => `h${randomBytes(4).toString('hex')}`;
+    const gate = join(world.folder, 'gate');
+    const gated = totalsOf({
+      build: async function* ({ interval, signal }: BuildContext) {
+        while (!existsSync(gate)) {
+          signal.throwIfAborted();
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+        yield { user_id: 1n, event_timestamp: Timestamp.from(interval.end), total: 1, n: 1n };
+      },
+    });
+    const record = async (
+      name: string,
+      handle: { readonly workflowId: string; readonly runId?: string },
+    ): Promise<void> => {
+      const history = await world.temporal.workflow.getHandle(handle.workflowId).fetchHistory();
+      // Stack traces and identities name this machine's folders and itself: no part of what is replayed.
+      const text = JSON.stringify(JSON.parse(historyToJSON(history)), null, 1)
+        .replaceAll(process.cwd(), '')
+        .replaceAll(hostname(), 'worker');
+      await writeFile(join(folder, `${name}.json`), `${text}\n`);
+    };
+    const start = (project: Project, type: string, input: unknown) =>
+      world.temporal.workflow.start(type, {
+        taskQueue: `granary-${project.name}-dev`,
+        workflowId: id(),
+        args: [input],
+      });
+    const ended = (handle: { result(): Promise<unknown> }): Promise<unknown> =>
+      handle.result().catch(() => undefined);
+
+    const plain = await shop(`${world.name}a`, join(world.folder, 'a'));
+    await world.withWorker(plain.project, async () => {
+      for (const [name, type, input] of [
+        ['pipeline', 'pipeline', { date: '2026-01-02' }],
+        ['pipeline-current', 'pipeline', { date: '2026-01-02' }],
+        ['materialize', 'materialize', { view: 'totals', date: '2026-01-03' }],
+        ['training-set', 'trainingSet', { trainingSet: 'large_purchases', date: '2026-01-03' }],
+        ['wrong-input', 'pipeline', { dat: '2026-01-02' }],
+      ] as const) {
+        const handle = await start(plain.project, type, input);
+        await ended(handle);
+        await record(name, handle);
+      }
+    });
+    const failing = await shop(`${world.name}b`, join(world.folder, 'b'), {
+      rows: `SELECT NULL::BIGINT AS user_id, TIMESTAMP '2026-01-02' AS sold_at, 1.0::DOUBLE AS amount`,
+    });
+    await world.withWorker(failing.project, async () => {
+      const handle = await start(failing.project, 'pipeline', { date: '2026-01-02' });
+      await ended(handle);
+      await record('failed', handle);
+    });
+    const slow = await shop(`${world.name}c`, join(world.folder, 'c'), { totals: gated });
+    await world.withWorker(slow.project, async () => {
+      const building = async (handle: Awaited<ReturnType<typeof start>>): Promise<boolean | undefined> =>
+        (await handle.describe()).raw.pendingActivities?.some(
+          (a) => a.activityType?.name === 'buildRows' && a.state === 2,
+        );
+      const cancelled = await start(slow.project, 'pipeline', { date: '2026-01-02' });
+      await expect.poll(() => building(cancelled)).toBe(true);
+      await cancelled.cancel();
+      await ended(cancelled);
+      await record('cancelled', cancelled);
+      const owner = await start(slow.project, 'pipeline', { date: '2026-01-03' });
+      await expect.poll(() => building(owner)).toBe(true);
+      const waiter = await start(slow.project, 'pipeline', { date: '2026-01-03' });
+      await expect
+        .poll(async () =>
+          (await waiter.describe()).raw.pendingActivities?.some((a) => a.activityType?.name === 'awaitOwner'),
+        )
+        .toBe(true);
+      await writeFile(gate, '');
+      await Promise.all([ended(owner), ended(waiter)]);
+      await record('waited', waiter);
+    });
+    // The store is emptied between the staging of a load and its end.
+    const emptied = await shop(`${world.name}d`, join(world.folder, 'd'), {
+      rows: `SELECT range::BIGINT AS user_id, TIMESTAMP '2026-01-02' AS sold_at, 1.0::DOUBLE AS amount FROM range(300000)`,
+    });
+    await world.withWorker(
+      emptied.project,
+      async () => {
+        const handle = await start(emptied.project, 'pipeline', { date: '2026-01-02' });
+        await expect
+          .poll(
+            async () =>
+              (await handle.describe()).raw.pendingActivities?.some(
+                (a) => a.activityType?.name === 'loadShard' && a.state === 2,
+              ),
+            { interval: 20, timeout: 30_000 },
+          )
+          .toBe(true);
+        await world.redis.del(`__granary:store:${emptied.project.name}_dev`);
+        await ended(handle);
+        await record('store-replaced', handle);
+      },
+      { load: { rowsPerShard: 500_000, rowsPerGroup: 20_000 } },
+    );
+    expect(await readFile(join(folder, 'store-replaced.json'), 'utf8')).toContain('StoreReplaced');
+  },
+  180_000,
+);

@@ -1,0 +1,67 @@
+import { spawnSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+
+/** The package's entry points as its users import them, from the compiled code. */
+const ENTRIES: Readonly<Record<string, readonly string[]>> = {
+  granary: [
+    'ERROR_CODES',
+    'GranaryError',
+    'Timestamp',
+    'compile',
+    'defineProject',
+    'entity',
+    'feature',
+    'featureSet',
+    'featureView',
+    'fileStore',
+    'fromEnv',
+    'fromFile',
+    'interval',
+    'intervalEnd',
+    'intervalStart',
+    'label',
+    'localFiles',
+    'maxNullRate',
+    'notNull',
+    'onlineStore',
+    'pipeline',
+    'plan',
+    'postgresStore',
+    'range',
+    'redisStore',
+    'rowCount',
+    'sql',
+    't',
+    'trainingSet',
+    'unique',
+  ],
+  'granary/worker': ['GranaryPlugin', 'runWorker', 'workflowsPath'],
+  'granary/workflows': ['materialize', 'pipeline', 'trainingSet'],
+  'granary/client': ['GranaryClient'],
+  'granary/testing': ['runOnFixtures'],
+};
+
+const keys = (script: string, type: string): string[] => {
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    [`--input-type=${type}`, '--no-warnings', '-e', script],
+    { encoding: 'utf8' },
+  );
+  if (status !== 0) throw new Error(stderr);
+  return JSON.parse(stdout) as string[];
+};
+
+describe.each(Object.entries(ENTRIES))('%s', (entry, names) => {
+  it('exports what is documented, and no more', () => {
+    expect(
+      keys(`console.log(JSON.stringify(Object.keys(await import('${entry}')).sort()))`, 'module'),
+    ).toEqual([...names].sort());
+  });
+  it('can be required', () => {
+    const found = keys(
+      `console.log(JSON.stringify(Object.keys(require('${entry}')).filter((k) => k !== '__esModule').sort()))`,
+      'commonjs',
+    );
+    expect(found).toEqual([...names].sort());
+  });
+});

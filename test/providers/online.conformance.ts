@@ -1,0 +1,105 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import type { OnlineView } from '../../providers/online/provider.js';
+import { contentsConformance } from './online-contents.conformance.js';
+import { newerWinsConformance } from './online-newer-wins.conformance.js';
+import { type OnlineStoreUnderTest, readValue, T0, userView, writeRows } from './online-rows.js';
+
+const code = (name: string): unknown => expect.objectContaining({ code: name });
+
+/** What every online store must do. */
+export function onlineConformance(name: string, store: OnlineStoreUnderTest): void {
+  describe(`online store ${name}`, () => {
+    const provider = store.open();
+    afterAll(() => provider.close());
+    const newView = async (overrides: Partial<OnlineView> = {}): Promise<OnlineView> => {
+      const view = userView(overrides);
+      await provider.prepare(view);
+      return view;
+    };
+
+    it('answers a check and describes itself without a password', async () => {
+      await provider.check();
+      expect(provider.description).toMatch(/^\w+ at \w+:\/\/[^@]+$/);
+    });
+
+    newerWinsConformance(store, provider);
+    contentsConformance(store, provider);
+
+    describe('what is refused', () => {
+      it('refuses a NULL key by name and writes nothing of the batch', async () => {
+        const view = await newView();
+        const batch = {
+          rows: 300,
+          keys: [Array.from({ length: 300 }, (_, i) => (i === 250 ? null : BigInt(i)))],
+          values: [Array.from({ length: 300 }, () => 1n)],
+          eventTimes: Array.from({ length: 300 }, () => T0),
+          createdTimes: Array.from({ length: 300 }, () => null),
+          generations: Array.from({ length: 300 }, () => 1),
+        };
+        await expect(provider.write(view, 1, batch)).rejects.toMatchObject({
+          code: 'NullKey',
+          message: expect.stringMatching(/"user_id".*row 250/) as string,
+        });
+        expect(await readValue(provider, view, 0n)).toBeUndefined();
+        await expect(provider.read(view, [[null]], ['f'])).rejects.toEqual(code('NullKey'));
+      });
+
+      it('refuses a value that does not fit by the name of the feature, and works on', async () => {
+        const view = await newView();
+        const row = { event: 0, value: 2n ** 63n };
+        await expect(writeRows(provider, view, 1, [row])).rejects.toMatchObject({
+          code: 'ValueOutOfRange',
+          message: expect.stringContaining('user_features:f') as string,
+        });
+        for (let i = 0; i < 20; i++) await expect(writeRows(provider, view, 1, [row])).rejects.toThrow();
+        expect(await writeRows(provider, view, 1, [{ event: 0, value: 1n }])).toBe('1w 0o 0u');
+      });
+
+      it('says within seconds that a server is unreachable: its address, never the password', async () => {
+        const { provider: away, address } = store.unreachable();
+        const view = userView();
+        const batch = {
+          rows: 1,
+          keys: [[1n]],
+          values: [[1n]],
+          eventTimes: [T0],
+          createdTimes: [null],
+          generations: [1],
+        };
+        const attempts = [
+          away.check(),
+          away.storeId('p'),
+          away.write(view, 1, batch),
+          away.read(view, [[1n]], ['f']),
+        ];
+        for (const result of await Promise.allSettled(attempts)) {
+          expect(result).toMatchObject({
+            status: 'rejected',
+            reason: {
+              code: 'ProviderUnreachable',
+              retryable: true,
+              message: expect.stringContaining(address) as string,
+            },
+          });
+          expect(
+            JSON.stringify(result, Object.getOwnPropertyNames((result as PromiseRejectedResult).reason)),
+          ).not.toMatch(/s3cret/);
+        }
+        expect(away.description).not.toMatch(/s3cret/);
+        await away.close();
+      }, 8000);
+    });
+
+    it('has an id that stays while its contents do, and is new after they are gone', async () => {
+      const { project } = userView();
+      const others = Array.from({ length: 5 }, () => store.open());
+      const ids = await Promise.all(others.map((other) => other.storeId(project)));
+      expect(new Set(ids).size).toBe(1);
+      expect(await provider.storeId(project)).toBe(ids[0]);
+      expect(await provider.storeId(`${project}_2`)).not.toBe(ids[0]);
+      await store.wipe(project);
+      expect(await provider.storeId(project)).not.toBe(ids[0]);
+      await Promise.all(others.map((other) => other.close()));
+    });
+  });
+}

@@ -1,0 +1,195 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openRegistry, type Registry } from '../../registry/registry.js';
+import type { RunRef } from '../../registry/ownership.js';
+
+const url = process.env['DATABASE_URL'] ?? '';
+const schema = `granary_test_${randomBytes(5).toString('hex')}`;
+const pool = new pg.Pool({ connectionString: url, max: 1 });
+let registry: Registry;
+beforeAll(async () => {
+  registry = openRegistry({ url, schema });
+  await registry.migrate();
+});
+afterAll(async () => {
+  await registry.close();
+  await pool.query(`DROP SCHEMA "${schema}" CASCADE`);
+  await pool.end();
+});
+
+let n = 0;
+const claimOf = () => ({
+  target: `source/x${(n += 1)}`,
+  interval: { start: '2026-01-01T00:00:00Z', end: '2026-01-02T00:00:00Z' },
+});
+const run = (id: string): RunRef => ({ id: `${id}${(n += 1)}`, workflowId: `wf-${id}` });
+const begin = (ref: RunRef, step: string) =>
+  registry.runs.begin({
+    ...ref,
+    type: 'pipeline',
+    retries: { max: 0, delay: '1s' },
+    plan: {
+      interval: { start: '2026-01-01T00:00:00Z', end: '2026-01-02T00:00:00Z' },
+      fingerprint: '',
+      steps: [{ id: step, kind: 'build', name: step, dependsOn: [] }],
+    },
+  });
+const refusals = async (target: string): Promise<string[]> =>
+  (
+    await pool.query<{ reason: string }>(`SELECT reason FROM "${schema}".refusals WHERE target = $1`, [
+      target,
+    ])
+  ).rows.map((row) => row.reason);
+
+describe('ownership of an interval', () => {
+  it('belongs to the first of many that claim it at once', async () => {
+    const claim = claimOf();
+    const owners = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => registry.ownership.claim(claim, run(`r${i}`))),
+    );
+    expect(new Set(owners.map((owner) => owner.id)).size).toBe(1);
+  });
+
+  it('is taken over once, and the old owner commits no more', async () => {
+    const claim = claimOf();
+    const [old, a, b] = [run('old'), run('a'), run('b')];
+    await registry.ownership.claim(claim, old);
+    const token = await registry.ownership.nextToken(claim, old);
+    const taken = await Promise.all([
+      registry.ownership.takeOver(claim, old, a),
+      registry.ownership.takeOver(claim, old, b),
+    ]);
+    expect(taken.sort()).toEqual([false, true]);
+    await expect(registry.ownership.commit(claim, old, token, () => Promise.resolve())).rejects.toMatchObject(
+      { code: 'OwnershipLost' },
+    );
+    await expect(registry.ownership.nextToken(claim, old)).rejects.toMatchObject({ code: 'OwnershipLost' });
+    expect(await refusals(claim.target)).toEqual(['OwnershipLost']);
+  });
+
+  it('commits under the newest token only; the refused attempt may take another', async () => {
+    const claim = claimOf();
+    const owner = run('o');
+    await registry.ownership.claim(claim, owner);
+    const first = await registry.ownership.nextToken(claim, owner);
+    const second = await registry.ownership.nextToken(claim, owner);
+    expect(second).toBeGreaterThan(first);
+    await expect(
+      registry.ownership.commit(claim, owner, first, () => Promise.resolve('no')),
+    ).rejects.toMatchObject({ code: 'StaleToken', retryable: true });
+    expect(await registry.ownership.commit(claim, owner, second, () => Promise.resolve('yes'))).toBe('yes');
+    expect(await refusals(claim.target)).toEqual(['StaleToken']);
+  });
+
+  it('ends with its run: an attempt that wakes after the run was recorded as ended commits nothing', async () => {
+    const claim = claimOf();
+    const owner = run('zombie');
+    await begin(owner, claim.target);
+    await registry.ownership.claim(claim, owner);
+    const token = await registry.ownership.nextToken(claim, owner);
+    await registry.runs.end(owner.id, 'TERMINATED', []);
+    await expect(
+      registry.ownership.commit(claim, owner, token, () => Promise.resolve()),
+    ).rejects.toMatchObject({ code: 'OwnershipLost' });
+  });
+
+  it('rolls back what a failing commit wrote', async () => {
+    const claim = claimOf();
+    const owner = run('o');
+    await registry.ownership.claim(claim, owner);
+    const token = await registry.ownership.nextToken(claim, owner);
+    await expect(
+      registry.ownership.commit(claim, owner, token, async (tx) => {
+        await tx
+          .insertInto('version_names')
+          .values({ target: claim.target, name: 'v_x', run_id: owner.id })
+          .execute();
+        throw new Error('power cut');
+      }),
+    ).rejects.toThrow('power cut');
+    expect(
+      (await pool.query(`SELECT * FROM "${schema}".version_names WHERE target = $1`, [claim.target]))
+        .rowCount,
+    ).toBe(0);
+  });
+});
+
+describe('version names', () => {
+  it('are distinct for runs at the same second, and the same for a run that asks again', async () => {
+    const runs = Array.from({ length: 8 }, (_, i) => run(`v${i}`));
+    const names = await Promise.all(runs.map((ref) => registry.ownership.versionName('source/v', ref)));
+    expect(new Set(names).size).toBe(8);
+    for (const name of names) expect(name).toMatch(/^v_\d{8}T\d{6}$/);
+    expect(await Promise.all(runs.map((ref) => registry.ownership.versionName('source/v', ref)))).toEqual(
+      names,
+    );
+  });
+});
+
+describe('runs', () => {
+  it('recorded again with another plan have the steps of both, and the later plan', async () => {
+    const ref = run('again');
+    await begin(ref, 'source/one');
+    await begin(ref, 'source/two');
+    expect((await registry.runs.steps(ref.id)).map((step) => step.step).sort()).toEqual([
+      'source/one',
+      'source/two',
+    ]);
+    expect((await registry.runs.get(ref.id))?.plan.steps[0]?.id).toBe('source/two');
+  });
+
+  it('count errors an activity, so that one outage is one error to each shard', async () => {
+    const ref = run('errors');
+    await begin(ref, 'view/x');
+    const counts = await Promise.all(
+      ['1', '2', '3', '1'].map((activity) => registry.runs.countError(ref.id, 'view/x', activity, 'away')),
+    );
+    expect([...counts].sort()).toEqual([1, 1, 1, 2]);
+  });
+
+  it('end once: the first ending holds', async () => {
+    const ref = run('end');
+    await begin(ref, 'source/one');
+    await registry.runs.end(ref.id, 'TERMINATED', []);
+    await registry.runs.end(ref.id, 'COMPLETED', []);
+    expect((await registry.runs.get(ref.id))?.status).toBe('TERMINATED');
+  });
+});
+
+describe('migrations', () => {
+  it('may run from many processes at once', async () => {
+    const other = `${schema}_m`;
+    const registries = Array.from({ length: 5 }, () => openRegistry({ url, schema: other }));
+    await Promise.all(registries.map((r) => r.migrate()));
+    expect((await registries[0]?.resources.all())?.size).toBe(0);
+    await Promise.all(registries.map((r) => r.close()));
+    await pool.query(`DROP SCHEMA "${other}" CASCADE`);
+  });
+});
+
+describe('a registry that is away', () => {
+  it.each([
+    [
+      'postgres://nobody@127.0.0.1:1/none',
+      'ProviderUnreachable',
+      /registry's Postgres does not answer \(ECONNREFUSED\).*GRANARY_REGISTRY_URL/,
+    ],
+    [
+      url.replace(/\/[^/]*$/, '/no_such_database'),
+      'ConfigurationMissing',
+      /registry's Postgres refuses the connection.*no_such_database/,
+    ],
+  ])('%s -> %s', async (address, code, message) => {
+    const { toFailure } = await import('../../activities/failure.js');
+    const away = openRegistry({ url: address, schema });
+    const error = await away.migrate().then(
+      () => undefined,
+      (e: unknown) => e,
+    );
+    const failure = await toFailure(error);
+    expect(failure).toMatchObject({ type: code, nonRetryable: code === 'ConfigurationMissing' });
+    expect(failure.message).toMatch(message);
+    await away.close();
+  });
+});

@@ -1,0 +1,174 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runHandler } from '../activities/handler.js';
+import type { BuiltSource, Checkpoint } from '../definitions/built-source.js';
+import { compile } from '../definitions/compile.js';
+import { isKind, orderedSchema, type Resource } from '../definitions/contract.js';
+import { GranaryError } from '../definitions/errors.js';
+import { durationMicros, type Interval } from '../definitions/interval.js';
+import { defineProject } from '../definitions/project.js';
+import type { AnySource, Source } from '../definitions/source.js';
+import { fillSql, quoteName } from '../definitions/sql.js';
+import { Timestamp } from '../definitions/timestamp.js';
+import type { Row, Schema } from '../definitions/types.js';
+import { duckdbOfflineProvider } from '../providers/offline/duckdb/provider.js';
+import type { FileRelation, OfflineSession } from '../providers/offline/provider.js';
+import { rowsOf } from '../providers/rows.js';
+
+/** A fixture row: any column may be left out (NULL); timestamps may be texts, Dates or Timestamps. */
+export type FixtureRow = Readonly<Record<string, unknown>>;
+
+/** What a run on fixtures needs. */
+export interface FixtureRun {
+  readonly interval: Interval;
+  /** Source name -> rows. Every input of the definition must be there, if only as []. */
+  readonly inputs: Readonly<Record<string, readonly FixtureRow[]>>;
+}
+
+/**
+ * Runs the build of a feature set, or a transformation, on fixture rows for an interval: the same engine, the same checks of types, keys and
+ * validation rules as in a run, no server. Resolves to the rows in the order in which they would be stored.
+ * @throws GranaryError as the run would: `SchemaMismatch`, `NullKey`, `ValidationFailed`, `QueryFailed`, ...
+ */
+export async function runOnFixtures<S extends Schema>(
+  source: Source<S>,
+  fixtures: FixtureRun,
+): Promise<Row<S>[]> {
+  const project = compile(
+    defineProject({
+      name: 'fixtures',
+      resources: [source as AnySource],
+      environments: { test: { bind: {} } },
+    }),
+  );
+  const resource = [...project.resources.values()].find(
+    (r): r is Resource<'source'> => isKind(r, 'source') && r.name === source.name,
+  );
+  if (!resource || resource.spec.type === 'file')
+    throw new GranaryError(
+      'InvalidInput',
+      `${source.name} is not built; give a feature set or a transformation.`,
+    );
+  const { spec } = resource;
+  const folder = await mkdtemp(join(tmpdir(), 'granary-fixtures-'));
+  const session = await duckdbOfflineProvider().open({
+    scratch: join(folder, 'spill'),
+    memoryLimit: '512MiB',
+    threads: 1,
+    signal: new AbortController().signal,
+  });
+  try {
+    const inputs: Record<string, FileRelation> = {};
+    for (const [name, id] of Object.entries(spec.inputs)) {
+      const input = project.resources.get(id) as Resource<'source'>;
+      const rows = fixtures.inputs[input.name] ?? fixtures.inputs[name];
+      if (!rows)
+        throw new GranaryError(
+          'InvalidInput',
+          `No fixture rows are given for "${input.name}". Write inputs: { ${input.name}: [ ... ] }.`,
+        );
+      inputs[name] = await fixtureRelation(session, folder, input, rows, spec.lookback, fixtures.interval);
+    }
+    const schema = orderedSchema(spec);
+    const output = {
+      name: source.name,
+      schema,
+      keys: spec.keys,
+      ...(spec.timestampField === undefined ? {} : { timestampField: spec.timestampField }),
+      parquet: join(folder, 'out.parquet'),
+    };
+    if ('sql' in spec.build)
+      await session.query({
+        sql: fillSql(spec.build.sql, fixtures.interval, quoteName),
+        inputs,
+        output,
+        deterministic: true,
+      });
+    else {
+      const { handler } = source as BuiltSource;
+      if (!handler) throw new GranaryError('HandlerMissing', `${source.name} has no build.`);
+      const writer = await session.writer(output);
+      await runHandler(source.name, handler, session, writer, inputs, {
+        interval: fixtures.interval,
+        checkpoint: memoryCheckpoint(),
+        signal: new AbortController().signal,
+      });
+      await writer.finish();
+    }
+    const written: FileRelation = {
+      name: source.name,
+      format: 'parquet',
+      files: [{ path: output.parquet, uri: output.parquet, generation: 0 }],
+      schema,
+    };
+    const failed = (await session.validate(written, spec.validate)).filter((result) => !result.passed);
+    if (failed.length > 0)
+      throw new GranaryError(
+        'ValidationFailed',
+        `${source.name}: ${failed.map((result) => result.message).join('; ')}`,
+        { details: { failed } },
+      );
+    const rows: Row[] = [];
+    for await (const row of rowsOf(session.read(written), schema)) rows.push(row);
+    return rows as Row<S>[];
+  } finally {
+    await session.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function fixtureRelation(
+  session: OfflineSession,
+  folder: string,
+  input: Resource<'source'>,
+  rows: readonly FixtureRow[],
+  lookback: string | undefined,
+  interval: Interval,
+): Promise<FileRelation> {
+  const schema = orderedSchema(input.spec);
+  const parquet = join(folder, `${input.name}.parquet`);
+  const writer = await session.writer({ name: `fixture ${input.name}`, schema, keys: [], parquet });
+  await writer.append(rows.map((row) => complete(row, schema)));
+  await writer.finish();
+  const { timestampField } = input.spec;
+  const from =
+    lookback === undefined
+      ? undefined
+      : Timestamp.from(interval.start).plus(-durationMicros(lookback)).toString();
+  return {
+    name: `fixture ${input.name}`,
+    format: 'parquet',
+    files: [{ path: parquet, uri: `fixture ${input.name}`, generation: 0 }],
+    schema,
+    // Raw sources are cut by their timestamps, as in a run; versions belong to their interval.
+    ...(timestampField === undefined || input.spec.type !== 'file'
+      ? {}
+      : { timestampField, before: interval.end, ...(from === undefined ? {} : { from }) }),
+  };
+}
+
+/** The row with every column: what a fixture leaves out is NULL, a whole number may stand for an int64. */
+function complete(row: FixtureRow, schema: Schema): Record<string, unknown> {
+  const unknown = Object.keys(row).find((column) => !Object.hasOwn(schema, column));
+  if (unknown !== undefined)
+    throw new GranaryError(
+      'InvalidInput',
+      `A fixture row has the column "${unknown}", which its source does not declare.`,
+    );
+  return Object.fromEntries(Object.keys(schema).map((column) => [column, row[column] ?? null]));
+}
+
+/** A checkpoint that lives as long as the call: nothing is lost, nothing is kept. */
+function memoryCheckpoint(): Checkpoint {
+  let value: unknown;
+  return {
+    get value() {
+      return value;
+    },
+    save: (kept) => {
+      value = kept;
+      return Promise.resolve();
+    },
+  };
+}

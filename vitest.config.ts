@@ -1,0 +1,43 @@
+import { defineConfig } from 'vitest/config';
+
+const room = (path: string): string => new URL(path, import.meta.url).pathname;
+
+// `npm test` runs `main`, `npm run test:soak` runs `soak`; both with the real services up (scripts/test.mjs).
+export default defineConfig({
+  resolve: {
+    // Examples say `granary`; in the tests that is these very sources, not a second copy in lib/.
+    alias: [
+      { find: /^granary$/, replacement: room('definitions/index.ts') },
+      { find: /^granary\/(worker|workflows|client|testing)$/, replacement: room('$1/index.ts') },
+    ],
+  },
+  test: {
+    pool: 'forks',
+    maxWorkers: 2,
+    maxConcurrency: 3, // of tests that say so: they wait more than they work
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    reporters: ['default', 'json'],
+    outputFile: { json: '.granary/test-report.json' },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'main',
+          include: ['test/**/*.test.{ts,mjs}'],
+          exclude: ['test/soak/**'],
+          typecheck: {
+            enabled: true,
+            include: ['test/types/**/*.test-d.ts'],
+            tsconfig: './tsconfig.test.json',
+            ignoreSourceErrors: true, // of other files: `npm run types` reports those
+          },
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'soak', include: ['test/soak/**/*.test.ts'] },
+      },
+    ],
+  },
+});

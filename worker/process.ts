@@ -1,0 +1,57 @@
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { GranaryError, messageOf } from '../definitions/errors.js';
+import { GranaryPlugin, type GranaryPluginOptions } from './plugin.js';
+
+export interface WorkerProcessOptions extends GranaryPluginOptions {
+  /** Default: `granary-<project>-<environment>`. */
+  readonly taskQueue?: string;
+  /** Called once the worker polls. */
+  readonly onReady?: (worker: {
+    readonly taskQueue: string;
+    readonly address: string;
+    readonly namespace: string;
+  }) => void;
+}
+
+/**
+ * The ready worker process: connects to Temporal by its usual configuration (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_API_KEY`,
+ * `TEMPORAL_TLS_*`, or a profile in temporal.toml), runs until SIGINT or SIGTERM, then lets running steps checkpoint and ends.
+ * @throws GranaryError `ProviderUnreachable` when Temporal does not answer.
+ */
+export async function runWorker(options: WorkerProcessOptions): Promise<void> {
+  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+  const { address = 'localhost:7233', tls, apiKey, metadata } = connectionOptions;
+  const plugin = await GranaryPlugin.create(options);
+  let connection: NativeConnection;
+  try {
+    connection = await NativeConnection.connect({
+      address,
+      ...(tls === undefined ? {} : { tls }),
+      ...(apiKey === undefined ? {} : { apiKey }),
+      ...(metadata === undefined ? {} : { metadata: metadata as Record<string, string> }),
+    });
+  } catch (error) {
+    throw new GranaryError(
+      'ProviderUnreachable',
+      `Temporal at ${address} does not answer: ${messageOf(error)}. Check that it runs, and TEMPORAL_ADDRESS.`,
+      { cause: error },
+    );
+  }
+  try {
+    const taskQueue = options.taskQueue ?? plugin.taskQueue;
+    const worker = await Worker.create({ connection, namespace, taskQueue, plugins: [plugin] });
+    const running = worker.run();
+    options.onReady?.({ taskQueue, address, namespace });
+    await running;
+  } catch (error) {
+    if (!/namespace .* not found/i.test(messageOf(error))) throw error;
+    throw new GranaryError(
+      'ConfigurationMissing',
+      `Temporal at ${address} has no namespace "${namespace}". Create it (temporal operator namespace create -n ${namespace}), or correct TEMPORAL_NAMESPACE.`,
+      { cause: error },
+    );
+  } finally {
+    await connection.close();
+  }
+}

@@ -1,0 +1,74 @@
+import { rm } from 'node:fs/promises';
+import { availableParallelism, totalmem } from 'node:os';
+import { makeScratch, type Budget, type LoadSizes, type Runtime } from '../activities/runtime.js';
+import { Slots } from '../activities/slots.js';
+import { GranaryError } from '../definitions/errors.js';
+import { defaultTaskQueue, type Project } from '../definitions/project.js';
+import { openProject } from '../providers/bind.js';
+import { duckdbOfflineProvider } from '../providers/offline/duckdb/provider.js';
+import { openRegistry } from '../registry/registry.js';
+
+/** How a worker runs a project. */
+export interface RuntimeOptions {
+  readonly project: Project;
+  /** Default: `GRANARY_ENV`, then `dev`, then the only one; `prod` is never implied. */
+  readonly environment?: string;
+  /** What the machine lends to heavy steps. Default: two at a time, half of its memory, all of its cores. */
+  readonly budget?: Partial<Budget>;
+  /** Sizes of online loads. Default: 500,000 entities a shard, a checkpoint every 20,000. */
+  readonly load?: Partial<LoadSizes>;
+  /** How long a worker may be silent before others take its activities over. Default 30s. */
+  readonly heartbeatTimeout?: string;
+  /** Where files in the making go; default: a folder of the system's temporary one. */
+  readonly scratch?: string;
+}
+
+/** A runtime and how to start and end it. */
+export interface OwnedRuntime {
+  readonly runtime: Runtime;
+  readonly taskQueue: string;
+  close(): Promise<void>;
+}
+
+/** Compiles the project and binds the environment's systems; nothing is contacted yet. */
+export async function createRuntime(options: RuntimeOptions): Promise<OwnedRuntime> {
+  const { scope, project, providers, registry: address } = openProject(options.project, options.environment);
+  const registry = openRegistry(address);
+  const heartbeatTimeout = options.heartbeatTimeout ?? '30s';
+  if (!/^[1-9]\d*(ms|s|m|h)$/.test(heartbeatTimeout))
+    throw new GranaryError(
+      'InvalidInput',
+      `The heartbeat timeout "${heartbeatTimeout}" is not a time. Write a whole number and a unit: 500ms, 30s, 5m.`,
+    );
+  const heavySlots = options.budget?.heavySlots ?? 2;
+  const runtime: Runtime = {
+    scope,
+    project,
+    registry,
+    providers,
+    offline: duckdbOfflineProvider(),
+    budget: {
+      heavySlots,
+      memoryMiB: options.budget?.memoryMiB ?? Math.floor(totalmem() / 2 ** 21),
+      threads: options.budget?.threads ?? availableParallelism(),
+    },
+    load: {
+      rowsPerShard: options.load?.rowsPerShard ?? 500_000,
+      rowsPerGroup: options.load?.rowsPerGroup ?? 20_000,
+    },
+    heartbeatTimeout,
+    slots: new Slots(heavySlots),
+    scratch: await makeScratch(options.scratch),
+  };
+  return {
+    runtime,
+    taskQueue: defaultTaskQueue(scope),
+    async close() {
+      await Promise.all([
+        providers.close(),
+        registry.close(),
+        rm(runtime.scratch, { recursive: true, force: true }),
+      ]);
+    },
+  };
+}

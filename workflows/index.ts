@@ -1,0 +1,45 @@
+/**
+ * Granary's workflows. Each takes one optional object, so that it can be started from Temporal's UI; teams with workflows of
+ * their own write `export * from 'granary/workflows'` in theirs.
+ */
+import {
+  MATERIALIZE_FIELDS,
+  parseInput,
+  PIPELINE_FIELDS,
+  TRAINING_SET_FIELDS,
+  type MaterializeInput,
+  type PipelineInput,
+  type TrainingSetInput,
+} from './input.js';
+import { runTargets, type RunResult } from './run-targets.js';
+
+export type { MaterializeInput, PipelineInput, RunResult, TrainingSetInput };
+
+/** Runs a pipeline for one interval: by default the only pipeline and its last complete interval. */
+export async function pipeline(input?: PipelineInput): Promise<RunResult> {
+  const checked = parseInput<PipelineInput>('pipeline', input, PIPELINE_FIELDS, {
+    pipeline: 'user_features_daily',
+    date: '2026-01-31',
+  });
+  return await runTargets({ ...checked, type: 'pipeline' });
+}
+
+/** Brings one feature view up to date online, with everything that it needs. */
+export async function materialize(input?: MaterializeInput): Promise<RunResult> {
+  const { view, ...rest } = parseInput<MaterializeInput>('materialize', input, MATERIALIZE_FIELDS, {
+    view: 'user_features',
+    date: '2026-01-31',
+  });
+  return await runTargets({ ...rest, targets: [view], type: 'materialize' });
+}
+
+/** Builds one training set for an interval, with everything that it needs. */
+export async function trainingSet(input?: TrainingSetInput): Promise<RunResult> {
+  const { trainingSet: name, ...rest } = parseInput<TrainingSetInput>(
+    'trainingSet',
+    input,
+    TRAINING_SET_FIELDS,
+    { trainingSet: 'fraud_training', date: '2026-01-31' },
+  );
+  return await runTargets({ ...rest, targets: [name], type: 'trainingSet' });
+}

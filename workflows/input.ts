@@ -1,0 +1,102 @@
+import { ApplicationFailure } from '@temporalio/workflow';
+import { didYouMean } from '../definitions/names.js';
+
+/** The input of `pipeline`. Every field may be left out. */
+export interface PipelineInput {
+  /** A pipeline's name; may be left out when the project has one. */
+  readonly pipeline?: string;
+  /** The interval that starts on this date, local to the schedule's time zone. */
+  readonly date?: string;
+  /** One interval of the schedule by its ends, ISO-8601. */
+  readonly from?: string;
+  readonly to?: string;
+  /** Only these targets and what they need. */
+  readonly targets?: readonly string[];
+  /** Makes again what is already valid. */
+  readonly rebuild?: boolean;
+}
+
+/** The input of `materialize`. */
+export interface MaterializeInput extends Omit<PipelineInput, 'targets'> {
+  /** A feature view's name. */
+  readonly view: string;
+}
+
+/** The input of `trainingSet`. */
+export interface TrainingSetInput extends Omit<PipelineInput, 'targets'> {
+  /** A training set's name. */
+  readonly trainingSet: string;
+}
+
+type FieldType = 'text' | 'texts' | 'flag';
+export type Fields = Readonly<Record<string, { readonly type: FieldType; readonly required?: true }>>;
+
+const COMMON: Fields = {
+  pipeline: { type: 'text' },
+  date: { type: 'text' },
+  from: { type: 'text' },
+  to: { type: 'text' },
+  rebuild: { type: 'flag' },
+};
+
+export const PIPELINE_FIELDS: Fields = { ...COMMON, targets: { type: 'texts' } };
+export const MATERIALIZE_FIELDS: Fields = { ...COMMON, view: { type: 'text', required: true } };
+export const TRAINING_SET_FIELDS: Fields = { ...COMMON, trainingSet: { type: 'text', required: true } };
+
+/**
+ * Checks what somebody typed into the box of Temporal's UI. An empty box sends nothing. All problems are told at once, with
+ * an example that works.
+ * @throws ApplicationFailure `InvalidInput`, non-retryable.
+ */
+export function parseInput<T extends object>(
+  workflow: string,
+  input: unknown,
+  fields: Fields,
+  example: object,
+): T {
+  const fail = (problems: readonly string[]): ApplicationFailure =>
+    ApplicationFailure.create({
+      type: 'InvalidInput',
+      nonRetryable: true,
+      message: `The input of ${workflow} is wrong: ${problems.join('; ')}. Right, for example: ${JSON.stringify(example)}`,
+      details: [{ problems }],
+    });
+  const value = input ?? {};
+  if (typeof value !== 'object' || Array.isArray(value) || value instanceof Uint8Array)
+    throw fail([
+      `it must be one JSON object, not ${Array.isArray(value) ? 'a list' : value instanceof Uint8Array ? 'bytes' : `a ${typeof value}`}`,
+    ]);
+  const problems: string[] = [];
+  for (const [key, item] of Object.entries(value)) {
+    const field = Object.hasOwn(fields, key) ? fields[key] : undefined;
+    if (!field) problems.push(`unknown field "${key}". ${didYouMean(key, Object.keys(fields))}`);
+    else if (item !== null && !fits(item, field.type))
+      problems.push(`"${key}" must be ${WORDS[field.type]}, not ${JSON.stringify(item)}`);
+  }
+  const present = Object.fromEntries(Object.entries(value).filter(([, item]) => item !== null));
+  for (const [key, { required }] of Object.entries(fields))
+    if (required && !Object.hasOwn(present, key)) problems.push(`"${key}" is missing`);
+  if (Object.hasOwn(present, 'from') !== Object.hasOwn(present, 'to'))
+    problems.push('"from" and "to" go together');
+  if (Object.hasOwn(present, 'date') && Object.hasOwn(present, 'from'))
+    problems.push('give "date" or "from" and "to", not both');
+  if (problems.length > 0) throw fail(problems);
+  return present as T;
+}
+
+const WORDS: Record<FieldType, string> = { text: 'a text', texts: 'a list of texts', flag: 'true or false' };
+
+function fits(value: unknown, type: FieldType): boolean {
+  switch (type) {
+    case 'text':
+      return typeof value === 'string' && value !== '';
+    case 'flag':
+      return typeof value === 'boolean';
+    case 'texts':
+      return (
+        Array.isArray(value) &&
+        value.length > 0 &&
+        value.every((item) => typeof item === 'string' && item !== '')
+      );
+  }
+}

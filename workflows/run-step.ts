@@ -1,0 +1,81 @@
+import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
+import type {
+  LoadCounts,
+  ResolvedRun,
+  StagedLoad,
+  StagedRows,
+  StepRequest,
+  StepResult,
+} from '../activities/messages.js';
+import { intervalName } from '../definitions/interval.js';
+import type { PlanStep } from '../definitions/plan.js';
+import { heavy, publish, quick, waiting } from './profiles.js';
+
+/** Brings one resource up to date for the run's interval, or finds that it is. `note` says what it is doing now. */
+export async function runStep(
+  resolved: ResolvedRun,
+  step: PlanStep,
+  note: (doing: string) => void,
+): Promise<StepResult> {
+  const { run, retries, plan, rebuild, heartbeatTimeout } = resolved;
+  const timeout = resolved.timeouts[step.id];
+  const request: StepRequest = { run, retries, step, interval: plan.interval, rebuild };
+  // The definition's time limit is for its heavy work, not for waiting or publishing.
+  const work: StepRequest = timeout === undefined ? request : { ...request, timeout };
+  const settings = { heartbeatTimeout };
+  const say = (verb: string): string => {
+    note(verb);
+    return `${verb} ${step.name} ${intervalName(plan.interval)}`;
+  };
+  for (;;) {
+    const claim = await quick(settings, say('claim')).claimStep(request);
+    if (claim.state === 'current') return claim.result;
+    if (claim.state === 'owned') break;
+    await waiting(settings, say(`wait for ${claim.owner.workflowId}: it owns`)).awaitOwner({
+      ...request,
+      owner: claim.owner,
+    });
+  }
+  switch (step.kind) {
+    case 'build':
+    case 'transform': {
+      const staged = await heavy(settings, say(step.kind)).buildRows(work);
+      const validation = await heavy(settings, say('validate')).validateRows({ ...work, staged });
+      const stored = await publish(settings, say('store')).storeVersion({ ...request, staged, validation });
+      return { ...stored, ms: { [step.kind]: staged.ms, validate: validation.ms, ...stored.ms } };
+    }
+    case 'trainingSet': {
+      const staged: StagedRows = await heavy(settings, say('join')).joinTrainingSet(work);
+      const stored = await publish(settings, say('store')).storeVersion({ ...request, staged });
+      return { ...stored, ms: { join: staged.ms, ...stored.ms } };
+    }
+    case 'materialize':
+      return await materializeStep();
+  }
+
+  async function materializeStep(): Promise<StepResult> {
+    for (let round = 1; ; round++) {
+      try {
+        const load: StagedLoad = await heavy(settings, say('stage')).stageOnline(work);
+        const counts: LoadCounts[] = await Promise.all(
+          load.shards.map((_, shard) =>
+            heavy(settings, say(`load shard ${shard + 1}/${load.shards.length} of`)).loadShard({
+              ...work,
+              load,
+              shard,
+            }),
+          ),
+        );
+        return await quick(settings, say('record')).recordLoad({ ...request, load, counts });
+      } catch (error) {
+        // The store was emptied under the load: stage everything again for what is there now.
+        if (round >= 5 || !isStoreReplaced(error)) throw error;
+      }
+    }
+  }
+}
+
+const isStoreReplaced = (error: unknown): boolean =>
+  error instanceof ActivityFailure &&
+  error.cause instanceof ApplicationFailure &&
+  error.cause.type === 'StoreReplaced';
