@@ -61,10 +61,10 @@ module.exports = {
     },
     {
       name: 'resolvable',
-      comment: 'An import that leads nowhere.',
+      comment: 'An import that leads nowhere. lib/ is compiled later, so a fresh clone has none yet.',
       severity: 'error',
       from: { path: inside(everyRoom) },
-      to: { couldNotResolve: true },
+      to: { couldNotResolve: true, pathNot: '(^|/)lib/' },
     },
     {
       name: 'declared',
