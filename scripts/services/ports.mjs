@@ -1,7 +1,13 @@
 import net from 'node:net';
 
-/** The kernel may hand the same free port out again before a server has bound it. */
+/** Two picks must not meet on a port that is still free because its server has not bound it yet. */
 const taken = new Set();
+
+/**
+ * Below the ports that kernels give to outgoing connections (Linux from 32768, macOS from 49152): one of those could be
+ * anybody's while a server is down, and the server could not come back at its address.
+ */
+const range = { from: 12_000, to: 32_000 };
 
 /**
  * A free port on the loopback interface, never the same one twice in this process.
@@ -9,13 +15,15 @@ const taken = new Set();
  * @returns {Promise<number>}
  */
 export async function pickPort(preferred) {
-  for (let wanted = preferred ?? 0; ; wanted = 0) {
-    const port = taken.has(wanted) ? undefined : await tryPort(wanted);
-    if (port === undefined || taken.has(port)) continue;
-    taken.add(port);
-    return port;
+  for (let port = preferred ?? randomPort(), tries = 1; ; port = tries++ < 200 ? randomPort() : 0) {
+    const found = taken.has(port) ? undefined : await tryPort(port);
+    if (found === undefined || taken.has(found)) continue;
+    taken.add(found);
+    return found;
   }
 }
+
+const randomPort = () => range.from + Math.floor(Math.random() * (range.to - range.from));
 
 /**
  * @param {readonly string[]} names
@@ -30,7 +38,7 @@ export async function pickPorts(names, preferred = {}) {
 }
 
 /**
- * @param {number} wanted 0 asks for any
+ * @param {number} wanted 0 asks for any that is free
  * @returns {Promise<number | undefined>}
  */
 function tryPort(wanted) {
