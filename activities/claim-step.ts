@@ -82,7 +82,9 @@ export async function claimStep(runtime: Runtime, request: StepRequest): Promise
   const resources = await runtime.registry.resources.all();
   const target = resources.get(step.id);
   if (!target) return { state: 'owned' };
-  const inputs = await stepInputs(runtime, resources, target, interval);
+  const inputs = request.rollback
+    ? await runtime.registry.datasets.inputs(request.rollback.of)
+    : await stepInputs(runtime, resources, target, interval);
   const claim = { target: step.id, interval };
   for (;;) {
     const entry = await runtime.registry.ledger.get(step.id, interval);

@@ -15,6 +15,8 @@ export const CRASH_POINTS = [
   'store.after-latest',
   'transform.before-stage',
   'transform.after-stage',
+  'rollback.before-commit',
+  'rollback.after-commit',
   'stage.before-stage',
   'stage.after-stage',
   'load.after-group',

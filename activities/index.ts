@@ -16,6 +16,7 @@ import type {
 } from './messages.js';
 import { recordLoad } from './record-load.js';
 import { resolveRun } from './resolve-run.js';
+import { rollbackVersion } from './rollback-version.js';
 import type { Runtime } from './runtime.js';
 import { stageOnline } from './stage-online.js';
 import { attempt, beating } from './step.js';
@@ -41,6 +42,8 @@ export function createActivities(runtime: Runtime) {
       attempt(runtime, request, (at) =>
         storeVersion(runtime, request, request.staged, request.validation, at),
       ),
+    rollbackVersion: (request: StepRequest): Promise<StepResult> =>
+      attempt(runtime, request, (at) => rollbackVersion(runtime, request, at)),
     joinTrainingSet: (request: StepRequest): Promise<StagedRows> =>
       attempt(runtime, request, (at) => joinTrainingSet(runtime, request, at)),
     stageOnline: (request: StepRequest): Promise<StagedLoad> =>

@@ -10,7 +10,13 @@ import { GranaryError } from '../definitions/errors.js';
 import { durationMicros, type Interval } from '../definitions/interval.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import type { FileRelation, RelationFile } from '../providers/offline/provider.js';
-import { publishedPath, type Dataset, type DatasetInput } from '../registry/dataset.js';
+import {
+  publishedPath,
+  ROWS_FILE,
+  rowsChecksum,
+  type Dataset,
+  type DatasetInput,
+} from '../registry/dataset.js';
 import type { RegisteredResource } from '../registry/resources.js';
 import { ensurePublished } from './publication.js';
 import type { Runtime } from './runtime.js';
@@ -28,9 +34,6 @@ export function resourceOf<K extends Resource['kind']>(
     throw new GranaryError('UnknownResource', `The registry has no ${kind} ${id}.`);
   return found as Resource<K> & RegisteredResource;
 }
-
-/** The name of the Parquet file of a version. */
-export const ROWS_FILE = 'features.parquet';
 
 /** The start of what a build for an interval reads of its inputs; undefined: from the beginning. */
 export function readFrom(spec: BuiltSourceSpec, interval: Interval): string | undefined {
@@ -79,13 +82,12 @@ export async function inputsOf(
 }
 
 export function datasetInput(dataset: Dataset): DatasetInput {
-  const rows = dataset.files.find((file) => file.name === ROWS_FILE);
   return {
     type: 'dataset',
     source: dataset.target,
     dataset: dataset.id,
     interval: dataset.interval,
-    sha256: rows?.sha256 ?? '',
+    sha256: rowsChecksum(dataset),
   };
 }
 

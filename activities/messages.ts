@@ -6,7 +6,7 @@ import type { RuleResult } from '../definitions/validation.js';
  * What crosses the workflow boundary: references and counts, never rows. One object in, one out; fields are only ever added.
  */
 export interface RunRequest {
-  readonly type: 'pipeline' | 'materialize' | 'trainingSet';
+  readonly type: 'pipeline' | 'materialize' | 'trainingSet' | 'rollback';
   /** Name of a pipeline. */
   readonly pipeline?: string;
   /** Names of targets instead of, or within, a pipeline. */
@@ -18,6 +18,11 @@ export interface RunRequest {
   readonly to?: string;
   /** Builds again what is already valid. */
   readonly rebuild?: boolean;
+  /** Rollbacks: the version whose bytes are to come back; by default the newest earlier one that differs. */
+  readonly version?: string;
+  /** Rollbacks: who asks for it, and why. */
+  readonly by?: string;
+  readonly reason?: string;
   /** The logical "now": the scheduled time of a scheduled run, else the workflow's start. ISO-8601. */
   readonly now: string;
 }
@@ -32,6 +37,17 @@ export interface ResolvedRun {
   readonly heartbeatTimeout: string;
   /** Step id -> longest time of one attempt of its heavy activity, where a definition says so. */
   readonly timeouts: Readonly<Record<string, string>>;
+  readonly rollback?: Rollback;
+}
+
+/** What a rollback puts in whose place, pinned at the run's first step. */
+export interface Rollback {
+  /** Dataset id of the version that was current then. */
+  readonly from: string;
+  /** Dataset id of the earlier version whose bytes come back. */
+  readonly of: string;
+  readonly by: string;
+  readonly reason?: string;
 }
 
 /** What every step activity gets. */
@@ -43,6 +59,8 @@ export interface StepRequest {
   readonly rebuild: boolean;
   /** The longest one attempt of the step's heavy work may take, as a duration text. */
   readonly timeout?: string;
+  /** Of the step that rolls a feature set back. */
+  readonly rollback?: Rollback;
 }
 
 /** How a claim ended: the interval is valid already, is ours to make, or belongs to a run that is still open. */
@@ -111,6 +129,8 @@ export interface StepResult {
   readonly generation?: number;
   /** Where the result can be found: a URI, or the online store. */
   readonly location?: string;
+  /** Rollbacks: the names of the version that was current, and of the one whose bytes came back. */
+  readonly rollback?: { readonly from: string; readonly of: string };
   /** Milliseconds by part: build, validate, store, stage, load. */
   readonly ms: Readonly<Record<string, number>>;
   readonly loaded?: {

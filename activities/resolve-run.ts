@@ -10,6 +10,7 @@ import { Timestamp } from '../definitions/timestamp.js';
 import { handlerMissing } from './build-rows.js';
 import { closeStatus } from './claim-step.js';
 import type { ResolvedRun, RunRequest } from './messages.js';
+import { resolveRollback } from './resolve-rollback.js';
 import { runStaging, STAGING, writtenStores } from './staging.js';
 import type { Runtime } from './runtime.js';
 import { onlineStoreOf } from '../registry/online-view.js';
@@ -18,12 +19,47 @@ import type { RunStatus } from '../registry/tables.js';
 
 /**
  * A run's first step: registers the project's definitions, settles what closed workflows left open, resolves names, the interval and the plan,
- * checks that this worker has the code, and records the run.
+ * checks that this worker has the code, and records the run. (A rollback needs neither definitions nor code of this worker.)
  */
 export async function resolveRun(runtime: Runtime, request: RunRequest): Promise<ResolvedRun> {
   const { workflowExecution } = Context.current().info;
   if (!workflowExecution) throw new GranaryError('Internal', 'This activity belongs to a workflow.');
   const run: RunRef = { id: workflowExecution.runId, workflowId: workflowExecution.workflowId };
+  const { registry } = runtime;
+  const {
+    plan: resolved,
+    pipeline,
+    rollback,
+  } = request.type === 'rollback'
+    ? { ...(await resolveRollback(runtime, request)), pipeline: undefined }
+    : { ...(await resolveTargets(runtime, request)), rollback: undefined };
+  await settle(runtime, run);
+  const retries = pipeline?.retries ?? { max: 3, delay: '10s' };
+  await registry.runs.begin({
+    ...run,
+    type: request.type,
+    ...(pipeline === undefined ? {} : { pipeline: pipeline.name }),
+    plan: resolved,
+    retries,
+  });
+  return {
+    run,
+    ...(pipeline === undefined ? {} : { pipeline: pipeline.name }),
+    plan: resolved,
+    // What a rollback takes away may be half loaded already, which the ledger does not know.
+    rebuild: rollback !== undefined || (request.rebuild ?? false),
+    retries,
+    heartbeatTimeout: runtime.heartbeatTimeout,
+    timeouts: timeouts(runtime, resolved),
+    ...(rollback === undefined ? {} : { rollback }),
+  };
+}
+
+/** Registers the definitions, and settles which steps make the targets for which interval. */
+async function resolveTargets(
+  runtime: Runtime,
+  request: RunRequest,
+): Promise<{ readonly plan: Plan; readonly pipeline: PipelineSpec | undefined }> {
   const { project, registry } = runtime;
   const { pipelines, resources } = project;
   const pipeline = choosePipeline(runtime, request);
@@ -44,24 +80,7 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     )
       throw handlerMissing(resource.spec.build.handler);
   }
-  await settle(runtime, run);
-  const retries = pipeline?.retries ?? { max: 3, delay: '10s' };
-  await registry.runs.begin({
-    ...run,
-    type: request.type,
-    ...(pipeline === undefined ? {} : { pipeline: pipeline.name }),
-    plan: resolved,
-    retries,
-  });
-  return {
-    run,
-    ...(pipeline === undefined ? {} : { pipeline: pipeline.name }),
-    plan: resolved,
-    rebuild: request.rebuild ?? false,
-    retries,
-    heartbeatTimeout: runtime.heartbeatTimeout,
-    timeouts: timeouts(runtime, resolved),
-  };
+  return { plan: resolved, pipeline };
 }
 
 function choosePipeline(runtime: Runtime, request: RunRequest): PipelineSpec | undefined {

@@ -28,7 +28,6 @@ export async function stageOnline(
   const source = resourceOf(resources, view.spec.source, 'source');
   const online = runtime.providers.online(onlineStoreOf(view));
   const storeId = await online.storeId(feastProject(runtime.scope));
-  await runtime.registry.ledger.noteStore(onlineStoreOf(view), storeId);
   await online.prepare(onlineView(runtime.scope, view));
   const inputs = await inputsToLoad(runtime, request, source, storeId);
   // With the source where runs write it, else where the project's runs write first: a raw source's store may be read-only.

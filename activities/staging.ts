@@ -1,3 +1,5 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { isKind, type Resource } from '../definitions/contract.js';
 import type { Output } from '../providers/offline/provider.js';
 import type { StagedRef, StagedRows } from './messages.js';
@@ -30,6 +32,27 @@ export async function stageRows(
   const parquet = await put(output.parquet, 'features.parquet');
   const csv = await put(output.csv ?? '', 'features.csv');
   return { store: storeName, parquet, csv };
+}
+
+/** A document as every version has it. */
+export const documentText = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+
+/** Stages a small text. */
+export async function stageText(
+  runtime: Runtime,
+  storeName: string,
+  path: string,
+  text: string,
+  signal: AbortSignal,
+): Promise<StagedRef> {
+  const folder = await mkdtemp(join(runtime.scratch, 'document-'));
+  try {
+    const local = join(folder, 'text');
+    await writeFile(local, text);
+    return await runtime.providers.files(storeName).stage(local, path, { signal });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 /** The file stores that a project's runs write to; where they write none of their own, whatever its sources lie in. */

@@ -1,16 +1,21 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { isKind, orderedSchema, type Resource } from '../definitions/contract.js';
 import type { Schema } from '../definitions/types.js';
-import { publishedPath, type Dataset, type DatasetInput, type LatestFile } from '../registry/dataset.js';
+import {
+  METADATA_FILE,
+  publishedPath,
+  ROWS_FILE,
+  type Dataset,
+  type DatasetInput,
+  type LatestFile,
+} from '../registry/dataset.js';
 import type { RegisteredResource } from '../registry/resources.js';
 import { crashPoint } from './crash-points.js';
 import { inputsHash, type Resources } from './inputs.js';
 import type { StagedRef, StagedRows, StepRequest, StepResult, ValidationOutcome } from './messages.js';
 import { ensurePublished, projectLatest } from './publication.js';
 import type { Runtime } from './runtime.js';
-import { stagingFolder } from './staging.js';
+import { documentText, stagingFolder, stageText } from './staging.js';
 import type { Attempt } from './step.js';
 import { trainingSchema } from './training-set-plan.js';
 
@@ -73,7 +78,18 @@ export async function storeVersion(
     await crashPoint('store.after-commit');
     dataset = (await registry.datasets.ofRun(step.id, interval, run.id)) as Dataset;
   }
-  dataset = await ensurePublished(runtime, dataset);
+  return await publishVersion(runtime, request, dataset, started);
+}
+
+/** What follows a commit: puts the version where readers look, points `latest` at it, and ends the step. */
+export async function publishVersion(
+  runtime: Runtime,
+  { run, step }: StepRequest,
+  committed: Dataset,
+  started: number,
+): Promise<StepResult> {
+  const { registry } = runtime;
+  const dataset = await ensurePublished(runtime, committed);
   await crashPoint('store.before-latest');
   if (dataset.hasLatest) await projectLatest(runtime, step.id);
   await crashPoint('store.after-latest');
@@ -112,9 +128,8 @@ async function describeVersion(
 ): Promise<{ schema: string; metadata: (schema: StagedRef) => string }> {
   const { request, staged, validation, inputs, version, generation } = facts;
   const shape = shapeOf(resources, target);
-  const text = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
   const file = ({ bytes, sha256 }: StagedRef): object => ({ bytes, sha256 });
-  const schema = text({
+  const schema = documentText({
     name: target.name,
     variant: target.variant,
     columns: Object.entries(shape.schema).map(([name, type]) => ({ name, type })),
@@ -124,7 +139,7 @@ async function describeVersion(
   return {
     schema,
     metadata: (schemaFile) =>
-      text({
+      documentText({
         name: target.name,
         variant: target.variant,
         kind: target.kind,
@@ -150,16 +165,19 @@ async function describeVersion(
         })),
         ...(staged.matched === undefined ? {} : { matched: staged.matched }),
         metadata: shape.metadata,
-        run: {
-          id: request.run.id,
-          workflowId: request.run.workflowId,
-          version,
-          generation,
-          createdAt: new Date().toISOString(),
-        },
+        run: runFacts(request, version, generation),
       }),
   };
 }
+
+/** The part of metadata.json that differs between two equal runs. */
+export const runFacts = ({ run }: StepRequest, version: string, generation: number): object => ({
+  id: run.id,
+  workflowId: run.workflowId,
+  version,
+  generation,
+  createdAt: new Date().toISOString(),
+});
 
 function shapeOf(
   resources: Resources,
@@ -186,29 +204,23 @@ async function stageDocuments(
   token: number,
   signal: AbortSignal,
 ): Promise<LatestFile[]> {
-  const store = runtime.providers.files(staged.store);
   const folder = stagingFolder(run.id, target, token);
-  const local = await mkdtemp(join(runtime.scratch, 'documents-'));
-  const put = async (name: string, text: string): Promise<StagedRef> => {
-    await writeFile(join(local, name), text);
-    return await store.stage(join(local, name), `${folder}/${name}`, { signal });
-  };
-  try {
-    const schema = await put('schema.json', documents.schema);
-    const metadata = await put('metadata.json', documents.metadata(schema));
-    const named = (name: string, { path, bytes, sha256 }: StagedRef): LatestFile => ({
-      name,
-      staged: path,
-      bytes,
-      sha256,
-    });
-    return [
-      named('features.parquet', staged.parquet),
-      named('features.csv', staged.csv),
-      named('schema.json', schema),
-      named('metadata.json', metadata),
-    ];
-  } finally {
-    await rm(local, { recursive: true, force: true });
-  }
+  const put = (name: string, text: string): Promise<StagedRef> =>
+    stageText(runtime, staged.store, `${folder}/${name}`, text, signal);
+  const schema = await put('schema.json', documents.schema);
+  const metadata = await put(METADATA_FILE, documents.metadata(schema));
+  return [
+    stagedFile(ROWS_FILE, staged.parquet),
+    stagedFile('features.csv', staged.csv),
+    stagedFile('schema.json', schema),
+    stagedFile(METADATA_FILE, metadata),
+  ];
 }
+
+/** A staged file under the name that it gets in the version's folder. */
+export const stagedFile = (name: string, { path, bytes, sha256 }: StagedRef): LatestFile => ({
+  name,
+  staged: path,
+  bytes,
+  sha256,
+});

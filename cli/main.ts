@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { GranaryError } from '../definitions/errors.js';
 import { runWorker } from '../worker/process.js';
 import { loadProject } from './load-project.js';
+import { addRollback } from './rollback.js';
 
 /** A whole number from 1, for options. */
 const count = (text: string): number => {
@@ -66,6 +67,8 @@ program
       },
     });
   });
+
+addRollback(program);
 
 try {
   await program.parseAsync();

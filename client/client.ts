@@ -1,18 +1,29 @@
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
+import {
+  Client,
+  Connection,
+  WorkflowNotFoundError,
+  type WorkflowHandleWithFirstExecutionRunId,
+} from '@temporalio/client';
 import { GranaryError, messageOf } from '../definitions/errors.js';
 import type { FeatureView } from '../definitions/feature-view.js';
 import { intervalName } from '../definitions/interval.js';
 import type { Pipeline } from '../definitions/pipeline.js';
 import { defaultTaskQueue, feastProject, type Project } from '../definitions/project.js';
+import type { AnySource } from '../definitions/source.js';
 import type { TrainingSet } from '../definitions/training-set.js';
 import type { Schema, Value } from '../definitions/types.js';
 import { openProject, type OpenProject } from '../providers/bind.js';
 import { openRegistry, type Registry } from '../registry/registry.js';
 import type { Run } from '../registry/runs.js';
-import type { PipelineInput, RunResult } from '../workflows/index.js';
+import type { PipelineInput, RollbackInput, RunResult } from '../workflows/index.js';
+import { caller } from './caller.js';
 import { readFeatures, type EntityKeys, type OnlineFeatures } from './features.js';
 import { openTrainingRows, type TrainingRows } from './training-rows.js';
+import { listVersions, type FeatureSetVersion } from './versions.js';
+
+/** `temporal.api.enums.v1.TaskQueueType`: the queue that starts workflows. */
+const WORKFLOW_TASKS = 1;
 
 export interface GranaryClientOptions {
   readonly project: Project;
@@ -94,12 +105,72 @@ export class GranaryClient {
       args: [{ pipeline: name, ...input }],
       staticSummary: `${name} ${which}`,
     });
+    return this.#started(handle);
+  }
+
+  #started(handle: WorkflowHandleWithFirstExecutionRunId): RunHandle {
     return {
       workflowId: handle.workflowId,
       runId: handle.firstExecutionRunId,
       result: () => handle.result() as Promise<RunResult>,
       steps: () => this.#registry.runs.steps(handle.firstExecutionRunId),
     };
+  }
+
+  /**
+   * Puts the bytes of an earlier version of a feature set's newest interval back, as a new version, and brings the views over it up to date
+   * online. Without `version` it is the newest earlier one with other rows. Who called, and `reason`, are kept in the registry.
+   * @throws GranaryError `ProviderUnreachable` when no worker polls the task queue.
+   */
+  async rollback(
+    featureSet: AnySource | string,
+    { version, reason }: { readonly version?: string; readonly reason?: string } = {},
+  ): Promise<RunHandle> {
+    const name = typeof featureSet === 'string' ? featureSet : featureSet.name;
+    await this.requireWorker();
+    const input: RollbackInput = {
+      featureSet: name,
+      by: caller(),
+      ...(version === undefined ? {} : { version }),
+      ...(reason === undefined ? {} : { reason }),
+    };
+    const handle = await this.#temporal.workflow.start('rollback', {
+      taskQueue: this.#taskQueue,
+      workflowId: [
+        'rollback',
+        feastProject(this.#open.scope),
+        name,
+        ...(version === undefined ? [] : [version]),
+      ].join('/'),
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      args: [input],
+      staticSummary: `roll ${name} back${version === undefined ? '' : ` to ${version}`}`,
+    });
+    return this.#started(handle);
+  }
+
+  /** The versions of a feature set's newest interval, newest generation first, with who rolled back what and why. */
+  async versions(featureSet: AnySource | string): Promise<FeatureSetVersion[]> {
+    return await listVersions(this.#registry, typeof featureSet === 'string' ? featureSet : featureSet.name);
+  }
+
+  /**
+   * Checks that a worker polls the task queue. Temporal forgets a worker five minutes after its last poll.
+   * @throws GranaryError `ProviderUnreachable`.
+   */
+  async requireWorker(): Promise<void> {
+    const { workflowService, options } = this.#temporal;
+    const { namespace } = options;
+    const { pollers } = await workflowService.describeTaskQueue({
+      namespace,
+      taskQueue: { name: this.#taskQueue },
+      taskQueueType: WORKFLOW_TASKS,
+    });
+    if (pollers.length === 0)
+      throw new GranaryError(
+        'ProviderUnreachable',
+        `No worker polls the task queue ${this.#taskQueue} in the namespace ${namespace}, and it takes one to do this. Start it: granary worker --env ${this.#open.scope.environment} --project <file>.`,
+      );
   }
 
   /** A run as the registry has it; a workflow that closed without recording its end counts as Temporal closed it. */

@@ -2,4 +2,5 @@
 export { GranaryClient, type GranaryClientOptions, type RunHandle } from './client.js';
 export type { EntityKeys, OnlineFeatures } from './features.js';
 export type { TrainingRows } from './training-rows.js';
+export type { FeatureSetVersion } from './versions.js';
 export type { PipelineInput, RunResult } from '../workflows/index.js';

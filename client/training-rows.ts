@@ -13,7 +13,7 @@ import type { OpenProject } from '../providers/bind.js';
 import type { ColumnBatch } from '../providers/columns.js';
 import { duckdbOfflineProvider } from '../providers/offline/duckdb/provider.js';
 import { rowsOf } from '../providers/rows.js';
-import { publishedPath, type Dataset } from '../registry/dataset.js';
+import { publishedPath, ROWS_FILE, rowsChecksum, type Dataset } from '../registry/dataset.js';
 import type { Registry } from '../registry/registry.js';
 
 /** One version of a training set, ready to be read. */
@@ -58,10 +58,10 @@ export async function openTrainingRows<R>(
     (await store.readText(publishedPath(dataset, 'schema.json'))) ?? '{"columns":[]}',
   ) as { columns: { name: string; type: Schema[string] }[] };
   const schema: Schema = Object.fromEntries(described.columns.map((column) => [column.name, column.type]));
-  const file = publishedPath(dataset, 'features.parquet');
-  const sha256 = dataset.files.find((f) => f.name === 'features.parquet')?.sha256;
+  const file = publishedPath(dataset, ROWS_FILE);
+  const sha256 = rowsChecksum(dataset);
   async function* batches(limit: number | undefined): AsyncGenerator<ColumnBatch> {
-    const path = await store.localPath(file, sha256 === undefined ? {} : { sha256 });
+    const path = await store.localPath(file, { sha256 });
     const scratch = await mkdtemp(join(tmpdir(), 'granary-read-'));
     try {
       await using session = await duckdbOfflineProvider().open({

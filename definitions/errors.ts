@@ -30,6 +30,10 @@ export const ERROR_CODES = {
   TimedOut: { retryable: true, meaning: 'an attempt of a step took longer than its timeout' },
   ProviderUnreachable: { retryable: true, meaning: 'a provider does not answer' },
   ResourcesExhausted: { retryable: true, meaning: 'a disk or a memory limit was reached' },
+  RollbackRefused: {
+    retryable: false,
+    meaning: 'a feature set cannot be rolled back to that version; nothing was changed',
+  },
   UpstreamFailed: { retryable: false, meaning: 'a step it depends on failed' },
   StepsFailed: { retryable: false, meaning: 'steps of a run failed' },
   Internal: { retryable: true, meaning: 'an unforeseen error' },

@@ -3,7 +3,7 @@ import { isKind, type Resource } from './contract.js';
 import { GranaryError } from './errors.js';
 import type { Interval } from './interval.js';
 
-export type StepKind = 'build' | 'transform' | 'materialize' | 'trainingSet';
+export type StepKind = 'build' | 'transform' | 'materialize' | 'trainingSet' | 'rollback';
 
 /** One resource to bring up to date for the interval. */
 export interface PlanStep {
@@ -73,4 +73,22 @@ export function plan(
     steps: [...steps.values()],
     fingerprint: fingerprint({ interval, steps: [...steps.keys()], prints }),
   };
+}
+
+/** The steps of a rollback: the feature set first, then every view of it that is served online. Pure. */
+export function rollbackPlan(
+  resources: ReadonlyMap<string, Resource>,
+  featureSet: Resource<'source'>,
+  interval: Interval,
+): Plan {
+  const views = [...resources.values()].filter(
+    (r): r is Resource<'view'> =>
+      isKind(r, 'view') && r.spec.source === featureSet.id && r.spec.online !== undefined,
+  );
+  const steps: readonly PlanStep[] = [
+    { id: featureSet.id, kind: 'rollback', name: featureSet.name, dependsOn: [] },
+    ...views.map(({ id, name }): PlanStep => ({ id, kind: 'materialize', name, dependsOn: [featureSet.id] })),
+  ];
+  const prints = [featureSet, ...views].map((resource) => resource.fingerprint);
+  return { interval, steps, fingerprint: fingerprint({ interval, steps: steps.map((s) => s.id), prints }) };
 }

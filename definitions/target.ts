@@ -1,4 +1,4 @@
-import type { Resource } from './contract.js';
+import { isKind, type Resource, type ResourceKind } from './contract.js';
 import { GranaryError } from './errors.js';
 import { didYouMean } from './names.js';
 
@@ -28,3 +28,59 @@ export function findTarget(resources: ReadonlyMap<string, Resource>, text: strin
     );
   return only;
 }
+
+/**
+ * A feature set by name: `user_features` (its default variant), `user_features.v2`, both also with `source/` before it.
+ * @throws GranaryError `UnknownResource`; `InvalidInput` when the name is something else's.
+ */
+export function findFeatureSet(
+  resources: ReadonlyMap<string, Resource & { readonly isDefault: boolean }>,
+  text: string,
+  where: string,
+): Resource<'source'> {
+  const [, kind, name = text, variant] = /^(?:([^/]+)\/)?([^./]+)(?:\.(.+))?$/.exec(text) ?? [];
+  const all = [...resources.values()];
+  const named = all.filter(
+    (r) =>
+      r.name === name &&
+      (kind === undefined || r.kind === kind) &&
+      (variant === undefined ? r.isDefault : r.variant === variant),
+  );
+  const found = named.find(isFeatureSet);
+  if (found) return found;
+  const sets = [...new Set(all.filter(isFeatureSet).map((r) => r.name))].sort();
+  const [other] = named;
+  if (!other)
+    throw new GranaryError(
+      'UnknownResource',
+      `${where}: there is no feature set "${text}". ${didYouMean(name, sets)}`,
+    );
+  const source = isKind(other, 'view') ? resources.get(other.spec.source) : undefined;
+  const hint =
+    source && isFeatureSet(source)
+      ? `Its feature set is "${source.name}".`
+      : sets.length > 0
+        ? `Feature sets: ${sets.join(', ')}.`
+        : 'The project has none.';
+  throw new GranaryError(
+    'InvalidInput',
+    `${where}: "${text}" is a ${kindWord(other)}, not a feature set. ${hint}`,
+  );
+}
+
+const isFeatureSet = <R extends Resource>(resource: R): resource is R & Resource<'source'> =>
+  isKind(resource, 'source') && resource.spec.type === 'featureSet';
+
+const KIND_WORDS: Record<ResourceKind, string> = {
+  provider: 'provider',
+  entity: 'entity',
+  source: 'source',
+  view: 'feature view',
+  label: 'label',
+  trainingSet: 'training set',
+};
+
+const kindWord = (resource: Resource): string => {
+  if (!isKind(resource, 'source')) return KIND_WORDS[resource.kind];
+  return resource.spec.type === 'file' ? 'raw source' : 'transformation';
+};

@@ -50,11 +50,24 @@ export interface Dataset {
   readonly rows: number;
   readonly eventTimes?: { readonly min: string; readonly max: string };
   readonly fingerprint: string;
+  /** Hash of the code of a TypeScript build. */
+  readonly codeHash?: string;
   /** Whether `latest/` and `latest.json` follow the newest version. */
   readonly hasLatest: boolean;
   readonly run: string;
+  /** When it was committed, ISO-8601. */
+  readonly committedAt: string;
   readonly published: boolean;
 }
+
+/** The name of the Parquet file of a version. */
+export const ROWS_FILE = 'features.parquet';
+/** The name of the file that says what a version is and how it was made. */
+export const METADATA_FILE = 'metadata.json';
+
+/** The checksum of a version's rows. */
+export const rowsChecksum = (dataset: Pick<Dataset, 'files'>): string =>
+  dataset.files.find((file) => file.name === ROWS_FILE)?.sha256 ?? '';
 
 /** Path of a published file. */
 export const publishedPath = (dataset: Pick<Dataset, 'folder' | 'version'>, file: string): string =>

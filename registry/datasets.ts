@@ -5,8 +5,7 @@ import type { Dataset, DatasetInput } from './dataset.js';
 import type { Tables } from './tables.js';
 
 /** What a commit records: the version and what it was made from. */
-export interface NewDataset extends Omit<Dataset, 'published'> {
-  readonly codeHash?: string;
+export interface NewDataset extends Omit<Dataset, 'published' | 'committedAt'> {
   readonly token: number;
   readonly inputs: readonly DatasetInput[];
   readonly inputsHash: string;
@@ -155,6 +154,41 @@ export class Datasets {
     return row && toDataset(row);
   }
 
+  /** A version by its name. */
+  async named(target: string, version: string): Promise<Dataset | undefined> {
+    const row = await this.#database.db
+      .selectFrom('datasets')
+      .selectAll()
+      .where('target', '=', target)
+      .where('version', '=', version)
+      .executeTakeFirst();
+    return row && toDataset(row);
+  }
+
+  /** Every version of an interval, newest generation first: the first one is current. */
+  async generations(target: string, interval: Interval): Promise<Dataset[]> {
+    const rows = await this.#database.db
+      .selectFrom('datasets')
+      .selectAll()
+      .where('target', '=', target)
+      .where('interval_start', '=', interval.start)
+      .where('interval_end', '=', interval.end)
+      .orderBy('generation', 'desc')
+      .execute();
+    return rows.map(toDataset);
+  }
+
+  /** What a version was made from. */
+  async inputs(id: string): Promise<DatasetInput[]> {
+    const rows = await this.#database.db
+      .selectFrom('dataset_inputs')
+      .select('detail')
+      .where('dataset_id', '=', id)
+      .orderBy('position')
+      .execute();
+    return rows.map((row) => row.detail);
+  }
+
   /** Commits whose publication was cut off: any run may finish it. */
   async unpublished(target: string): Promise<Dataset[]> {
     const rows = await this.#database.db
@@ -183,8 +217,10 @@ function toDataset(row: Selectable<Tables['datasets']>): Dataset {
       ? {}
       : { eventTimes: { min: row.event_min, max: row.event_max } }),
     fingerprint: row.fingerprint,
+    ...(row.code_hash === null ? {} : { codeHash: row.code_hash }),
     hasLatest: row.has_latest,
     run: row.run_id,
+    committedAt: row.committed_at,
     published: row.published_at !== null,
   };
 }

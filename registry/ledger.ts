@@ -88,13 +88,4 @@ export class Ledger {
         .execute();
     }
   }
-
-  /** The id of an online store's contents as last seen, and whether it is the one seen now. */
-  async noteStore(name: string, storeId: string): Promise<void> {
-    await this.#database.db
-      .insertInto('online_stores')
-      .values({ name, store_id: storeId })
-      .onConflict((c) => c.column('name').doUpdateSet({ store_id: storeId, noted_at: sql`now()` }))
-      .execute();
-  }
 }

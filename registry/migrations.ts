@@ -48,4 +48,14 @@ CREATE TABLE {schema}.ledger (
 CREATE TABLE {schema}.online_stores (name text PRIMARY KEY, store_id text NOT NULL, noted_at timestamptz NOT NULL DEFAULT now());
 `,
   },
+  {
+    id: 2,
+    sql: `
+CREATE TABLE {schema}.audit (
+  id bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT now(), actor text NOT NULL, action text NOT NULL,
+  target text NOT NULL, run_id text NOT NULL, detail jsonb NOT NULL);
+CREATE INDEX audit_target ON {schema}.audit (target, id);
+DROP TABLE {schema}.online_stores;
+`,
+  },
 ];

@@ -1,3 +1,4 @@
+import { Audit } from './audit.js';
 import { openDatabase } from './database.js';
 import { Datasets } from './datasets.js';
 import { Ledger } from './ledger.js';
@@ -12,6 +13,7 @@ export interface Registry {
   readonly ownership: Ownership;
   readonly datasets: Datasets;
   readonly ledger: Ledger;
+  readonly audit: Audit;
   /** Creates or upgrades the tables; safe from many processes at once. */
   migrate(): Promise<void>;
   close(): Promise<void>;
@@ -26,6 +28,7 @@ export function openRegistry(options: { readonly url: string; readonly schema: s
     ownership: new Ownership(database),
     datasets: new Datasets(database),
     ledger: new Ledger(database),
+    audit: new Audit(database),
     migrate: () => database.migrate(),
     close: () => database.close(),
   };

@@ -1,6 +1,7 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { PipelineSpec, Resource } from '../definitions/contract.js';
 import type { Plan } from '../definitions/plan.js';
+import type { RollbackDetail } from './audit.js';
 import type { LatestFile, DatasetInput } from './dataset.js';
 
 /** Instants are ISO-8601 texts in UTC with microseconds (see database.ts), counts are numbers. */
@@ -113,5 +114,15 @@ export interface Tables {
     detail: Json<Readonly<Record<string, unknown>>>;
     committed_at: Generated<Instant>;
   };
-  online_stores: { name: string; store_id: string; noted_at: Generated<Instant> };
+  /** What people did beyond running pipelines, by whom and why. */
+  audit: {
+    id: Generated<number>;
+    at: Generated<Instant>;
+    actor: string;
+    action: 'rollback';
+    /** A resource's id. */
+    target: string;
+    run_id: string;
+    detail: Json<RollbackDetail>;
+  };
 }

@@ -36,7 +36,7 @@ const ENTRIES: Readonly<Record<string, readonly string[]>> = {
     'unique',
   ],
   'granary/worker': ['GranaryPlugin', 'runWorker', 'workflowsPath'],
-  'granary/workflows': ['materialize', 'pipeline', 'trainingSet'],
+  'granary/workflows': ['materialize', 'pipeline', 'rollback', 'trainingSet'],
   'granary/client': ['GranaryClient'],
   'granary/testing': ['runOnFixtures'],
 };

@@ -6,14 +6,16 @@ import {
   MATERIALIZE_FIELDS,
   parseInput,
   PIPELINE_FIELDS,
+  ROLLBACK_FIELDS,
   TRAINING_SET_FIELDS,
   type MaterializeInput,
   type PipelineInput,
+  type RollbackInput,
   type TrainingSetInput,
 } from './input.js';
 import { runTargets, type RunResult } from './run-targets.js';
 
-export type { MaterializeInput, PipelineInput, RunResult, TrainingSetInput };
+export type { MaterializeInput, PipelineInput, RollbackInput, RunResult, TrainingSetInput };
 
 /** Runs a pipeline for one interval: by default the only pipeline and its last complete interval. */
 export async function pipeline(input?: PipelineInput): Promise<RunResult> {
@@ -42,4 +44,14 @@ export async function trainingSet(input?: TrainingSetInput): Promise<RunResult> 
     { trainingSet: 'fraud_training', date: '2026-01-31' },
   );
   return await runTargets({ ...rest, targets: [name], type: 'trainingSet' });
+}
+
+/** Puts the bytes of an earlier version of a feature set's newest interval back, as a new version, and online. */
+export async function rollback(input?: RollbackInput): Promise<RunResult> {
+  const { featureSet, ...rest } = parseInput<RollbackInput>('rollback', input, ROLLBACK_FIELDS, {
+    featureSet: 'user_features',
+    version: 'v_20260131T000312',
+    reason: 'the export of the 31st was cut off',
+  });
+  return await runTargets({ ...rest, targets: [featureSet], type: 'rollback' });
 }

@@ -28,6 +28,18 @@ export interface TrainingSetInput extends Omit<PipelineInput, 'targets'> {
   readonly trainingSet: string;
 }
 
+/** The input of `rollback`. */
+export interface RollbackInput {
+  /** A feature set's name. */
+  readonly featureSet: string;
+  /** The earlier version of the newest interval whose bytes are to come back: `v_20260131T000312`. Default: the newest that differs. */
+  readonly version?: string;
+  /** Kept in the registry and in metadata.json. */
+  readonly reason?: string;
+  /** Who asks for it, `user@host`; client and command fill it in. Default: `Temporal UI`. */
+  readonly by?: string;
+}
+
 type FieldType = 'text' | 'texts' | 'flag';
 export type Fields = Readonly<Record<string, { readonly type: FieldType; readonly required?: true }>>;
 
@@ -42,6 +54,12 @@ const COMMON: Fields = {
 export const PIPELINE_FIELDS: Fields = { ...COMMON, targets: { type: 'texts' } };
 export const MATERIALIZE_FIELDS: Fields = { ...COMMON, view: { type: 'text', required: true } };
 export const TRAINING_SET_FIELDS: Fields = { ...COMMON, trainingSet: { type: 'text', required: true } };
+export const ROLLBACK_FIELDS: Fields = {
+  featureSet: { type: 'text', required: true },
+  version: { type: 'text' },
+  reason: { type: 'text' },
+  by: { type: 'text' },
+};
 
 /**
  * Checks what somebody typed into the box of Temporal's UI. An empty box sends nothing. All problems are told at once, with

@@ -51,7 +51,7 @@ export const heavy = ({ heartbeatTimeout }: ProfileSettings, summary: string) =>
 
 /** Copies files and moves pointers. */
 export const publish = ({ heartbeatTimeout }: ProfileSettings, summary: string) =>
-  proxyActivities<Pick<GranaryActivities, 'storeVersion'>>({
+  proxyActivities<Pick<GranaryActivities, 'storeVersion' | 'rollbackVersion'>>({
     ...cancellation,
     startToCloseTimeout: '1h',
     heartbeatTimeout,

@@ -1,13 +1,17 @@
 import type { ResolvedRun, StepResult } from '../activities/messages.js';
 
 /** Keeps a run's current details: its resolved input and a table of steps, for Temporal's UI. */
-export function progress({ plan, pipeline, rebuild }: ResolvedRun, publish: (markdown: string) => void) {
+export function progress(
+  { plan, pipeline, rebuild, rollback }: ResolvedRun,
+  publish: (markdown: string) => void,
+) {
   const lines = new Map(
     plan.steps.map((step) => [step.id, { state: 'waiting', rows: '', seconds: '', where: '' }]),
   );
+  const what = rollback ? `rollback of ${plan.steps[0]?.name ?? ''}` : (pipeline ?? 'targets');
   const render = (): void => {
     const head = [
-      `**${pipeline ?? 'targets'}** for \`[${plan.interval.start}, ${plan.interval.end})\`${rebuild ? ', rebuilding' : ''}`,
+      `**${what}** for \`[${plan.interval.start}, ${plan.interval.end})\`${rebuild && !rollback ? ', rebuilding' : ''}`,
       '',
       '| step | state | rows | seconds | where |',
       '| --- | --- | ---: | ---: | --- |',

@@ -17,9 +17,16 @@ export async function runStep(
   step: PlanStep,
   note: (doing: string) => void,
 ): Promise<StepResult> {
-  const { run, retries, plan, rebuild, heartbeatTimeout } = resolved;
+  const { run, retries, plan, rebuild, heartbeatTimeout, rollback } = resolved;
   const timeout = resolved.timeouts[step.id];
-  const request: StepRequest = { run, retries, step, interval: plan.interval, rebuild };
+  const request: StepRequest = {
+    run,
+    retries,
+    step,
+    interval: plan.interval,
+    rebuild,
+    ...(step.kind === 'rollback' && rollback !== undefined ? { rollback } : {}),
+  };
   // The definition's time limit is for its heavy work, not for waiting or publishing.
   const work: StepRequest = timeout === undefined ? request : { ...request, timeout };
   const settings = { heartbeatTimeout };
@@ -49,6 +56,8 @@ export async function runStep(
       const stored = await publish(settings, say('store')).storeVersion({ ...request, staged });
       return { ...stored, ms: { join: staged.ms, ...stored.ms } };
     }
+    case 'rollback':
+      return await publish(settings, say('roll back')).rollbackVersion(request);
     case 'materialize':
       return await materializeStep();
   }

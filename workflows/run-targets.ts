@@ -45,8 +45,10 @@ export async function runTargets(request: Omit<RunRequest, 'now'>): Promise<RunR
   }
   if (failures.length > 0) {
     await finish('FAILED');
+    // What was not run because of another step is no cause of its own.
+    const [cause, another] = failures.filter(({ code }) => code !== 'UpstreamFailed');
     throw ApplicationFailure.create({
-      type: failures.length === 1 ? (failures[0]?.code ?? 'StepsFailed') : 'StepsFailed',
+      type: another ? 'StepsFailed' : (cause?.code ?? 'StepsFailed'),
       nonRetryable: true,
       message: `${intervalName(plan.interval)}: ${failures.map(({ step, message }) => `${step}: ${message}`).join('\n')}`,
       details: [{ failures }],

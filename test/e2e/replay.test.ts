@@ -21,6 +21,7 @@ describe('recorded histories', () => {
         'materialize.json',
         'pipeline.json',
         'pipeline-current.json',
+        'rollback.json',
         'store-replaced.json',
         'training-set.json',
         'waited.json',

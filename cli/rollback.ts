@@ -1,0 +1,134 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WorkflowFailedError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import type { Command } from 'commander';
+import { GranaryClient, type FeatureSetVersion, type RunHandle, type RunResult } from '../client/index.js';
+import { ERROR_CODES, GranaryError, type ErrorCode } from '../definitions/errors.js';
+import { intervalName } from '../definitions/interval.js';
+import { loadProject } from './load-project.js';
+
+interface RollbackFlags {
+  readonly project: string;
+  readonly env?: string;
+  readonly taskQueue?: string;
+  readonly reason?: string;
+  readonly list?: true;
+}
+
+export function addRollback(program: Command): void {
+  program
+    .command('rollback')
+    .description(
+      "Puts the bytes of an earlier version of a feature set's newest interval back, as a new version, and online. A worker must be running.",
+    )
+    .argument('<feature set>', 'its name')
+    .argument('[version]', 'the version to go back to (default: the newest earlier one with other rows)')
+    .option('--reason <text>', 'why; kept in the registry and in metadata.json')
+    .option('--list', 'shows the versions of the newest interval, and who rolled back what')
+    .option('-p, --project <file>', 'the file that exports the project', 'granary.ts')
+    .option('-e, --env <name>', 'the environment (default: GRANARY_ENV, then dev, then the only one)')
+    .option('--task-queue <name>', "the worker's task queue (default: granary-<project>-<environment>)")
+    .addHelpText('after', '\nExample:\n  granary rollback user_features --reason "the export was cut off"')
+    .action(async (featureSet: string, version: string | undefined, flags: RollbackFlags) => {
+      const client = await GranaryClient.connect({
+        project: await loadProject(flags.project),
+        ...(flags.env === undefined ? {} : { environment: flags.env }),
+        ...(flags.taskQueue === undefined ? {} : { taskQueue: flags.taskQueue }),
+      });
+      try {
+        if (flags.list) process.stdout.write(describeVersions(featureSet, await client.versions(featureSet)));
+        else {
+          const run = await client.rollback(featureSet, {
+            ...(version === undefined ? {} : { version }),
+            ...(flags.reason === undefined ? {} : { reason: flags.reason }),
+          });
+          process.stderr.write(`granary rollback: started ${run.workflowId} (run ${run.runId})\n`);
+          process.stdout.write(describeResult(featureSet, await resultOf(client, featureSet, run)));
+        }
+      } finally {
+        await client.close();
+      }
+    });
+}
+
+/** Waits for the run as long as there is a worker to do it. */
+async function resultOf(client: GranaryClient, featureSet: string, run: RunHandle): Promise<RunResult> {
+  const ended = run.result().then(
+    (result) => ({ result }),
+    (error: unknown) => ({ error }),
+  );
+  for (;;) {
+    const outcome = await Promise.race([ended, sleep(5000, undefined, { ref: false })]);
+    if (!outcome) {
+      await client.requireWorker();
+      continue;
+    }
+    if ('result' in outcome) return outcome.result;
+    throw await ownFailure(client, featureSet, outcome.error);
+  }
+}
+
+/** A workflow's failure in Granary's words, and what is left to do when only the load of a view failed. */
+async function ownFailure(client: GranaryClient, featureSet: string, error: unknown): Promise<unknown> {
+  const cause = error instanceof WorkflowFailedError ? error.cause : undefined;
+  if (!(cause instanceof ApplicationFailure)) return error;
+  const code = Object.hasOwn(ERROR_CODES, cause.type ?? '') ? (cause.type as ErrorCode) : 'Internal';
+  const { failures = [] } = (cause.details?.[0] ?? {}) as { failures?: readonly { step: string }[] };
+  const loaded = failures.length > 0 && failures.every(({ step }) => step.startsWith('view/'));
+  const of = loaded ? (await client.versions(featureSet)).find((v) => v.current)?.rollback?.of : undefined;
+  const remedy =
+    of === undefined
+      ? ''
+      : ` The feature set itself is rolled back; to load its views, remove the cause and repeat with the version: granary rollback ${featureSet} ${of}`;
+  return new GranaryError(code, `${cause.message}${remedy}`, { cause });
+}
+
+function describeResult(name: string, { interval, steps }: RunResult): string {
+  const of = intervalName(interval);
+  const lines: string[] = [];
+  for (const step of steps) {
+    if (step.version !== undefined)
+      lines.push(
+        step.rollback
+          ? `${name} for ${of} is ${step.rollback.of} again, committed as ${step.version} (generation ${step.generation ?? ''}) in place of ${step.rollback.from}: ${step.rows} rows in ${step.location ?? ''}`
+          : `${name} for ${of} has these rows already, as ${step.version}: ${step.rows} rows in ${step.location ?? ''}`,
+      );
+    if (!step.loaded) continue;
+    const { written, unchanged, older } = step.loaded;
+    lines.push(
+      `${step.step}: ${step.rows} entities in ${step.location ?? ''}: ${written} written, ${unchanged} unchanged, ${older} kept because what is there has a later event time`,
+    );
+  }
+  lines.push(
+    'Entities that only the replaced version had keep their rows online. Training sets and transformations that read it are as they were.',
+    `While the sources still hold what was wrong, the next run of ${of} builds it again: correct them first.`,
+  );
+  return `${lines.join('\n')}\n`;
+}
+
+function describeVersions(name: string, versions: readonly FeatureSetVersion[]): string {
+  const [current] = versions;
+  if (!current) return `${name} has no version yet.\n`;
+  const rows = versions.map((v) => [
+    v.current ? '*' : '',
+    String(v.generation),
+    v.version,
+    v.committedAt,
+    String(v.rows),
+    v.workflowId ?? '',
+    v.run,
+    v.rollback
+      ? `${v.rollback.of} in place of ${v.rollback.from}, by ${v.rollback.by}${v.rollback.reason === undefined ? '' : `: ${v.rollback.reason}`}`
+      : '',
+  ]);
+  const head = ['', 'generation', 'version', 'committed', 'rows', 'workflow', 'run', 'rolled back to'];
+  const table = [head, ...rows].map((cells) => cells.map((cell) => cell.replaceAll(/\s+/g, ' ')));
+  const width = (i: number): number => Math.max(...table.map((cells) => cells[i]?.length ?? 0));
+  const lines = table.map((cells) =>
+    cells
+      .map((cell, i) => cell.padEnd(width(i)))
+      .join('  ')
+      .trimEnd(),
+  );
+  return `${name}, newest interval ${intervalName(current.interval)} (* is current):\n${lines.join('\n')}\n`;
+}

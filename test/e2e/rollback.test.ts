@@ -1,0 +1,239 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { hostname, userInfo } from 'node:os';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunResult } from '../../client/index.js';
+import type { Project } from '../../definitions/index.js';
+import { shop, type Shop } from '../fixtures/shop.js';
+import { DAY, expectAgain, seen, spoilt } from '../support/rolled-back.js';
+import { createWorld, type World } from '../support/world.js';
+
+let world: World;
+beforeAll(async () => {
+  world = await createWorld();
+});
+afterAll(() => world[Symbol.asyncDispose]());
+
+const me = `${userInfo().username}@${hostname()}`;
+const step = (result: RunResult, id: string) => result.steps.find((s) => s.step.startsWith(id));
+const start = (project: Project, input: object) =>
+  world.temporal.workflow.start('rollback', {
+    taskQueue: `granary-${project.name}-dev`,
+    workflowId: `rollback-${randomBytes(5).toString('hex')}`,
+    args: [input],
+  });
+/** All that a rollback could change. */
+const state = async (made: Shop): Promise<unknown[]> => [
+  await seen(world, made),
+  await world.registry(made.project, 'SELECT * FROM {schema}.ledger ORDER BY target, interval_start'),
+  await world.registry(made.project, 'SELECT id, published_at FROM {schema}.datasets ORDER BY id'),
+  await world.registry(made.project, 'SELECT * FROM {schema}.audit'),
+];
+const failure = async (result: Promise<unknown>): Promise<{ type: string; message: string }> => {
+  const error = (await result.then(
+    () => undefined,
+    (e: unknown) => e,
+  )) as { cause?: { type: string; message: string } } | undefined;
+  return { type: error?.cause?.type ?? 'none', message: error?.cause?.message ?? '' };
+};
+
+const granary = (
+  { project }: Shop,
+  folder: string,
+  ...args: string[]
+): Promise<{ status: number; stdout: string; stderr: string }> =>
+  new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      ['cli/granary.cjs', ...args, '--project', 'test/fixtures/shop-project.ts'],
+      { env: { ...process.env, SHOP_NAME: project.name, SHOP_FOLDER: folder } },
+      (error, stdout, stderr) => {
+        resolve({ status: error ? Number(error.code) : 0, stdout, stderr });
+      },
+    );
+  });
+
+describe('a rollback', () => {
+  it('puts files, latest, registry, ledger and online values back as they were; the days go on', async () => {
+    const { shop: made, good, bad } = await spoilt(world);
+    const { project, lake } = made;
+    await world.withWorker(project, async (client) => {
+      const result = await (await client.rollback('totals', { reason: 'sales were cut off' })).result();
+      expect(step(result, 'source/totals')).toMatchObject({
+        outcome: 'made',
+        generation: 3,
+        rollback: { from: bad.version, of: good.version },
+      });
+      // The user that only the bad version had keeps a row online, and nobody else does.
+      expect(step(result, 'view/totals')?.loaded).toMatchObject({ written: 3, older: 0 });
+      expect((await client.features(made.view, [{ user_id: 777n }]))[0]?.values.total).toBe(3.5);
+      const now = await seen(world, made);
+      expectAgain(now, good);
+      expect(now.run).toMatchObject({
+        rollback: { of: good.version, by: me, reason: 'sales were cut off' },
+      });
+      const versions = await client.versions('totals');
+      expect(versions.map((v) => [v.generation, v.version, v.current, v.rows])).toEqual([
+        [3, now.version, true, 3],
+        [2, bad.version, false, 4],
+        [1, good.version, false, 3],
+      ]);
+      expect(versions.map((v) => v.rollback)).toEqual([
+        expect.objectContaining({
+          of: good.version,
+          from: bad.version,
+          by: me,
+          reason: 'sales were cut off',
+        }),
+        undefined,
+        undefined,
+      ]);
+      expect(versions[0]?.workflowId).toBe(`rollback/${project.name}_dev/totals`);
+
+      // Asked again, it does not go forth to what it took away; the versions of the bad one's readers are untouched.
+      expect(await failure((await client.rollback('totals')).result())).toEqual({
+        type: 'RollbackRefused',
+        message: expect.stringMatching(/no earlier version .* other rows .*Nothing was changed/) as string,
+      });
+      const next = await (await client.run('shop_daily', { date: '2026-01-03' })).result();
+      expect(next.steps.map((s) => s.outcome)).toEqual(Array(4).fill('made'));
+      expect((await seen(world, made)).generation).toBe(1);
+      expect((await client.versions('totals')).map((v) => v.generation)).toEqual([1]);
+      // Staging is gone, also that of the rollback.
+      expect(
+        await world.registry(project, 'SELECT id FROM {schema}.datasets WHERE published_at IS NULL'),
+      ).toEqual([]);
+      expect(await readdir(join(lake, '_staging'))).toEqual([]);
+    });
+  });
+
+  it('by hand from the Temporal UI, twice at once, makes one version; a named version brings views up to date again', async () => {
+    const { shop: made, good } = await spoilt(world);
+    await world.withWorker(made.project, async (client) => {
+      const input = { featureSet: 'totals', version: good.version };
+      const handles = [await start(made.project, input), await start(made.project, input)];
+      const results = (await Promise.all(handles.map((handle) => handle.result()))) as RunResult[];
+      expect(results.map((result) => step(result, 'source/totals')?.outcome).sort()).toEqual([
+        'current',
+        'made',
+      ]);
+      expectAgain(await seen(world, made), good);
+      const versions = await client.versions('totals');
+      expect(versions.map((v) => v.rollback?.by)).toEqual(['Temporal UI', undefined, undefined]);
+      await world.redis.del(...(await world.redis.keysBuffer(`*${made.project.name}_dev`)));
+      await (await client.rollback('totals', { version: good.version })).result();
+      expectAgain(await seen(world, made), good);
+    });
+  });
+
+  it('is refused, and changes nothing, where there is nothing to go back to', async () => {
+    const { shop: made, good, bad } = await spoilt(world);
+    const { project } = made;
+    await world.withWorker(project, async (client) => {
+      await (await client.run('shop_daily', { date: '2026-01-01' })).result();
+      const [other] = await world.registry(
+        project,
+        `SELECT version FROM {schema}.datasets WHERE target LIKE 'source/totals.%' AND interval_start = '2026-01-01Z'`,
+      );
+      const before = await state(made);
+      for (const [input, type, message] of [
+        [{ featureSet: 'totalz' }, 'UnknownResource', /no feature set "totalz"\. Did you mean "totals"\?/],
+        [
+          { featureSet: 'purchases' },
+          'InvalidInput',
+          /"purchases" is a transformation.*Feature sets: totals/,
+        ],
+        [{ featureSet: 'sales' }, 'InvalidInput', /"sales" is a raw source/],
+        [{ featureSet: 'large_purchases' }, 'InvalidInput', /"large_purchases" is a training set/],
+        [{ featureSet: 'view/totals' }, 'InvalidInput', /feature view.*Its feature set is "totals"/],
+        [{ featureSet: 'large' }, 'InvalidInput', /"large" is a label/],
+        [{ featureSet: 'totals', version: 'v_x' }, 'RollbackRefused', /totals has no version "v_x".*--list/],
+        [
+          { featureSet: 'totals', version: bad.version },
+          'RollbackRefused',
+          /is the current version of totals/,
+        ],
+        [
+          { featureSet: 'totals', version: other?.['version'] },
+          'RollbackRefused',
+          /holds the interval 2026-01-01, but its newest interval is 2026-01-02/,
+        ],
+        [{ feature_set: 'totals' }, 'InvalidInput', /unknown field "feature_set".*"featureSet" is missing/],
+      ] as const)
+        expect(await failure((await start(project, input)).result())).toEqual({
+          type,
+          message: expect.stringMatching(message) as string,
+        });
+      expect(await state(made)).toEqual(before);
+
+      // The bytes of the good version are gone: it is noticed before anything is committed.
+      await rm(join(made.lake, 'totals', good.version, 'features.csv'));
+      expect(await failure((await start(project, { featureSet: 'totals' })).result())).toMatchObject({
+        type: 'SourceMissing',
+      });
+      expect(await state(made)).toEqual(before);
+    });
+  });
+
+  it('of a feature set with one version, or none, says so', async () => {
+    const name = `n${randomBytes(5).toString('hex')}`;
+    const made = await shop(name, join(world.folder, name));
+    await world.withWorker(made.project, async (client) => {
+      expect(await failure((await start(made.project, { featureSet: 'totals' })).result())).toMatchObject({
+        type: 'UnknownResource',
+      });
+      await (await client.run('shop_daily', { date: DAY, targets: ['source/purchases'] })).result();
+      expect(await client.versions('totals')).toEqual([]);
+      expect(await failure((await start(made.project, { featureSet: 'totals' })).result())).toMatchObject({
+        type: 'RollbackRefused',
+        message: expect.stringMatching(/totals has no version yet/) as string,
+      });
+      await (await client.run('shop_daily', { date: DAY })).result();
+      expect(await failure((await start(made.project, { featureSet: 'totals' })).result())).toMatchObject({
+        type: 'RollbackRefused',
+        message: expect.stringMatching(/no earlier version of its newest interval 2026-01-02/) as string,
+      });
+    });
+  });
+});
+
+describe('granary rollback', () => {
+  it('rolls back, lists the versions with who did what and why, and says what is left to do', async () => {
+    const { shop: made, folder, good, bad } = await spoilt(world);
+    await world.withWorker(made.project, async () => {
+      const done = await granary(made, folder, 'rollback', 'totals', '--reason', 'wrong export');
+      expect(done).toMatchObject({ status: 0 });
+      expect(done.stdout).toMatch(
+        new RegExp(
+          `totals for 2026-01-02 is ${good.version} again, committed as v_\\w+ \\(generation 3\\) in place of ${bad.version}`,
+        ),
+      );
+      expect(done.stdout).toMatch(/view\/totals.*3 written, 0 unchanged, 0 kept/);
+      expect(done.stdout).toMatch(/correct them first/);
+      expectAgain(await seen(world, made), good);
+      const { stdout } = await granary(made, folder, 'rollback', 'totals', '--list');
+      expect(stdout.split('\n').slice(2, 5)).toEqual([
+        expect.stringMatching(
+          new RegExp(`^\\* +3 +v_.*${good.version} in place of ${bad.version}, by ${me}: wrong export$`),
+        ),
+        expect.stringMatching(new RegExp(`^ +2 +${bad.version} `)),
+        expect.stringMatching(new RegExp(`^ +1 +${good.version} `)),
+      ]);
+      const refused = await granary(made, folder, 'rollback', 'totals', 'v_nope');
+      expect(refused).toMatchObject({ status: 1, stdout: '' });
+      expect(refused.stderr).toMatch(/granary: totals has no version "v_nope".*\[RollbackRefused\]/);
+    });
+  });
+
+  it('says that no worker polls instead of waiting for one', async () => {
+    const name = `w${randomBytes(5).toString('hex')}`;
+    const folder = join(world.folder, name);
+    const { status, stderr } = await granary(await shop(name, folder), folder, 'rollback', 'totals');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(
+      /No worker polls the task queue granary-w\w+-dev.*granary worker.*\[ProviderUnreachable\]/,
+    );
+  });
+});
