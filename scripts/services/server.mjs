@@ -1,4 +1,4 @@
-// The shape that temporal.mjs, postgres.mjs and redis.mjs share, so that starting, adopting and stopping are
+// The shape that temporal.mjs, postgres.mjs, redis.mjs and s3.mjs share, so that starting, adopting and stopping are
 // written once.
 
 /**
@@ -20,6 +20,7 @@
  * @property {(layout: import('./layout.mjs').Layout, ports: Ports, pid: number) => Promise<boolean>} isReady
  *   whether this very process answers, and not another that was quicker to bind the port
  * @property {(ports: Ports) => Record<string, string>} environment the variables by which programs find it
+ * @property {(ports: Ports) => Promise<void>} [tidy] once it has ended: removes what it leaves outside of its folder
  *
  * @typedef {object} Site one server on one data folder, ready to be started
  * @property {string} command
@@ -30,10 +31,11 @@
 
 import { postgres } from './postgres.mjs';
 import { redis } from './redis.mjs';
+import { s3 } from './s3.mjs';
 import { temporal } from './temporal.mjs';
 
 /** @type {readonly Server[]} */
-export const servers = [temporal, postgres, redis];
+export const servers = [temporal, postgres, redis, s3];
 
 /**
  * @param {string} name

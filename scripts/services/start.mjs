@@ -108,15 +108,22 @@ async function startOne(server, context) {
   if (running && isAlive(running)) {
     await adopt(server, layout, running, signal);
     const env = server.environment(running.ports);
-    log(name, `running already (pid ${running.pid}) at ${Object.values(env).join(', ')}, ${seconds()}`);
+    log(name, `running already (pid ${running.pid}) at ${addressesIn(env)}, ${seconds()}`);
     return { name, env, isOurs: true };
   }
   const program = await locate(server, context);
   if (!program) return { name, env: undefined, isOurs: false };
   const { ports } = await launch(server, layout, { program, signal });
   const env = server.environment(ports);
-  log(name, `from ${program.from}, at ${Object.values(env).join(', ')}, ${seconds()}`);
+  log(name, `from ${program.from}, at ${addressesIn(env)}, ${seconds()}`);
   return { name, env, isOurs: true };
+}
+
+/** @param {Record<string, string>} env */
+function addressesIn(env) {
+  return Object.entries(env)
+    .flatMap(([name, value]) => (name.startsWith('AWS_') ? [] : [value]))
+    .join(', ');
 }
 
 /**

@@ -54,15 +54,17 @@ export function serviceStatus({ dir = defaultDir } = {}) {
  */
 export async function stopAll(layout, log, signal) {
   await Promise.all(
-    servers.map(async ({ name, stopSignal }) => {
+    servers.map(async ({ name, stopSignal, tidy }) => {
       const record = readRecord(layout, name);
-      if (!record || !signalProcess(record, signal ?? stopSignal)) return;
-      if (!(await waitForExit(record, 15_000))) {
+      if (!record) return;
+      const wasAlive = signalProcess(record, signal ?? stopSignal);
+      if (wasAlive && !(await waitForExit(record, 15_000))) {
         log(name, 'does not stop when asked; killed');
         signalProcess(record, 'SIGKILL');
         await waitForExit(record, 5000);
       }
-      log(name, 'stopped');
+      await tidy?.(record.ports);
+      if (wasAlive) log(name, 'stopped');
     }),
   );
 }

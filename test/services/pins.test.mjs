@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PinMismatchError, verifyPin } from '../../scripts/services/checksum.mjs';
-import { postgresPin, temporalPin, valkeyPin } from '../../scripts/services/pins.mjs';
+import { postgresPin, seaweedPin, temporalPin, valkeyPin } from '../../scripts/services/pins.mjs';
 
 describe('a pin', () => {
   const ofHello = '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824';
@@ -27,4 +27,9 @@ describe.each(['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64'])('on %s
     expect(file?.file).toContain(version);
     expect(file?.sha256).toMatch(/^[0-9a-f]{64}$/);
   });
+});
+
+it.each(['linux-x64', 'linux-arm64', 'darwin-arm64'])('SeaweedFS is pinned on %s', (platform) => {
+  expect(seaweedPin.wheels[platform]?.file).toContain(seaweedPin.version);
+  expect(seaweedPin.wheels[platform]?.sha256).toMatch(/^[0-9a-f]{64}$/);
 });

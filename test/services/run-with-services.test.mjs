@@ -23,7 +23,7 @@ const running = () => serviceStatus({ dir }).filter(({ pid }) => pid !== undefin
  * @param {string} [options]
  */
 function runner(program, options = '') {
-  const { TEMPORAL_ADDRESS, DATABASE_URL, REDIS_URL, ...env } = process.env;
+  const { TEMPORAL_ADDRESS, DATABASE_URL, REDIS_URL, S3_ENDPOINT, ...env } = process.env;
   const script = `
     import { runWithServices } from ${JSON.stringify(new URL('../../scripts/run-with-services.mjs', import.meta.url).href)};
     const [dir, program] = process.argv.slice(1);
@@ -31,7 +31,7 @@ function runner(program, options = '') {
     process.exitCode = await runWithServices(['-e', program], { dir, log, ${options} });`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', script, dir, program], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...env, TEMPORAL_NAMESPACE: 'elsewhere', TEMPORAL_API_KEY: 'secret' },
+    env: { ...env, TEMPORAL_NAMESPACE: 'elsewhere', TEMPORAL_API_KEY: 'secret', AWS_PROFILE: 'elsewhere' },
   });
   let output = '';
   child.stdout.on('data', (data) => (output += data));
@@ -43,10 +43,10 @@ function runner(program, options = '') {
 describe('a program with services', () => {
   it('ends with its own status, and the services end with it', async () => {
     const { said, ended } = runner(`
-      const { TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_ADDRESS, DATABASE_URL } = process.env;
-      console.log('sees', TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, !!TEMPORAL_ADDRESS && !!DATABASE_URL);
+      const { TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_ADDRESS, DATABASE_URL, S3_ENDPOINT, AWS_PROFILE } = process.env;
+      console.log('sees', TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, AWS_PROFILE, !!TEMPORAL_ADDRESS && !!DATABASE_URL && !!S3_ENDPOINT);
       process.exit(3);`);
-    await said('sees undefined undefined true');
+    await said('sees undefined undefined undefined true');
     expect(await ended).toEqual([3, null]);
     expect(running()).toBe(0);
   });

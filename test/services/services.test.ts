@@ -3,15 +3,23 @@ import fs from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { S3 } from '@aws-sdk/client-s3';
 import pg from 'pg';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { purgeServices, serviceHandle, serviceStatus, startServices } from '../../scripts/services/index.mjs';
+import {
+  purgeServices,
+  serviceHandle,
+  serviceStatus,
+  startServices,
+  type ServicesEnvironment,
+} from '../../scripts/services/index.mjs';
 
 // A set of servers of its own, in a folder of its own: the ones that the test run uses are not touched.
 let dir = '';
 beforeEach(async () => {
-  for (const name of ['TEMPORAL_ADDRESS', 'DATABASE_URL', 'REDIS_URL']) vi.stubEnv(name, undefined);
+  for (const name of ['TEMPORAL_ADDRESS', 'DATABASE_URL', 'REDIS_URL', 'S3_ENDPOINT'])
+    vi.stubEnv(name, undefined);
   dir = await fs.mkdtemp(path.join(os.tmpdir(), 'granary-services-'));
 });
 afterEach(async () => {
@@ -19,6 +27,17 @@ afterEach(async () => {
   await purgeServices({ dir });
   await fs.rm(dir, { recursive: true });
 });
+
+const s3 = (env: ServicesEnvironment): S3 =>
+  new S3({
+    endpoint: env.S3_ENDPOINT ?? '',
+    region: env.AWS_REGION ?? '',
+    forcePathStyle: true,
+    credentials: {
+      accessKeyId: env.AWS_ACCESS_KEY_ID ?? '',
+      secretAccessKey: env.AWS_SECRET_ACCESS_KEY ?? '',
+    },
+  });
 
 const quiet = (): void => undefined;
 const running = (): string[] => serviceStatus({ dir }).flatMap(({ name, pid }) => (pid ? [name] : []));
@@ -76,6 +95,49 @@ describe('services', () => {
     await services.stop();
   });
 
+  it('keep S3 objects through a kill and through a change of all ports, and leave no socket file behind', async () => {
+    const object = { Bucket: 'granary', Key: 'kept/x' };
+    const sockets = async (): Promise<string[]> => {
+      const { ports } = JSON.parse(await fs.readFile(path.join(dir, 'run', 's3.json'), 'utf8')) as {
+        ports: Record<string, number>;
+      };
+      return (await fs.readdir('/tmp')).filter((name) =>
+        Object.values(ports).some((own) => name.endsWith(`-grpc-${own}.sock`)),
+      );
+    };
+    const first = await startServices({ dir, only: ['s3'], log: quiet });
+    await s3(first.env).putObject({ ...object, Body: 'yes' });
+    const read = async (env: ServicesEnvironment): Promise<string | undefined> =>
+      (await s3(env).getObject(object)).Body?.transformToString();
+    await first.handles.s3?.kill();
+    expect(first.handles.s3?.pid).toBeUndefined();
+    await first.handles.s3?.start();
+    expect(await read(first.env)).toBe('yes');
+    await first.handles.s3?.kill();
+    await first.stop();
+    const port = Number(new URL(first.env.S3_ENDPOINT ?? '').port);
+    const squatter = net.createServer().listen(port, '127.0.0.1');
+    await once(squatter, 'listening');
+    const second = await startServices({ dir, only: ['s3'], log: quiet });
+    expect(new URL(second.env.S3_ENDPOINT ?? '').port).not.toBe(String(port));
+    expect(await read(second.env)).toBe('yes');
+    expect(await sockets()).toHaveLength(5);
+    await second.handles.s3?.kill();
+    expect(await sockets()).toHaveLength(5);
+    await second.stop();
+    squatter.close();
+    expect(await sockets()).toEqual([]);
+  });
+
+  it('refuse S3 requests with other keys, and make no bucket by accident', async () => {
+    const services = await startServices({ dir, only: ['s3'], log: quiet });
+    const stranger = s3({ ...services.env, AWS_SECRET_ACCESS_KEY: 'guessed' });
+    await expect(stranger.listObjectsV2({ Bucket: 'granary' })).rejects.toThrow(/signature/);
+    const put = s3(services.env).putObject({ Bucket: 'absent', Key: 'x', Body: 'x' });
+    await expect(put).rejects.toThrow('does not exist');
+    await services.stop();
+  });
+
   it('move to another port when theirs was taken meanwhile', async () => {
     const first = await startServices({ dir, only: ['postgres'], log: quiet });
     const port = Number(new URL(first.env.DATABASE_URL ?? '').port);
@@ -97,14 +159,20 @@ describe('services', () => {
     await services.stop();
   });
 
-  it('do without Redis where it cannot be had, and say so', async () => {
+  it('do without Redis and S3 where they cannot be had, and say so', async () => {
     for (const name of ['GRANARY_IGNORE_PATH', 'GRANARY_NO_PYTHON']) vi.stubEnv(name, '1');
     const said: string[] = [];
     const log = (part: string, message: string): void => void said.push(`${part}: ${message}`);
-    const services = await startServices({ dir, programs: path.join(dir, 'bin'), only: ['redis'], log });
-    expect(services.missing).toEqual(['redis']);
+    const services = await startServices({
+      dir,
+      programs: path.join(dir, 'bin'),
+      only: ['redis', 's3'],
+      log,
+    });
+    expect(services.missing).toEqual(['redis', 's3']);
     expect(services.env).toEqual({});
     expect(said.join('\n')).toContain('Postgres will be the online store');
+    expect(said.join('\n')).toContain('Set S3_ENDPOINT');
     await services.stop();
   });
 
