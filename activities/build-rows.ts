@@ -63,6 +63,7 @@ export async function buildRows(
     }
     await verifySources(runtime, resources, pinned);
     await crashPoint(`${kind}.before-stage`);
+    await runtime.registry.ownership.confirm({ target: step.id, interval }, run, token);
     const staged = await stageRows(
       runtime,
       spec.store,
@@ -157,6 +158,7 @@ async function resumeHandler(
         }
         kept = { v: 1, parts, value };
         attempt.keep(kept);
+        await crashPoint('build.after-part');
       },
     },
   });

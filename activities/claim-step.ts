@@ -9,6 +9,7 @@ import { publishedPath, type DatasetInput } from '../registry/dataset.js';
 import type { LedgerEntry } from '../registry/ledger.js';
 import type { RunRef } from '../registry/ownership.js';
 import type { RegisteredResource } from '../registry/resources.js';
+import { crashPoint } from './crash-points.js';
 import { inputsHash, inputsOf, readFrom, resourceOf, type Resources } from './inputs.js';
 import type { ClaimResult, StepRequest, StepResult } from './messages.js';
 import { ensurePublished, projectLatest } from './publication.js';
@@ -95,6 +96,7 @@ export async function claimStep(runtime: Runtime, request: StepRequest): Promise
       await runtime.registry.runs.setStep(run.id, step.id, 'COMPLETED');
       return { state: 'current', result };
     }
+    await crashPoint('claim.before-own');
     const owner = await runtime.registry.ownership.claim(claim, run);
     if (owner.id === run.id) break;
     // An owner that is open but done with this step works on it no more: two runs must not wait for each other.
@@ -103,7 +105,9 @@ export async function claimStep(runtime: Runtime, request: StepRequest): Promise
     // The owner is done and left no valid result: the interval is free to take. The ledger is asked again, for whoever is first.
     await runtime.registry.ownership.takeOver(claim, owner, run);
   }
+  await crashPoint('claim.after-own');
   await runtime.registry.runs.pinInputs(run.id, step.id, inputs);
+  await crashPoint('claim.after-pin');
   if (isKind(target, 'source') || isKind(target, 'trainingSet'))
     await runtime.registry.ownership.versionName(step.id, run);
   // A run that was killed between its commit and its publication left these to whoever comes next.

@@ -1,20 +1,37 @@
-import { writeSync } from 'node:fs';
+import { existsSync, writeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * Places where a test may stop this process, on both sides of what must not be half done. Inert unless
- * `GRANARY_CRASH_POINT` names one (`name` or `name:3` for its third passing): then a line goes to the file descriptor
- * `GRANARY_CRASH_FD` and the process waits there to be killed.
+ * Places on both sides of every commit, publication and ledger write, at which a test may stop this process. Inert
+ * unless `GRANARY_CRASH_POINT` is set:
+ *
+ * - `name`, or `name:3` for its third passing: a line goes to the file descriptor `GRANARY_CRASH_FD` (3), and then,
+ *   by `GRANARY_CRASH_ACTION`,
+ *   - `wait` (the default): the process waits there to be killed,
+ *   - `stop`: the whole process stops (SIGSTOP) until SIGCONT, and says `name resumed` when it goes on,
+ *   - `hold`: it works on, except here, until there is a file `GRANARY_CRASH_RELEASE`;
+ * - `*`: every passing is told, and nothing stops.
  */
 export const CRASH_POINTS = [
+  'run.before-begin',
+  'run.after-begin',
+  'claim.before-own',
+  'claim.after-own',
+  'claim.after-pin',
+  'build.after-part',
   'build.before-stage',
   'build.after-stage',
+  'transform.before-stage',
+  'transform.after-stage',
+  'training-set.before-stage',
+  'training-set.after-stage',
   'store.before-commit',
   'store.after-commit',
   'store.mid-publish',
+  'store.after-publish',
   'store.before-latest',
+  'store.mid-latest',
   'store.after-latest',
-  'transform.before-stage',
-  'transform.after-stage',
   'rollback.before-commit',
   'rollback.after-commit',
   'stage.before-stage',
@@ -22,20 +39,38 @@ export const CRASH_POINTS = [
   'load.after-group',
   'load.before-record',
   'load.after-record',
-  'training-set.before-stage',
-  'training-set.after-stage',
+  'run.before-end',
+  'run.after-end',
 ] as const;
 
 export type CrashPoint = (typeof CRASH_POINTS)[number];
 
 const [armed, count] = (process.env['GRANARY_CRASH_POINT'] ?? '').split(':');
+const action = process.env['GRANARY_CRASH_ACTION'] ?? 'wait';
 let left = Number(count ?? '1');
 
-/** Passes, or waits to be killed. */
+/** Passes, or does what a test asked for. */
 export async function crashPoint(name: CrashPoint): Promise<void> {
+  if (armed === '*') tell(name);
   if (name !== armed) return;
   left -= 1;
   if (left !== 0) return;
-  writeSync(Number(process.env['GRANARY_CRASH_FD'] ?? '3'), `${name}\n`);
-  await new Promise<never>(() => undefined);
+  tell(name);
+  switch (action) {
+    case 'stop':
+      process.kill(process.pid, 'SIGSTOP');
+      // The signal is on its way to this very process: nothing more may happen before it arrives.
+      await sleep(1);
+      tell(`${name} resumed`);
+      return;
+    case 'hold':
+      while (!existsSync(process.env['GRANARY_CRASH_RELEASE'] ?? '')) await sleep(10);
+      return;
+    default:
+      await new Promise<never>(() => undefined);
+  }
+}
+
+function tell(line: string): void {
+  writeSync(Number(process.env['GRANARY_CRASH_FD'] ?? '3'), `${line}\n`);
 }

@@ -1,3 +1,4 @@
+import { crashPoint } from './crash-points.js';
 import type { RunStatus } from '../registry/tables.js';
 import type { ResolvedRun, StepFailure } from './messages.js';
 import { collectStaging } from './resolve-run.js';
@@ -17,6 +18,7 @@ export async function finishRun(
 ): Promise<void> {
   const { registry } = runtime;
   for (const { step, message } of failures) await registry.resources.mark(step, 'FAILED', message);
+  await crashPoint('run.before-end');
   await registry.runs.end(
     run.id,
     status,
@@ -26,5 +28,6 @@ export async function finishRun(
     ],
     failures.map(({ step, message }) => `${step}: ${message}`).join('\n') || undefined,
   );
+  await crashPoint('run.after-end');
   await collectStaging(runtime);
 }

@@ -61,6 +61,7 @@ export async function joinTrainingSet(
       );
     await verifySources(runtime, resources, pinned);
     await crashPoint('training-set.before-stage');
+    await runtime.registry.ownership.confirm({ target: step.id, interval }, run, token);
     const staged = await stageRows(
       runtime,
       set.spec.store,

@@ -1,15 +1,12 @@
 import { feastProject } from '../definitions/project.js';
 import { GranaryError } from '../definitions/errors.js';
-import type { ScalarType, ValueType } from '../definitions/types.js';
-import { STAGED_COLUMNS, type FileRelation } from '../providers/offline/provider.js';
-import type { ColumnBatch } from '../providers/columns.js';
-import type { OnlineBatch } from '../providers/online/provider.js';
 import { crashPoint } from './crash-points.js';
 import { resourceOf } from './inputs.js';
 import type { LoadCounts, StagedLoad, StepRequest } from './messages.js';
 import { onlineStoreOf, onlineView } from '../registry/online-view.js';
 import { withEngine, type Runtime } from './runtime.js';
 import type { Attempt } from './step.js';
+import { shardRelation, streamShard } from './stream-shard.js';
 
 /** What a load's heartbeats keep: how far it came, and of what. */
 interface LoadCheckpoint {
@@ -56,33 +53,28 @@ export async function loadShard(
   const counts = { ...resumed };
   const store = runtime.providers.files(load.store);
   const path = await store.localPath(staged.path, { sha256: staged.sha256, signal: attempt.signal });
-  const relation: FileRelation = {
+  const relation = shardRelation(target, {
     name: `shard ${shard} of ${view.name}`,
-    format: 'parquet',
-    files: [{ path, uri: store.uri(staged.path), generation: 0 }],
-    schema: Object.fromEntries<ValueType>([
-      [STAGED_COLUMNS.row, 'int64'],
-      ...target.joinKeys.map(({ name, type }): [string, ScalarType] => [name, type]),
-      ...target.features.map(({ name, type }): [string, ValueType] => [name, type]),
-      [STAGED_COLUMNS.eventTime, 'int64'],
-      [STAGED_COLUMNS.createdTime, 'int64'],
-      [STAGED_COLUMNS.generation, 'int64'],
-    ]),
-  };
+    path,
+    uri: store.uri(staged.path),
+  });
   await withEngine(runtime, request, attempt, async (session, _folder, at) => {
     let kept = resumed.row;
-    for await (const batch of session.read(relation, { fromRow: resumed.row })) {
-      at.signal.throwIfAborted();
-      const { written, older, unchanged } = await online.write(
-        target,
-        view.promotion,
-        toOnline(batch, target.joinKeys.length, target.features.length),
-      );
-      counts.row += batch.rows;
+    const stream = {
+      session,
+      shard: relation,
+      fromRow: resumed.row,
+      online,
+      view: target,
+      promotion: view.promotion,
+      signal: at.signal,
+    };
+    await streamShard(stream, async (rows, { written, older, unchanged }) => {
+      counts.row += rows;
       counts.written += written;
       counts.older += older;
       counts.unchanged += unchanged;
-      if (counts.row - kept < runtime.load.rowsPerGroup) continue;
+      if (counts.row - kept < runtime.load.rowsPerGroup) return;
       kept = counts.row;
       at.keep({
         v: 1,
@@ -92,7 +84,13 @@ export async function loadShard(
         ...counts,
       } satisfies LoadCheckpoint);
       await crashPoint('load.after-group');
-    }
+      if (load.token !== undefined)
+        await runtime.registry.ownership.confirm(
+          { target: request.step.id, interval: request.interval },
+          request.run,
+          load.token,
+        );
+    });
   });
   await checkStore();
   return {
@@ -119,17 +117,4 @@ function resumeAt(checkpoint: unknown, load: StagedLoad, shard: number, sha256: 
         unchanged: kept.unchanged ?? 0,
       }
     : { row: 0, written: 0, older: 0, unchanged: 0 };
-}
-
-/** A batch of a staged shard in the online store's terms: `__row`, keys, features, event time, created time, generation. */
-function toOnline(batch: ColumnBatch, keys: number, features: number): OnlineBatch {
-  const column = (i: number): readonly unknown[] => batch.columns[i] ?? [];
-  return {
-    rows: batch.rows,
-    keys: batch.columns.slice(1, 1 + keys),
-    values: batch.columns.slice(1 + keys, 1 + keys + features),
-    eventTimes: column(1 + keys + features) as readonly bigint[],
-    createdTimes: column(2 + keys + features) as readonly (bigint | null)[],
-    generations: column(3 + keys + features).map(Number),
-  };
 }

@@ -99,6 +99,8 @@ export interface ValidationOutcome {
 /** The newest row per entity in shards, ready to load. */
 export interface StagedLoad {
   readonly store: string;
+  /** The token under which it was staged; absent in runs that began before there was one. */
+  readonly token?: number;
   readonly storeId: string;
   readonly shards: readonly (StagedRef & { readonly rows: number })[];
   /** A JSON list of the versions in it: what the ledger will say is loaded. */
@@ -127,10 +129,10 @@ export interface StepResult {
   readonly version?: string;
   readonly dataset?: string;
   readonly generation?: number;
-  /** Where the result can be found: a URI, or the online store. */
-  readonly location?: string;
   /** Rollbacks: the names of the version that was current, and of the one whose bytes came back. */
   readonly rollback?: { readonly from: string; readonly of: string };
+  /** Where the result can be found: a URI, or the online store. */
+  readonly location?: string;
   /** Milliseconds by part: build, validate, store, stage, load. */
   readonly ms: Readonly<Record<string, number>>;
   readonly loaded?: {

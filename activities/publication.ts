@@ -15,6 +15,7 @@ export async function ensurePublished(runtime: Runtime, dataset: Dataset): Promi
     );
     if (i === 1) await crashPoint('store.mid-publish');
   }
+  await crashPoint('store.after-publish');
   await runtime.registry.datasets.markPublished(dataset.id);
   return { ...dataset, published: true };
 }
@@ -34,7 +35,11 @@ export async function projectLatest(runtime: Runtime, target: string): Promise<v
         generation: newest.generation,
         files: newest.files.map(({ name, bytes, sha256 }) => ({ path: name, bytes, sha256 })),
       },
-      async () => (await datasets.newest(target))?.id === newest.id,
+      async () => {
+        const isNewest = (await datasets.newest(target))?.id === newest.id;
+        await crashPoint('store.mid-latest');
+        return isNewest;
+      },
     );
     // A newer version was committed meanwhile: project that one.
     if (outcome !== 'superseded') return;

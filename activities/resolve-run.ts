@@ -9,6 +9,7 @@ import { intervalOfDate, intervalOfRange, lastCompleteInterval } from '../defini
 import { Timestamp } from '../definitions/timestamp.js';
 import { handlerMissing } from './build-rows.js';
 import { closeStatus } from './claim-step.js';
+import { crashPoint } from './crash-points.js';
 import type { ResolvedRun, RunRequest } from './messages.js';
 import { resolveRollback } from './resolve-rollback.js';
 import { runStaging, STAGING, writtenStores } from './staging.js';
@@ -35,6 +36,7 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     : { ...(await resolveTargets(runtime, request)), rollback: undefined };
   await settle(runtime, run);
   const retries = pipeline?.retries ?? { max: 3, delay: '10s' };
+  await crashPoint('run.before-begin');
   await registry.runs.begin({
     ...run,
     type: request.type,
@@ -42,6 +44,7 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     plan: resolved,
     retries,
   });
+  await crashPoint('run.after-begin');
   return {
     run,
     ...(pipeline === undefined ? {} : { pipeline: pipeline.name }),

@@ -57,6 +57,7 @@ export async function stageOnline(
     });
     await verifySources(runtime, resources, inputs);
     await crashPoint('stage.before-stage');
+    await runtime.registry.ownership.confirm({ target: step.id, interval }, run, token);
     const staged: (StagedRef & { rows: number })[] = [];
     for (const shard of shards) {
       const path = `${stagingFolder(run.id, view, token)}/${shard.file}`;
@@ -75,6 +76,7 @@ export async function stageOnline(
     await crashPoint('stage.after-stage');
     return {
       store: storeName,
+      token,
       storeId,
       shards: staged,
       versions,

@@ -1,4 +1,4 @@
-import { sql, type Transaction } from 'kysely';
+import { sql, type Kysely, type Transaction } from 'kysely';
 import { GranaryError } from '../definitions/errors.js';
 import type { Interval } from '../definitions/interval.js';
 import type { Database } from './database.js';
@@ -93,28 +93,31 @@ export class Ownership {
     token: number,
     work: (tx: Transaction<Tables>) => Promise<T>,
   ): Promise<T> {
-    const { target, interval } = claim;
-    try {
-      return await this.#database.db.transaction().execute(async (tx) => {
-        const row = await whereClaim(tx.selectFrom('ownership').select(['run_id', 'token']), claim)
-          .forUpdate()
-          .executeTakeFirst();
-        if (!row || row.run_id !== run.id) throw lost(target, interval);
-        // A run that was recorded as ended may commit no more: what it staged is being removed. Ending it waits for this lock.
-        const recorded = await tx
-          .selectFrom('runs')
-          .select('ended_at')
-          .where('run_id', '=', run.id)
-          .forShare()
-          .executeTakeFirst();
-        if (recorded && recorded.ended_at !== null) throw lost(target, interval);
-        if (row.token !== token)
-          throw new GranaryError(
-            'StaleToken',
-            `A newer attempt (token ${row.token}) works on ${target} for ${interval.start}; this one (token ${token}) may not commit.`,
-          );
+    return await this.#counting(claim, run, token, () =>
+      this.#database.db.transaction().execute(async (tx) => {
+        await verify(tx, claim, run, token, 'locked');
         return await work(tx);
-      });
+      }),
+    );
+  }
+
+  /**
+   * Asks whether an attempt is still the one that works here, before it does what costs something or touches a store. It
+   * saves the work of an attempt that slept past its time-outs; only `commit` decides. A refusal is counted in `refusals`.
+   * @throws GranaryError `OwnershipLost`, `StaleToken`.
+   */
+  async confirm(claim: Claim, run: RunRef, token: number): Promise<void> {
+    await this.#counting(claim, run, token, () => verify(this.#database.db, claim, run, token, 'read'));
+  }
+
+  async #counting<T>(
+    { target, interval }: Claim,
+    run: RunRef,
+    token: number,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await work();
     } catch (error) {
       if (error instanceof GranaryError && (error.code === 'OwnershipLost' || error.code === 'StaleToken'))
         await this.#database.db
@@ -158,6 +161,29 @@ export class Ownership {
       return name;
     });
   }
+}
+
+/** Refuses a run that owns the interval no more or has ended, and a token that is not the highest. */
+async function verify(
+  db: Kysely<Tables>,
+  claim: Claim,
+  run: RunRef,
+  token: number,
+  mode: 'locked' | 'read',
+): Promise<void> {
+  const { target, interval } = claim;
+  const ownership = whereClaim(db.selectFrom('ownership').select(['run_id', 'token']), claim);
+  const row = await (mode === 'locked' ? ownership.forUpdate() : ownership).executeTakeFirst();
+  if (!row || row.run_id !== run.id) throw lost(target, interval);
+  // A run that was recorded as ended may commit no more: what it staged is being removed. Ending it waits for this lock.
+  const recorded = db.selectFrom('runs').select('ended_at').where('run_id', '=', run.id);
+  const ended = await (mode === 'locked' ? recorded.forShare() : recorded).executeTakeFirst();
+  if (ended && ended.ended_at !== null) throw lost(target, interval);
+  if (row.token !== token)
+    throw new GranaryError(
+      'StaleToken',
+      `A newer attempt (token ${row.token}) works on ${target} for ${interval.start}; this one (token ${token}) may not commit.`,
+    );
 }
 
 const lost = (target: string, { start, end }: Interval): GranaryError =>

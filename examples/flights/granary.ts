@@ -32,7 +32,7 @@ import {
 } from 'granary';
 
 const raw = fileStore('raw');
-const lake = fileStore('lake');
+export const lake = fileStore('lake');
 const online = onlineStore('online');
 
 const airport = entity('airport', { joinKeys: { airport: t.string } });

@@ -40,9 +40,12 @@ export async function pointLatestOnDisk(
       await writeDurably(newPointer, json);
       await symlink(version, newLink, 'dir');
       if (!(await isNewest())) return 'superseded';
-      if ((await renamed(newPointer, pointer)) && (await renamed(newLink, link))) {
-        await syncFolder(folder);
-        return 'moved';
+      if (await renamed(newPointer, pointer)) {
+        if (!(await isNewest())) return 'superseded';
+        if (await renamed(newLink, link)) {
+          await syncFolder(folder);
+          return 'moved';
+        }
       }
     } finally {
       await rm(newPointer, { force: true });

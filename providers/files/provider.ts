@@ -55,8 +55,8 @@ export interface FileProvider {
   publish(staged: StoredFile, to: string): Promise<'created' | 'present'>;
   /**
    * Points `<folder>/latest.json`, then `<folder>/latest/`, at a version, unless a newer one is there already. `isNewest` asks the
-   * registry and is called after whatever fences older writers, so that a writer that slept between its check and its
-   * write changes nothing.
+   * registry. It is called before each write and after whatever fences older writers, so that a writer that slept between
+   * its check and its write changes nothing.
    */
   pointLatest(
     folder: string,

@@ -1,23 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CRASH_POINTS } from '../../activities/crash-points.js';
-import { killedRun, undisturbedRun } from '../support/killed-run.js';
-import { createWorld, type World } from '../support/world.js';
+import { killedAt } from '../support/disturbed-run.js';
+import { faultSuite } from '../support/fault-suite.js';
 
-let world: World;
-let undisturbed: object;
-beforeAll(async () => {
-  world = await createWorld();
-  undisturbed = await undisturbedRun(world);
-}, 120_000);
-afterAll(() => world[Symbol.asyncDispose]());
+/** Points of a rollback have a test of their own: a pipeline passes none of them. */
+const POINTS = CRASH_POINTS.filter((point) => !point.startsWith('rollback.'));
 
-describe.concurrent('a worker killed at any crash point', () => {
-  it.each(CRASH_POINTS)(
-    '%s: what is left is what an undisturbed run leaves',
-    async (point) => {
-      const { left } = await killedRun(world, point);
-      expect(left).toEqual(undisturbed);
-    },
-    240_000,
-  );
-});
+faultSuite(
+  'a worker killed at any crash point',
+  [...POINTS, 'store.mid-latest:2' as const, 'store.mid-latest:3' as const].map((point) => ({
+    title: `${point}: what is left is what an undisturbed run leaves`,
+    disturbance: () => killedAt(point),
+  })),
+);

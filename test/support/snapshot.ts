@@ -21,7 +21,13 @@ export async function snapshot(world: World, project: Project, lake: string): Pr
 /** Folder -> interval and generation -> contents of each file by name; `latest` by the interval that it shows. */
 async function versions(lake: string): Promise<object> {
   const found: Record<string, unknown> = {};
-  for (const folder of ['airport_features', 'route_features', 'departures', 'training_sets/delays']) {
+  for (const folder of [
+    'airport_features',
+    'departure_counts',
+    'route_features',
+    'departures',
+    'training_sets/delays',
+  ]) {
     for (const name of await readdir(join(lake, folder))) {
       if (!name.startsWith('v_')) continue;
       const { interval, generation, files } = await version(join(lake, folder, name));

@@ -6,12 +6,20 @@ import type { CrashPoint } from '../../activities/crash-points.js';
 /** A worker in a process of its own, through the shipped entry point. */
 export interface WorkerProcess extends AsyncDisposable {
   readonly pid: number;
-  /** Resolves when the armed crash point has reported: the process waits there. */
-  readonly atCrashPoint: Promise<string>;
+  /** Resolves when the process has told a line of its crash points (see activities/crash-points.ts), with all so far. */
+  told(line: string): Promise<readonly string[]>;
   /** What it said so far, for messages of failing tests. */
   readonly log: () => string;
   /** Sends a signal to this very process and, for those that end it, waits for its end. */
   signal(name: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): Promise<number | null>;
+}
+
+/** What a crash point is to do: see activities/crash-points.ts. */
+export interface Armed {
+  readonly point: CrashPoint | `${CrashPoint}:${number}` | '*';
+  readonly action: 'wait' | 'stop' | 'hold';
+  /** The file whose coming ends a `hold`. */
+  readonly release?: string;
 }
 
 /** Starts `granary worker` and resolves when it polls. */
@@ -19,7 +27,7 @@ export async function startWorkerProcess(options: {
   readonly project: string;
   readonly env: Readonly<Record<string, string>>;
   readonly flags?: readonly string[];
-  readonly crashPoint?: `${CrashPoint}` | `${CrashPoint}:${number}`;
+  readonly armed?: Armed;
 }): Promise<WorkerProcess> {
   const args = [
     'cli/granary.cjs',
@@ -39,9 +47,14 @@ export async function startWorkerProcess(options: {
     env: {
       ...process.env,
       ...options.env,
-      ...(options.crashPoint === undefined
+      ...(options.armed === undefined
         ? {}
-        : { GRANARY_CRASH_POINT: options.crashPoint, GRANARY_CRASH_FD: '3' }),
+        : {
+            GRANARY_CRASH_POINT: options.armed.point,
+            GRANARY_CRASH_ACTION: options.armed.action,
+            GRANARY_CRASH_RELEASE: options.armed.release ?? '',
+            GRANARY_CRASH_FD: '3',
+          }),
     },
   });
   const lines: string[] = [];
@@ -56,19 +69,37 @@ export async function startWorkerProcess(options: {
       reject(new Error(`The worker ended with ${String(code)}:\n${lines.join('\n')}`));
     });
   });
-  const atCrashPoint = new Promise<string>((resolve) =>
-    createInterface(child.stdio[3] as Readable).on('line', resolve),
-  );
+  const told: string[] = [];
+  const listeners = new Set<() => void>();
+  createInterface(child.stdio[3] as Readable).on('line', (line) => {
+    told.push(line);
+    for (const listener of listeners) listener();
+  });
   await ready;
   const worker: WorkerProcess = {
     pid: child.pid ?? 0,
-    atCrashPoint,
+    told: (line) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          if (!told.includes(line)) return;
+          listeners.delete(look);
+          resolve([...told]);
+        };
+        listeners.add(look);
+        look();
+        void exited.then((code) =>
+          reject(
+            new Error(`The worker ended with ${String(code)} before it told "${line}":\n${lines.join('\n')}`),
+          ),
+        );
+      }),
     log: () => lines.join('\n'),
     async signal(name) {
       if (child.exitCode === null && child.signalCode === null) child.kill(name);
       return name === 'SIGKILL' || name === 'SIGTERM' ? await exited : null;
     },
     async [Symbol.asyncDispose]() {
+      // A stopped process takes SIGKILL as well.
       await worker.signal('SIGKILL');
     },
   };

@@ -27,10 +27,17 @@ const need = (name: string): string => {
   return value;
 };
 
+/** Asked for at use: a test file with servers of its own sets the variables first. */
 export const addresses = {
-  temporal: need('TEMPORAL_ADDRESS'),
-  postgres: need('DATABASE_URL'),
-  redis: need('REDIS_URL'),
+  get temporal() {
+    return need('TEMPORAL_ADDRESS');
+  },
+  get postgres() {
+    return need('DATABASE_URL');
+  },
+  get redis() {
+    return need('REDIS_URL');
+  },
 };
 
 let bundle: Promise<WorkflowBundleWithSourceMap> | undefined;
@@ -43,6 +50,8 @@ export interface World extends AsyncDisposable {
   readonly temporal: Client;
   readonly pg: pg.Pool;
   readonly redis: Redis;
+  /** Has the project's registry removed at the end. */
+  uses(project: Project): void;
   /** Runs `work` beside a worker in this process. */
   withWorker<T>(
     project: Project,
@@ -68,6 +77,7 @@ export async function createWorld(): Promise<World> {
     temporal: new Client({ connection }),
     pg: pool,
     redis,
+    uses: ({ name: project }) => void schemas.add(`granary_${project}_dev`),
     async withWorker(project, work, options = {}) {
       bundle ??= bundleWorkflowCode({
         workflowsPath,

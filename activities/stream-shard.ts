@@ -1,0 +1,86 @@
+import type { ScalarType, ValueType } from '../definitions/types.js';
+import type { ColumnBatch } from '../providers/columns.js';
+import { STAGED_COLUMNS, type FileRelation, type OfflineSession } from '../providers/offline/provider.js';
+import type { OnlineBatch, OnlineProvider, OnlineView, WriteCounts } from '../providers/online/provider.js';
+
+/** Batches whose rows are on their way into the store: while it works on one, the next is read and encoded. */
+const WRITES_AHEAD = 2;
+
+/** What to load, and where from and to. */
+export interface ShardStream {
+  readonly session: Pick<OfflineSession, 'read'>;
+  readonly shard: FileRelation;
+  /** Rows before this one are left out. */
+  readonly fromRow: number;
+  readonly online: Pick<OnlineProvider, 'write'>;
+  readonly view: OnlineView;
+  readonly promotion: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Streams a staged shard into an online store, in constant memory. `acknowledged` hears of the batches in the order of
+ * the rows, each once the store has taken all rows up to its end; the stream goes on when it resolves. No write is
+ * under way any more when this settles.
+ */
+export async function streamShard(
+  { session, shard, fromRow, online, view, promotion, signal }: ShardStream,
+  acknowledged: (rows: number, counts: WriteCounts) => Promise<void>,
+): Promise<void> {
+  const ahead: { readonly rows: number; readonly write: Promise<WriteCounts> }[] = [];
+  const settleFirst = async (): Promise<void> => {
+    const first = ahead[0];
+    if (!first) return;
+    const counts = await first.write;
+    ahead.shift();
+    await acknowledged(first.rows, counts);
+  };
+  try {
+    for await (const batch of session.read(shard, { fromRow })) {
+      if (ahead.length === WRITES_AHEAD) await settleFirst();
+      signal.throwIfAborted();
+      const write = online.write(view, promotion, toOnline(batch, view));
+      // Heard when its turn comes; until then a failure must not count as one that nobody handles.
+      write.catch(() => undefined);
+      ahead.push({ rows: batch.rows, write });
+    }
+    while (ahead.length > 0) await settleFirst();
+  } finally {
+    await Promise.allSettled(ahead.map(({ write }) => write));
+  }
+}
+
+/** A staged shard on this machine's disk as a relation to stream. */
+export function shardRelation(
+  view: OnlineView,
+  file: { readonly name: string; readonly path: string; readonly uri: string },
+): FileRelation {
+  return {
+    name: file.name,
+    format: 'parquet',
+    files: [{ path: file.path, uri: file.uri, generation: 0 }],
+    schema: Object.fromEntries<ValueType>([
+      [STAGED_COLUMNS.row, 'int64'],
+      ...view.joinKeys.map(({ name, type }): [string, ScalarType] => [name, type]),
+      ...view.features.map(({ name, type }): [string, ValueType] => [name, type]),
+      [STAGED_COLUMNS.eventTime, 'int64'],
+      [STAGED_COLUMNS.createdTime, 'int64'],
+      [STAGED_COLUMNS.generation, 'int64'],
+    ]),
+  };
+}
+
+/** A batch of a staged shard in the online store's terms: `__row`, keys, features, event time, created time, generation. */
+function toOnline(batch: ColumnBatch, view: OnlineView): OnlineBatch {
+  const column = (i: number): readonly unknown[] => batch.columns[i] ?? [];
+  const features = 1 + view.joinKeys.length;
+  const times = features + view.features.length;
+  return {
+    rows: batch.rows,
+    keys: batch.columns.slice(1, features),
+    values: batch.columns.slice(features, times),
+    eventTimes: column(times) as readonly bigint[],
+    createdTimes: column(times + 1) as readonly (bigint | null)[],
+    generations: column(times + 2).map(Number),
+  };
+}
