@@ -4,7 +4,6 @@ import { isKind, type Resource } from '../definitions/contract.js';
 import { messageOf } from '../definitions/errors.js';
 import { durationMicros, type Interval } from '../definitions/interval.js';
 import { Timestamp } from '../definitions/timestamp.js';
-import { feastProject } from '../definitions/project.js';
 import { publishedPath, type DatasetInput } from '../registry/dataset.js';
 import type { LedgerEntry } from '../registry/ledger.js';
 import type { RunRef } from '../registry/ownership.js';
@@ -12,6 +11,7 @@ import type { RegisteredResource } from '../registry/resources.js';
 import { crashPoint } from './crash-points.js';
 import { inputsHash, inputsOf, readFrom, resourceOf, type Resources } from './inputs.js';
 import type { ClaimResult, StepRequest, StepResult } from './messages.js';
+import { onlineContents } from './online-contents.js';
 import { ensurePublished, projectLatest } from './publication.js';
 import type { Runtime } from './runtime.js';
 
@@ -130,10 +130,7 @@ async function isValid(
 ): Promise<boolean> {
   if (entry.fingerprint !== target.fingerprint || entry.inputsHash !== inputsHash(inputs)) return false;
   if (!isKind(target, 'view') || target.spec.online === undefined) return true;
-  return (
-    entry.storeId ===
-    (await runtime.providers.online(target.spec.online).storeId(feastProject(runtime.scope)))
-  );
+  return entry.storeId === (await onlineContents(runtime, target)).id;
 }
 
 async function currentResult(

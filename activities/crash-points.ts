@@ -37,6 +37,7 @@ export const CRASH_POINTS = [
   'stage.before-stage',
   'stage.after-stage',
   'load.after-group',
+  'load.before-receipt',
   'load.before-record',
   'load.after-record',
   'run.before-end',

@@ -1,8 +1,8 @@
-import { feastProject } from '../definitions/project.js';
 import { GranaryError } from '../definitions/errors.js';
 import { crashPoint } from './crash-points.js';
 import { resourceOf } from './inputs.js';
 import type { LoadCounts, StagedLoad, StepRequest } from './messages.js';
+import { checkContents } from './online-contents.js';
 import { onlineStoreOf, onlineView } from '../registry/online-view.js';
 import { withEngine, type Runtime } from './runtime.js';
 import type { Attempt } from './step.js';
@@ -39,15 +39,7 @@ export async function loadShard(
   const online = runtime.providers.online(onlineStoreOf(view));
   const staged = load.shards[shard];
   if (!staged) throw new GranaryError('Internal', `The load has no shard ${shard}.`);
-  const checkStore = async (): Promise<void> => {
-    const id = await online.storeId(feastProject(runtime.scope));
-    if (id !== load.storeId)
-      throw new GranaryError(
-        'StoreReplaced',
-        `${online.description} was emptied or replaced while ${view.name} was loading. The load begins anew.`,
-      );
-  };
-  await checkStore();
+  await checkContents(runtime, view, load);
   const target = onlineView(runtime.scope, view);
   const resumed = resumeAt(attempt.checkpoint, load, shard, staged.sha256);
   const counts = { ...resumed };
@@ -92,7 +84,7 @@ export async function loadShard(
         );
     });
   });
-  await checkStore();
+  await checkContents(runtime, view, load);
   return {
     shard,
     written: counts.written,

@@ -102,6 +102,8 @@ export interface StagedLoad {
   /** The token under which it was staged; absent in runs that began before there was one. */
   readonly token?: number;
   readonly storeId: string;
+  /** The server's process; rows that it acknowledged before a restart may be lost. Absent in runs that began before it was noted. */
+  readonly server?: string;
   readonly shards: readonly (StagedRef & { readonly rows: number })[];
   /** A JSON list of the versions in it: what the ledger will say is loaded. */
   readonly versions: StagedRef;

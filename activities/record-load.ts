@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { GranaryError } from '../definitions/errors.js';
 import { feastProject } from '../definitions/project.js';
 import { crashPoint } from './crash-points.js';
 import type { DatasetInput } from '../registry/dataset.js';
 import type { Ledger } from '../registry/ledger.js';
 import { datasetInput, inputsHash, resourceOf } from './inputs.js';
 import type { LoadCounts, StagedLoad, StepRequest, StepResult } from './messages.js';
+import { checkContents, storeReplaced } from './online-contents.js';
 import { onlineStoreOf } from '../registry/online-view.js';
 import type { Runtime } from './runtime.js';
 
@@ -20,6 +20,7 @@ export async function recordLoad(
   const { registry } = runtime;
   const view = resourceOf(await registry.resources.all(), step.id, 'view');
   const online = runtime.providers.online(onlineStoreOf(view));
+  const project = feastProject(runtime.scope);
   const sum = (key: 'written' | 'older' | 'unchanged'): number =>
     counts.reduce((n, count) => n + count[key], 0);
   const detail = {
@@ -32,12 +33,17 @@ export async function recordLoad(
   const known = await registry.ledger.get(step.id, interval);
   if (known?.run !== run.id || known.storeId !== load.storeId) {
     const token = await registry.ownership.nextToken({ target: step.id, interval }, run);
-    if ((await online.storeId(feastProject(runtime.scope))) !== load.storeId)
-      throw new GranaryError(
-        'StoreReplaced',
-        `${online.description} was emptied or replaced while ${view.name} was loading. The load begins anew.`,
-      );
-    const entries = await ledgerEntries(runtime, request, load, detail, view.fingerprint);
+    const receipt = await registry.ledger.nextReceipt();
+    const entries = await ledgerEntries(runtime, request, load, {
+      detail,
+      fingerprint: view.fingerprint,
+      receipt,
+    });
+    await crashPoint('load.before-receipt');
+    await checkContents(runtime, view, load);
+    const state = { id: load.storeId, server: load.server ?? (await online.state(project)).server };
+    if (!(await online.acknowledge(project, view.location, state, receipt)))
+      throw storeReplaced(online, view);
     await crashPoint('load.before-record');
     await registry.ownership.commit({ target: step.id, interval }, run, token, (tx) =>
       registry.ledger.recordLoads(tx, entries),
@@ -67,8 +73,14 @@ async function ledgerEntries(
   { registry, providers }: Runtime,
   { run, step, interval }: StepRequest,
   load: StagedLoad,
-  detail: Readonly<Record<string, number>>,
-  fingerprint: string,
+  {
+    detail,
+    ...made
+  }: {
+    readonly detail: Readonly<Record<string, number>>;
+    readonly fingerprint: string;
+    readonly receipt: number;
+  },
 ): Promise<Parameters<Ledger['recordLoads']>[1]> {
   const path = await providers
     .files(load.store)
@@ -77,7 +89,7 @@ async function ledgerEntries(
   const datasets = await Promise.all(
     inputs.flatMap((input) => (input.type === 'dataset' ? [registry.datasets.get(input.dataset)] : [])),
   );
-  const common = { target: step.id, run: run.id, fingerprint, storeId: load.storeId };
+  const common = { target: step.id, run: run.id, storeId: load.storeId, ...made };
   const others = datasets
     .filter((dataset) => dataset.interval.start !== interval.start || dataset.interval.end !== interval.end)
     .map((dataset) => ({

@@ -1,11 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Resource } from '../definitions/contract.js';
-import { feastProject } from '../definitions/project.js';
 import type { DatasetInput } from '../registry/dataset.js';
 import { crashPoint } from './crash-points.js';
 import { datasetInput, relationOf, resourceOf, verifySources } from './inputs.js';
 import type { StagedLoad, StagedRef, StepRequest } from './messages.js';
+import { onlineContents } from './online-contents.js';
 import { onlineStoreOf, onlineView } from '../registry/online-view.js';
 import { withEngine, type Runtime } from './runtime.js';
 import { stagingFolder, writtenStores } from './staging.js';
@@ -27,7 +27,7 @@ export async function stageOnline(
   const view = resourceOf(resources, step.id, 'view');
   const source = resourceOf(resources, view.spec.source, 'source');
   const online = runtime.providers.online(onlineStoreOf(view));
-  const storeId = await online.storeId(feastProject(runtime.scope));
+  const { id: storeId, server } = await onlineContents(runtime, view);
   await online.prepare(onlineView(runtime.scope, view));
   const inputs = await inputsToLoad(runtime, request, source, storeId);
   // With the source where runs write it, else where the project's runs write first: a raw source's store may be read-only.
@@ -78,6 +78,7 @@ export async function stageOnline(
       store: storeName,
       token,
       storeId,
+      server,
       shards: staged,
       versions,
       rows: shards.reduce((n, shard) => n + shard.rows, 0),

@@ -99,6 +99,7 @@ export class Datasets {
       fingerprint: dataset.fingerprint,
       inputs_hash: dataset.inputsHash,
       store_id: null,
+      receipt: null,
       detail: JSON.stringify({ rows: dataset.rows }),
       committed_at: sql<string>`now()`,
     };

@@ -13,6 +13,8 @@ export interface LedgerEntry {
   readonly fingerprint: string;
   readonly inputsHash: string;
   readonly storeId: string | undefined;
+  /** What a load left in the online store after its rows; see OnlineProvider. */
+  readonly receipt: number | undefined;
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
@@ -50,8 +52,30 @@ export class Ledger {
       fingerprint: row.fingerprint,
       inputsHash: row.inputs_hash,
       storeId: row.store_id ?? undefined,
+      receipt: row.receipt ?? undefined,
       detail: row.detail,
     }));
+  }
+
+  /** A number for a load to leave in the online store: greater than every one before. */
+  async nextReceipt(): Promise<number> {
+    const { db, schema } = this.#database;
+    const { rows } = await sql<{ receipt: number }>`
+      SELECT nextval(${`"${schema.replaceAll('"', '""')}".online_receipts`}::regclass) AS receipt`.execute(
+      db,
+    );
+    return Number(rows[0]?.receipt);
+  }
+
+  /** The greatest receipt that was recorded for a view in some contents of its store; 0 when there is none. */
+  async lastReceipt(target: string, storeId: string): Promise<number> {
+    const { last } = await this.#database.db
+      .selectFrom('ledger')
+      .select((eb) => eb.fn.max('receipt').as('last'))
+      .where('target', '=', target)
+      .where('store_id', '=', storeId)
+      .executeTakeFirstOrThrow();
+    return Number(last ?? 0);
   }
 
   /** Records online loads: for each interval the version that was loaded, and the store's contents it went into. */
@@ -67,6 +91,7 @@ export class Ledger {
         fingerprint: load.fingerprint,
         inputs_hash: load.inputsHash,
         store_id: load.storeId,
+        receipt: load.receipt ?? null,
         detail: JSON.stringify(load.detail),
         committed_at: sql<string>`now()`,
       };

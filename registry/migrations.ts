@@ -56,6 +56,8 @@ CREATE TABLE {schema}.audit (
   target text NOT NULL, run_id text NOT NULL, detail jsonb NOT NULL);
 CREATE INDEX audit_target ON {schema}.audit (target, id);
 DROP TABLE {schema}.online_stores;
+CREATE SEQUENCE {schema}.online_receipts;
+ALTER TABLE {schema}.ledger ADD COLUMN receipt bigint;
 `,
   },
 ];

@@ -111,6 +111,8 @@ export interface Tables {
     inputs_hash: string;
     /** The contents of the online store that it was loaded into. */
     store_id: string | null;
+    /** The receipt that the load left in the online store. */
+    receipt: number | null;
     detail: Json<Readonly<Record<string, unknown>>>;
     committed_at: Generated<Instant>;
   };

@@ -48,6 +48,17 @@ export interface OnlineRow {
   readonly order: OnlineOrder | undefined;
 }
 
+/** Contents of an online store, and the process that holds them. */
+export interface StoreState {
+  /** Random; a new one when the contents were lost. */
+  readonly id: string;
+  /**
+   * Changes when the server was started anew or replaced by another, where it may then have lost rows that it had
+   * acknowledged; always '' where an acknowledged row is durable.
+   */
+  readonly server: string;
+}
+
 /** What decides which row is newer, compared in this order. */
 export interface OnlineOrder {
   readonly promotion: number;
@@ -66,10 +77,23 @@ export interface OnlineProvider {
   /** Connects and runs one cheap command. */
   check(): Promise<void>;
   /**
-   * The random id of this store's contents for a project, made with `SET NX` semantics when absent. When the store comes
-   * back empty the id differs from the registry's: what was loaded is gone and must be loaded again.
+   * Who holds a project's rows. The random id is made with `SET NX` semantics when it is absent: when the store comes back empty, it
+   * differs from the registry's, and what was loaded must be loaded again.
    */
-  storeId(project: string): Promise<string>;
+  state(project: string): Promise<StoreState>;
+  /**
+   * Gives the contents a new id, unless somebody did so since they had the one that is given: for a store that is found to have lost
+   * rows, so that everybody loads anew.
+   */
+  renew(project: string, lost: string): Promise<void>;
+  /** The greatest receipt that the store holds for a view; 0 when it holds none. */
+  receipt(project: string, view: string): Promise<number>;
+  /**
+   * Leaves a receipt for a view after the rows of a load, if the store is still the one of that state, in one atomic step; `false` when it
+   * is not. Whatever the store keeps of a time before a loss, it keeps the rows that came before a receipt that it keeps. A
+   * lower receipt than the store's changes nothing.
+   */
+  acknowledge(project: string, view: string, state: StoreState, receipt: number): Promise<boolean>;
   /** Creates what the view needs (a table in Postgres, nothing in Redis). Idempotent, safe to run side by side. */
   prepare(view: OnlineView): Promise<void>;
   /**

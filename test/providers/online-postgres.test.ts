@@ -55,7 +55,7 @@ describe.skipIf(url === undefined)('online store postgres, in its own layout (ne
     const role = `loader_${randomBytes(4).toString('hex')}`;
     const view = userView();
     await provider.prepare(view);
-    await provider.storeId(view.project);
+    await provider.state(view.project);
     await pool.query(`CREATE ROLE ${role} LOGIN PASSWORD 's3cret'`);
     await pool.query(`GRANT USAGE ON SCHEMA ${schema} TO ${role}`);
     await pool.query(`GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA ${schema} TO ${role}`);
@@ -65,7 +65,7 @@ describe.skipIf(url === undefined)('online store postgres, in its own layout (ne
     const loader = postgresOnlineProvider({ url: limited.href, schema });
     try {
       await loader.prepare(view);
-      await loader.storeId(view.project);
+      await loader.state(view.project);
       expect(await writeRows(loader, view, 1, [{ event: 0, value: 1n }])).toBe('1w 0o 0u');
       await expect(loader.prepare({ ...view, name: 'new' })).rejects.toMatchObject({
         code: 'ConfigurationMissing',

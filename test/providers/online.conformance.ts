@@ -68,7 +68,7 @@ export function onlineConformance(name: string, store: OnlineStoreUnderTest): vo
         };
         const attempts = [
           away.check(),
-          away.storeId('p'),
+          away.state('p'),
           away.write(view, 1, batch),
           away.read(view, [[1n]], ['f']),
         ];
@@ -93,13 +93,37 @@ export function onlineConformance(name: string, store: OnlineStoreUnderTest): vo
     it('has an id that stays while its contents do, and is new after they are gone', async () => {
       const { project } = userView();
       const others = Array.from({ length: 5 }, () => store.open());
-      const ids = await Promise.all(others.map((other) => other.storeId(project)));
+      const ids = await Promise.all(others.map(async (other) => (await other.state(project)).id));
       expect(new Set(ids).size).toBe(1);
-      expect(await provider.storeId(project)).toBe(ids[0]);
-      expect(await provider.storeId(`${project}_2`)).not.toBe(ids[0]);
+      expect((await provider.state(project)).id).toBe(ids[0]);
+      expect((await provider.state(`${project}_2`)).id).not.toBe(ids[0]);
       await store.wipe(project);
-      expect(await provider.storeId(project)).not.toBe(ids[0]);
+      expect((await provider.state(project)).id).not.toBe(ids[0]);
       await Promise.all(others.map((other) => other.close()));
+    });
+
+    it('keeps the greatest receipt of a view, for the contents and the server that it was meant for', async () => {
+      const { project } = userView();
+      const state = await provider.state(project);
+      expect(await provider.receipt(project, 'v')).toBe(0);
+      expect(await provider.acknowledge(project, 'v', state, 7)).toBe(true);
+      expect(await provider.acknowledge(project, 'v', state, 5)).toBe(true);
+      expect(await provider.receipt(project, 'v')).toBe(7);
+      expect(await provider.receipt(project, 'w')).toBe(0);
+      expect(await provider.acknowledge(project, 'v', { ...state, id: 'another' }, 9)).toBe(false);
+      if (state.server !== '')
+        expect(await provider.acknowledge(project, 'v', { ...state, server: 'another' }, 9)).toBe(false);
+      expect(await provider.receipt(project, 'v')).toBe(7);
+    });
+
+    it('gets a new id when it is renewed, once for all who saw the loss', async () => {
+      const { project } = userView();
+      const { id } = await provider.state(project);
+      await provider.renew(project, id);
+      const renewed = await provider.state(project);
+      expect(renewed.id).not.toBe(id);
+      await provider.renew(project, id);
+      expect(await provider.state(project)).toEqual(renewed);
     });
   });
 }

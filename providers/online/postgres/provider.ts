@@ -6,13 +6,20 @@ import { EntityKeySerializer } from '../../../feast/entity-key.js';
 import { valueEncoder } from '../../../feast/value.js';
 import { decodeValue } from '../../../feast/value-decoder.js';
 import { refuseNullKeys } from '../null-keys.js';
-import type { OnlineBatch, OnlineProvider, OnlineRow, OnlineView, WriteCounts } from '../provider.js';
+import type {
+  OnlineBatch,
+  OnlineProvider,
+  OnlineRow,
+  OnlineView,
+  StoreState,
+  WriteCounts,
+} from '../provider.js';
 import { byteaArray, int8Array, timestampArray } from './binary-array.js';
 import { columnName } from './names.js';
 import { type NewestRows, newestRows } from './newest-rows.js';
 import { postgresError, sqlState } from './postgres-errors.js';
 import { statements } from './statements.js';
-import { columnsOf, ensureStoreTable, ensureViewTable, inTransaction } from './tables.js';
+import { columnsOf, ensureStoreTables, ensureViewTable, inTransaction } from './tables.js';
 
 /** Rows of one statement: the size of the arrays, not the round trip, is what counts beyond it. */
 const ROWS_PER_STATEMENT = 5000;
@@ -68,19 +75,54 @@ class PostgresOnlineProvider implements OnlineProvider {
     await this.#run((client) => client.query('SELECT 1'));
   }
 
-  async storeId(project: string): Promise<string> {
+  /** A committed row is durable here: only another id, or a receipt that is gone (a restored backup), tells of a loss. */
+  async state(project: string): Promise<StoreState> {
     return this.#run(async (client) => {
-      const table = await ensureStoreTable(client, this.#schema);
-      await client.query(`INSERT INTO ${table} VALUES ($1, $2) ON CONFLICT DO NOTHING`, [
+      const { stores } = await ensureStoreTables(client, this.#schema);
+      await client.query(`INSERT INTO ${stores} VALUES ($1, $2) ON CONFLICT DO NOTHING`, [
         project,
         randomUUID(),
       ]);
       const { rows } = await client.query<{ store_id: string }>(
-        `SELECT store_id FROM ${table} WHERE project = $1`,
+        `SELECT store_id FROM ${stores} WHERE project = $1`,
         [project],
       );
       if (!rows[0]) throw new GranaryError('StoreReplaced', `${this.description} was emptied a moment ago.`);
-      return rows[0].store_id;
+      return { id: rows[0].store_id, server: '' };
+    });
+  }
+
+  async renew(project: string, lost: string): Promise<void> {
+    await this.#run(async (client) => {
+      const { stores } = await ensureStoreTables(client, this.#schema);
+      await client.query(`UPDATE ${stores} SET store_id = $3 WHERE project = $1 AND store_id = $2`, [
+        project,
+        lost,
+        randomUUID(),
+      ]);
+    });
+  }
+
+  async receipt(project: string, view: string): Promise<number> {
+    return this.#run(async (client) => {
+      const { receipts } = await ensureStoreTables(client, this.#schema);
+      const { rows } = await client.query<{ receipt: string }>(
+        `SELECT receipt::text FROM ${receipts} WHERE project = $1 AND view = $2`,
+        [project, view],
+      );
+      return Number(rows[0]?.receipt ?? 0);
+    });
+  }
+
+  async acknowledge(project: string, view: string, state: StoreState, receipt: number): Promise<boolean> {
+    return this.#run(async (client) => {
+      const { stores, receipts } = await ensureStoreTables(client, this.#schema);
+      const { rowCount } = await client.query(
+        `INSERT INTO ${receipts} AS r SELECT $1, $2, $3 FROM ${stores} WHERE project = $1 AND store_id = $4
+         ON CONFLICT (project, view) DO UPDATE SET receipt = greatest(r.receipt, excluded.receipt)`,
+        [project, view, receipt, state.id],
+      );
+      return rowCount === 1;
     });
   }
 

@@ -19,14 +19,23 @@ export async function inTransaction<T>(client: ClientBase, run: () => Promise<T>
   }
 }
 
-/** The table of store ids, made when it is absent. */
-export async function ensureStoreTable(client: ClientBase, schema: string): Promise<string> {
-  const table = `${quoted(schema)}.granary_store`;
-  if ((await columnsOf(client, table)).size === 0)
-    await define(client, schema, () =>
-      client.query(`CREATE TABLE IF NOT EXISTS ${table} (project text PRIMARY KEY, store_id text NOT NULL)`),
-    );
-  return table;
+/** The tables of store ids and of receipts, made when they are absent; their quoted names. */
+export async function ensureStoreTables(
+  client: ClientBase,
+  schema: string,
+): Promise<{ readonly stores: string; readonly receipts: string }> {
+  const stores = `${quoted(schema)}.granary_store`;
+  const receipts = `${quoted(schema)}.granary_receipts`;
+  if ((await columnsOf(client, receipts)).size === 0)
+    await define(client, schema, async () => {
+      await client.query(
+        `CREATE TABLE IF NOT EXISTS ${stores} (project text PRIMARY KEY, store_id text NOT NULL)`,
+      );
+      await client.query(
+        `CREATE TABLE IF NOT EXISTS ${receipts} (project text, view text, receipt bigint NOT NULL, PRIMARY KEY (project, view))`,
+      );
+    });
+  return { stores, receipts };
 }
 
 /** The table of a view with a column for each feature; what is there already is not touched, nor locked. */

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { GranaryError } from '../../../definitions/errors.js';
 import { ByteWriter } from '../../../feast/byte-writer.js';
@@ -6,8 +5,16 @@ import { featureField, timestampField } from '../../../feast/redis-layout.js';
 import { decodeTimestamp } from '../../../feast/timestamp.js';
 import { decodeValue } from '../../../feast/value-decoder.js';
 import { refuseNullKeys } from '../null-keys.js';
-import type { OnlineBatch, OnlineProvider, OnlineRow, OnlineView, WriteCounts } from '../provider.js';
+import type {
+  OnlineBatch,
+  OnlineProvider,
+  OnlineRow,
+  OnlineView,
+  StoreState,
+  WriteCounts,
+} from '../provider.js';
 import { BatchEncoder, WireBuffer } from './batch-encoder.js';
+import { RedisContents } from './contents.js';
 import { ORDER_BYTES, orderField, readOrder } from './order.js';
 import { RawCommand } from './raw-command.js';
 import { redisError, replyWord } from './redis-errors.js';
@@ -34,6 +41,7 @@ export function redisOnlineProvider(options: { readonly url: string }): OnlinePr
 class RedisOnlineProvider implements OnlineProvider {
   readonly description: string;
   readonly #redis: Redis;
+  readonly #contents: RedisContents;
   readonly #slots = new Slots(CALLS_IN_FLIGHT, () => new WireBuffer());
   readonly #encoders = new WeakMap<OnlineView, BatchEncoder>();
   #connectionError: Error | undefined;
@@ -50,6 +58,7 @@ class RedisOnlineProvider implements OnlineProvider {
       maxRetriesPerRequest: RETRIES,
       retryStrategy: (attempt) => Math.min(50 * 2 ** attempt, 1000),
     });
+    this.#contents = new RedisContents(this.#redis, this.description);
     this.#redis.on('error', (error: Error) => (this.#connectionError = error));
     this.#redis.on('ready', () => (this.#connectionError = undefined));
   }
@@ -58,14 +67,20 @@ class RedisOnlineProvider implements OnlineProvider {
     await this.#run(() => this.#redis.ping());
   }
 
-  async storeId(project: string): Promise<string> {
-    const key = `__granary:store:${project}`;
-    const id = await this.#run(async () => {
-      await this.#redis.set(key, randomUUID(), 'NX');
-      return this.#redis.get(key);
-    });
-    if (id === null) throw new GranaryError('StoreReplaced', `${this.description} was emptied a moment ago.`);
-    return id;
+  async state(project: string): Promise<StoreState> {
+    return this.#run(() => this.#contents.state(project));
+  }
+
+  async renew(project: string, lost: string): Promise<void> {
+    await this.#run(() => this.#contents.renew(project, lost));
+  }
+
+  async receipt(project: string, view: string): Promise<number> {
+    return this.#run(() => this.#contents.receipt(project, view));
+  }
+
+  async acknowledge(project: string, view: string, state: StoreState, receipt: number): Promise<boolean> {
+    return this.#run(() => this.#contents.acknowledge(project, view, state, receipt));
   }
 
   async prepare(): Promise<void> {
