@@ -51,7 +51,7 @@ export interface World extends AsyncDisposable {
   readonly pg: pg.Pool;
   readonly redis: Redis;
   /** Has the project's registry removed at the end. */
-  uses(project: Project): void;
+  uses(project: Pick<Project, 'name'>): void;
   /** Runs `work` beside a worker in this process. */
   withWorker<T>(
     project: Project,
