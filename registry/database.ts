@@ -1,6 +1,7 @@
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
 import { GranaryError, messageOf } from '../definitions/errors.js';
+import { connectionLost, sqlState, stateProblem } from '../definitions/postgres-errors.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import { MIGRATIONS } from './migrations.js';
 import type { Tables } from './tables.js';
@@ -74,46 +75,24 @@ async function migrate(db: Kysely<Tables>, schema: string): Promise<void> {
   });
 }
 
-const AWAY = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EPIPE',
-  '57P01',
-  '57P02',
-  '57P03',
-  '53300',
-  '25P03',
-]);
-const REFUSED = new Set(['28000', '28P01', '3D000', '42501']);
-
 /** Turns Postgres' and the network's errors into GranaryErrors; others pass as they are. */
 export function registryError(error: unknown): unknown {
-  if (error instanceof GranaryError || !(error instanceof Error)) return error;
-  const code =
-    'code' in error
-      ? String(error.code)
-      : error instanceof AggregateError
-        ? String((error.errors[0] as { code?: unknown } | undefined)?.code)
-        : '';
-  if (
-    AWAY.has(code) ||
-    code.startsWith('08') ||
-    /Connection terminated|timeout exceeded when trying to connect|Query read timeout/i.test(error.message)
-  )
+  if (error instanceof GranaryError) return error;
+  const lost = connectionLost(error);
+  const state = sqlState(error);
+  const problem = state === undefined ? undefined : stateProblem(state);
+  if (lost !== undefined)
     return new GranaryError(
       'ProviderUnreachable',
-      `The registry's Postgres does not answer (${code || messageOf(error)}). Check that it runs and that GRANARY_REGISTRY_URL points to it.`,
+      `The registry's Postgres does not answer (${lost}). Check that it runs and that GRANARY_REGISTRY_URL points to it.`,
       { cause: error },
     );
-  if (REFUSED.has(code))
-    return new GranaryError(
-      'ConfigurationMissing',
-      `The registry's Postgres refuses the connection: ${messageOf(error)}. Check user, password and database in GRANARY_REGISTRY_URL.`,
-      { cause: error },
-    );
-  return error;
+  if (!problem) return error;
+  return new GranaryError(
+    problem.code,
+    problem.code === 'ConfigurationMissing'
+      ? `The registry's Postgres refuses the connection: ${messageOf(error)}. Check user, password and database in GRANARY_REGISTRY_URL.`
+      : `The registry's Postgres: ${problem.meaning} (${state ?? ''}: ${messageOf(error)}).`,
+    { cause: error },
+  );
 }

@@ -80,8 +80,13 @@ export class GranaryPlugin extends SimplePlugin {
     try {
       await super.runWorker(worker, next);
     } finally {
-      await this.#owned.close();
+      await this.close();
     }
+  }
+
+  /** Closes connections and removes the scratch folder. A worker that ran has done so; call it when none came to run. */
+  async close(): Promise<void> {
+    await this.#owned.close();
   }
 }
 

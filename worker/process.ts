@@ -21,11 +21,37 @@ export interface WorkerProcessOptions extends GranaryPluginOptions {
  */
 export async function runWorker(options: WorkerProcessOptions): Promise<void> {
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
-  const { address = 'localhost:7233', tls, apiKey, metadata } = connectionOptions;
+  const { address = 'localhost:7233' } = connectionOptions;
   const plugin = await GranaryPlugin.create(options);
-  let connection: NativeConnection;
   try {
-    connection = await NativeConnection.connect({
+    const connection = await connect(address, connectionOptions);
+    try {
+      const taskQueue = options.taskQueue ?? plugin.taskQueue;
+      const worker = await Worker.create({ connection, namespace, taskQueue, plugins: [plugin] });
+      const running = worker.run();
+      options.onReady?.({ taskQueue, address, namespace });
+      await running;
+    } finally {
+      await connection.close();
+    }
+  } catch (error) {
+    if (!/namespace .* not found/i.test(messageOf(error))) throw error;
+    throw new GranaryError(
+      'ConfigurationMissing',
+      `Temporal at ${address} has no namespace "${namespace}". Create it (temporal operator namespace create -n ${namespace}), or correct TEMPORAL_NAMESPACE.`,
+      { cause: error },
+    );
+  } finally {
+    await plugin.close();
+  }
+}
+
+async function connect(
+  address: string,
+  { tls, apiKey, metadata }: ReturnType<typeof loadClientConnectConfig>['connectionOptions'],
+): Promise<NativeConnection> {
+  try {
+    return await NativeConnection.connect({
       address,
       ...(tls === undefined ? {} : { tls }),
       ...(apiKey === undefined ? {} : { apiKey }),
@@ -37,21 +63,5 @@ export async function runWorker(options: WorkerProcessOptions): Promise<void> {
       `Temporal at ${address} does not answer: ${messageOf(error)}. Check that it runs, and TEMPORAL_ADDRESS.`,
       { cause: error },
     );
-  }
-  try {
-    const taskQueue = options.taskQueue ?? plugin.taskQueue;
-    const worker = await Worker.create({ connection, namespace, taskQueue, plugins: [plugin] });
-    const running = worker.run();
-    options.onReady?.({ taskQueue, address, namespace });
-    await running;
-  } catch (error) {
-    if (!/namespace .* not found/i.test(messageOf(error))) throw error;
-    throw new GranaryError(
-      'ConfigurationMissing',
-      `Temporal at ${address} has no namespace "${namespace}". Create it (temporal operator namespace create -n ${namespace}), or correct TEMPORAL_NAMESPACE.`,
-      { cause: error },
-    );
-  } finally {
-    await connection.close();
   }
 }

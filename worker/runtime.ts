@@ -27,6 +27,7 @@ export interface RuntimeOptions {
 export interface OwnedRuntime {
   readonly runtime: Runtime;
   readonly taskQueue: string;
+  /** Once; asked again, it waits for the same. */
   close(): Promise<void>;
 }
 
@@ -60,15 +61,16 @@ export async function createRuntime(options: RuntimeOptions): Promise<OwnedRunti
     slots: new Slots(heavySlots),
     scratch: await makeScratch(options.scratch),
   };
+  let closed: Promise<unknown> | undefined;
   return {
     runtime,
     taskQueue: defaultTaskQueue(scope),
     async close() {
-      await Promise.all([
+      await (closed ??= Promise.all([
         providers.close(),
         registry.close(),
         rm(runtime.scratch, { recursive: true, force: true }),
-      ]);
+      ]));
     },
   };
 }

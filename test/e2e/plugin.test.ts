@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -80,64 +81,49 @@ describe('GranaryPlugin', () => {
   });
 });
 
-const cli = (...args: string[]) =>
+/** The command, with scratch files in a folder of this file's own. */
+const cli = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
   spawnSync(process.execPath, ['cli/granary.cjs', ...args], {
     encoding: 'utf8',
     timeout: 30_000,
-    env: { ...process.env, GRANARY_TEST_PROJECT: 'cli', FLIGHTS_LAKE: world.folder },
+    env: {
+      ...process.env,
+      GRANARY_TEST_PROJECT: 'cli',
+      FLIGHTS_LAKE: world.folder,
+      TMPDIR: world.folder,
+      ...env,
+    },
   });
+const FLIGHTS = ['worker', '--project', 'test/fixtures/flights-project.ts'];
 
 describe('granary worker', () => {
   it.each([
     [['worker', '--project', 'nope.ts'], /There is no project file .*nope\.ts.*--project/],
-    [
-      ['worker', '--project', 'test/fixtures/flights-project.ts', '--env', 'prod'],
-      /no environment "prod"\. Environments of cli: dev/,
-    ],
+    [[...FLIGHTS, '--env', 'prod'], /no environment "prod"\. Environments of cli: dev/],
     [['worker', '--project', 'test/fixtures/own-workflows.ts'], /no default export made by defineProject/],
     [['worker', '--slots', '0'], /whole number from 1/],
   ])('%j ends with a clear error', (args, message) => {
-    const { status, stderr, stdout } = cli(...args);
+    const { status, stderr, stdout } = cli(args);
     expect([status, stdout]).toEqual([1, '']);
     expect(stderr).toMatch(message);
     expect(stderr).not.toMatch(/ at .*\.js:\d+/);
   });
 
-  it('says that Temporal does not answer', () => {
-    const { status, stderr } = spawnSync(
-      process.execPath,
-      ['cli/granary.cjs', 'worker', '--project', 'test/fixtures/flights-project.ts'],
-      {
-        encoding: 'utf8',
-        timeout: 30_000,
-        env: {
-          ...process.env,
-          GRANARY_TEST_PROJECT: 'cli',
-          FLIGHTS_LAKE: world.folder,
-          TEMPORAL_ADDRESS: '127.0.0.1:1',
-        },
-      },
-    );
+  it.each([
+    [
+      'Temporal does not answer',
+      { TEMPORAL_ADDRESS: '127.0.0.1:1' },
+      /Temporal at 127\.0\.0\.1:1 does not answer.*TEMPORAL_ADDRESS/,
+    ],
+    [
+      'the namespace is not there',
+      { TEMPORAL_NAMESPACE: 'not-there' },
+      /has no namespace "not-there".*TEMPORAL_NAMESPACE/,
+    ],
+  ])('says that %s, and leaves no scratch folder behind', async (_, env, message) => {
+    const { status, stderr } = cli(FLIGHTS, env);
     expect(status).toBe(1);
-    expect(stderr).toMatch(/Temporal at 127\.0\.0\.1:1 does not answer.*TEMPORAL_ADDRESS/);
-  });
-
-  it('says that the namespace is not there', () => {
-    const { status, stderr } = spawnSync(
-      process.execPath,
-      ['cli/granary.cjs', 'worker', '--project', 'test/fixtures/flights-project.ts'],
-      {
-        encoding: 'utf8',
-        timeout: 30_000,
-        env: {
-          ...process.env,
-          GRANARY_TEST_PROJECT: 'cli',
-          FLIGHTS_LAKE: world.folder,
-          TEMPORAL_NAMESPACE: 'not-there',
-        },
-      },
-    );
-    expect(status).toBe(1);
-    expect(stderr).toMatch(/has no namespace "not-there".*TEMPORAL_NAMESPACE/);
+    expect(stderr).toMatch(message);
+    expect(await readdir(join(world.folder, 'granary'))).toEqual([]);
   });
 });

@@ -8,6 +8,7 @@ import { expect, it } from 'vitest';
 import type { BuildContext, Project } from '../../definitions/index.js';
 import { Timestamp } from '../../definitions/index.js';
 import { shop, totalsOf, writeSales } from '../fixtures/shop.js';
+import { untilRunning } from '../support/running.js';
 import { createWorld } from '../support/world.js';
 
 /**
@@ -94,23 +95,15 @@ it.runIf(asked)(
     });
     const slow = await shop(`${world.name}c`, join(world.folder, 'c'), { totals: gated });
     await world.withWorker(slow.project, async () => {
-      const building = async (handle: Awaited<ReturnType<typeof start>>): Promise<boolean | undefined> =>
-        (await handle.describe()).raw.pendingActivities?.some(
-          (a) => a.activityType?.name === 'buildRows' && a.state === 2,
-        );
       const cancelled = await start(slow.project, 'pipeline', { date: '2026-01-02' });
-      await expect.poll(() => building(cancelled)).toBe(true);
+      await untilRunning(cancelled, 'buildRows');
       await cancelled.cancel();
       await ended(cancelled);
       await record('cancelled', cancelled);
       const owner = await start(slow.project, 'pipeline', { date: '2026-01-03' });
-      await expect.poll(() => building(owner)).toBe(true);
+      await untilRunning(owner, 'buildRows');
       const waiter = await start(slow.project, 'pipeline', { date: '2026-01-03' });
-      await expect
-        .poll(async () =>
-          (await waiter.describe()).raw.pendingActivities?.some((a) => a.activityType?.name === 'awaitOwner'),
-        )
-        .toBe(true);
+      await untilRunning(waiter, 'awaitOwner');
       await writeFile(gate, '');
       await Promise.all([ended(owner), ended(waiter)]);
       await record('waited', waiter);
@@ -123,15 +116,7 @@ it.runIf(asked)(
       emptied.project,
       async () => {
         const handle = await start(emptied.project, 'pipeline', { date: '2026-01-02' });
-        await expect
-          .poll(
-            async () =>
-              (await handle.describe()).raw.pendingActivities?.some(
-                (a) => a.activityType?.name === 'loadShard' && a.state === 2,
-              ),
-            { interval: 20, timeout: 30_000 },
-          )
-          .toBe(true);
+        await untilRunning(handle, 'loadShard');
         await world.redis.del(`__granary:store:${emptied.project.name}_dev`);
         await ended(handle);
         await record('store-replaced', handle);

@@ -10,6 +10,7 @@ import type { BuildContext, Project } from '../../definitions/index.js';
 import { Timestamp } from '../../definitions/index.js';
 import { postgresOnline, shop, totalsOf } from '../fixtures/shop.js';
 import { query } from '../support/duckdb.js';
+import { untilRunning } from '../support/running.js';
 import { createWorld, type World } from '../support/world.js';
 
 let world: World;
@@ -92,13 +93,7 @@ describe('a run that is cancelled', () => {
     const { project, lake } = await shop(name, join(world.folder, name), { totals: gated(gate) });
     await world.withWorker(project, async (client) => {
       const handle = await start(project, name, { date: '2026-01-02' });
-      await expect
-        .poll(async () =>
-          (await handle.describe()).raw.pendingActivities?.some(
-            (a) => a.activityType?.name === 'buildRows' && a.state === 2,
-          ),
-        )
-        .toBe(true);
+      await untilRunning(handle, 'buildRows');
       await handle.cancel();
       await expect(handle.result()).rejects.toMatchObject({ cause: expect.any(CancelledFailure) as unknown });
       expect((await client.status(handle.firstExecutionRunId))?.status).toBe('CANCELLED');
@@ -121,13 +116,7 @@ describe('a worker that is shut down in the middle of a build', () => {
     });
     const handle = await world.withWorker(project, async () => {
       const started = await start(project, name, { date: '2026-01-02' });
-      await expect
-        .poll(async () =>
-          (await started.describe()).raw.pendingActivities?.some(
-            (a) => a.activityType?.name === 'buildRows' && a.state === 2,
-          ),
-        )
-        .toBe(true);
+      await untilRunning(started, 'buildRows');
       return started;
     });
     await writeFile(gate, '');
@@ -145,13 +134,7 @@ describe('a run that Temporal terminated', () => {
     const { project } = await shop(name, join(world.folder, name), { totals: gated(gate) });
     await world.withWorker(project, async (client) => {
       const handle = await start(project, name, { date: '2026-01-02' });
-      await expect
-        .poll(async () =>
-          (await handle.describe()).raw.pendingActivities?.some(
-            (a) => a.activityType?.name === 'buildRows' && a.state === 2,
-          ),
-        )
-        .toBe(true);
+      await untilRunning(handle, 'buildRows');
       const successor = await client.run('shop_daily', { date: '2026-01-02' });
       await handle.terminate();
       await writeFile(gate, '');

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { GranaryError } from '../../../definitions/errors.js';
+import { sqlState } from '../../../definitions/postgres-errors.js';
 import { ByteWriter } from '../../../feast/byte-writer.js';
 import { EntityKeySerializer } from '../../../feast/entity-key.js';
 import { valueEncoder } from '../../../feast/value.js';
@@ -17,7 +18,7 @@ import type {
 import { byteaArray, int8Array, timestampArray } from './binary-array.js';
 import { columnName } from './names.js';
 import { type NewestRows, newestRows } from './newest-rows.js';
-import { postgresError, sqlState } from './postgres-errors.js';
+import { postgresError } from './postgres-errors.js';
 import { statements } from './statements.js';
 import { columnsOf, ensureStoreTables, ensureViewTable, inTransaction } from './tables.js';
 
