@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
+import { FileHold } from '../providers/files/file-hold.js';
 import type { Runtime } from './runtime.js';
 import { toFailure } from './failure.js';
 import type { StepRequest } from './messages.js';
@@ -47,14 +48,18 @@ export async function beating<T>(
   // Kept details go out again with each beat: a beat without them would erase what a killed attempt has left.
   const timer = setInterval(() => context.heartbeat(latest), 500);
   try {
-    return await work({
-      signal: context.cancellationSignal,
-      checkpoint: context.info.heartbeatDetails,
-      keep: (checkpoint) => {
-        latest = checkpoint;
-        context.heartbeat(checkpoint);
-      },
-    });
+    // Copies of stored files stay on this machine's disk for as long as the attempt may read them.
+    await using hold = new FileHold();
+    return await hold.run(() =>
+      work({
+        signal: context.cancellationSignal,
+        checkpoint: context.info.heartbeatDetails,
+        keep: (checkpoint) => {
+          latest = checkpoint;
+          context.heartbeat(checkpoint);
+        },
+      }),
+    );
   } catch (error) {
     // Cancellation reaches engines as the signal's reason; Temporal wants it back as it was.
     if (context.cancellationSignal.aborted) throw context.cancellationSignal.reason;

@@ -10,6 +10,7 @@ import { intervalOfDate } from '../definitions/ticks.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import type { Row, Schema } from '../definitions/types.js';
 import type { OpenProject } from '../providers/bind.js';
+import { FileHold } from '../providers/files/file-hold.js';
 import type { ColumnBatch } from '../providers/columns.js';
 import { duckdbOfflineProvider } from '../providers/offline/duckdb/provider.js';
 import { rowsOf } from '../providers/rows.js';
@@ -61,7 +62,8 @@ export async function openTrainingRows<R>(
   const file = publishedPath(dataset, ROWS_FILE);
   const sha256 = rowsChecksum(dataset);
   async function* batches(limit: number | undefined): AsyncGenerator<ColumnBatch> {
-    const path = await store.localPath(file, { sha256 });
+    await using hold = new FileHold();
+    const path = await hold.run(() => store.localPath(file, { sha256 }));
     const scratch = await mkdtemp(join(tmpdir(), 'granary-read-'));
     try {
       await using session = await duckdbOfflineProvider().open({

@@ -15,6 +15,7 @@ import type { Label } from './label.js';
 import { checkVariant, didYouMean } from './names.js';
 import type { Pipeline, Target } from './pipeline.js';
 import type { Project } from './project.js';
+import { s3Location } from './s3.js';
 import type { Secret } from './secret.js';
 import type { AnySource, FileSource, Versioned } from './source.js';
 import { normalizeSql, parseSql, renderSql } from './sql.js';
@@ -94,15 +95,18 @@ class Compiler {
     for (const [environment, { bind }] of Object.entries(this.#project.environments))
       for (const store of written) {
         const binding = Object.hasOwn(bind, store) ? bind[store] : undefined;
-        if (binding?.type !== 'localFiles') continue;
-        const root = binding.root.replace(/^\.\/|\/+$/g, '');
-        const other = seen.get(root);
+        if (binding?.type !== 'localFiles' && binding?.type !== 's3') continue;
+        const place =
+          binding.type === 's3'
+            ? s3Location(binding)
+            : `the folder ${binding.root.replace(/^\.\/|\/+$/g, '')}`;
+        const other = seen.get(place);
         if (other !== undefined && other !== environment)
           throw new GranaryError(
             'InvalidDefinition',
-            `The environments ${other} and ${environment} both write to the folder ${binding.root}. Give each a folder of its own.`,
+            `The environments ${other} and ${environment} both write to ${place}. Give each a ${binding.type === 's3' ? 'prefix' : 'folder'} of its own.`,
           );
-        seen.set(root, environment);
+        seen.set(place, environment);
       }
   }
 

@@ -15,6 +15,7 @@ export {
   type FileStore,
   type OnlineStore,
 } from './provider.js';
+export { s3, type S3Options } from './s3.js';
 export { entity, type Entity } from './entity.js';
 export type { Source } from './source.js';
 export {

@@ -1,4 +1,5 @@
 import { checkName } from './names.js';
+import type { S3Binding } from './s3.js';
 import { refuseLiteralPassword, type Secret } from './secret.js';
 import { csvSource, parquetSource, type FileSourceOptions, type Source } from './source.js';
 import { transformation, type TransformationOptions } from './built-source.js';
@@ -49,6 +50,7 @@ export function onlineStore(name: string): OnlineStore {
 /** What an environment binds a provider's name to. */
 export type Binding =
   | { readonly type: 'localFiles'; readonly root: string }
+  | S3Binding
   | { readonly type: 'redis'; readonly url: string | Secret }
   | { readonly type: 'postgresOnline'; readonly url: string | Secret };
 

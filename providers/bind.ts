@@ -13,6 +13,8 @@ import { fromEnv } from '../definitions/secret.js';
 import type { Binding } from '../definitions/provider.js';
 import { localFileProvider } from './files/local.js';
 import type { FileProvider } from './files/provider.js';
+import { s3FileProvider } from './files/s3/provider.js';
+import { cacheOptions } from './files/s3/settings.js';
 import { postgresOnlineProvider } from './online/postgres/provider.js';
 import type { OnlineProvider } from './online/provider.js';
 import { redisOnlineProvider } from './online/redis/provider.js';
@@ -74,9 +76,19 @@ function bindProviders(environmentName: string, environment: Environment, schema
       const known = files.get(name);
       if (known) return known;
       const bound = binding(name);
-      if (bound.type !== 'localFiles')
-        throw wrongKind(environmentName, name, bound.type, 'files: localFiles(...)');
-      const made = localFileProvider({ root: resolve(bound.root) });
+      if (bound.type !== 'localFiles' && bound.type !== 's3')
+        throw wrongKind(environmentName, name, bound.type, 'files: localFiles(...) or s3(...)');
+      const made =
+        bound.type === 's3'
+          ? s3FileProvider({
+              ...bound,
+              endpoint:
+                bound.endpoint === undefined
+                  ? undefined
+                  : resolveSecret(`The endpoint of the file store "${name}"`, bound.endpoint),
+              cache: cacheOptions(bound.cache),
+            })
+          : localFileProvider({ root: resolve(bound.root) });
       files.set(name, made);
       return made;
     },
@@ -84,7 +96,7 @@ function bindProviders(environmentName: string, environment: Environment, schema
       const known = online.get(name);
       if (known) return known;
       const bound = binding(name);
-      if (bound.type === 'localFiles')
+      if (bound.type === 'localFiles' || bound.type === 's3')
         throw wrongKind(
           environmentName,
           name,
@@ -98,7 +110,7 @@ function bindProviders(environmentName: string, environment: Environment, schema
       return made;
     },
     async close() {
-      await Promise.all([...online.values()].map((provider) => provider.close()));
+      await Promise.all([...files.values(), ...online.values()].map((provider) => provider.close()));
     },
   };
 }

@@ -30,6 +30,7 @@ const ENTRIES: Readonly<Record<string, readonly string[]>> = {
     'range',
     'redisStore',
     'rowCount',
+    's3',
     'sql',
     't',
     'trainingSet',

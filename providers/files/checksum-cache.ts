@@ -29,6 +29,11 @@ export class ChecksumCache {
     }
   }
 
+  /** Remembers what the caller has hashed itself while nobody else could write the file. */
+  async learn(path: string, digest: Digest): Promise<void> {
+    this.#remember(path, identityOf(await stat(path, { bigint: true })), digest);
+  }
+
   #remember(path: string, identity: string, digest: Digest): void {
     this.#known.delete(path);
     this.#known.set(path, { identity, digest });

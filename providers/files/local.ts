@@ -161,6 +161,8 @@ class LocalFileProvider implements FileProvider {
     await naming(absolute, () => rm(absolute, { recursive: true, force: true }));
   }
 
+  async close(): Promise<void> {}
+
   #absolute(path: string): string {
     return join(this.#root, storePath(path));
   }

@@ -35,7 +35,8 @@ export interface FileProvider {
   checksum(path: string): Promise<string>;
   /**
    * A path on this machine's disk with the file's bytes (the file itself, or a cached copy), for engines that read local
-   * files only. With `sha256` given, the bytes are verified (`ChecksumMismatch`).
+   * files only. With `sha256` given, the bytes are verified (`ChecksumMismatch`). A cached copy stays at its path until the
+   * {@link FileHold} ends in which it was asked for; outside of one, until `close`.
    */
   localPath(
     path: string,
@@ -65,4 +66,6 @@ export interface FileProvider {
   ): Promise<'moved' | 'unchanged' | 'superseded'>;
   /** Removes a folder under `_staging/` and all in it; absent is success. Any other path is refused. */
   removeStaging(path: string): Promise<void>;
+  /** Ends connections, and lets go of cached copies that no hold keeps. */
+  close(): Promise<void>;
 }

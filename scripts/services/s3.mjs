@@ -1,5 +1,4 @@
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seaweedPin } from './pins.mjs';
@@ -87,7 +86,7 @@ export const s3 = {
     for (const part of parts) {
       const port = ports[`${part}Grpc`] ?? 0;
       const file = path.join('/tmp', `seaweedfs-${part}-grpc-${port}.sock`);
-      if (fs.lstatSync(file, { throwIfNoEntry: false })?.uid !== os.userInfo().uid) continue;
+      if (fs.lstatSync(file, { throwIfNoEntry: false })?.uid !== process.getuid?.()) continue;
       if (await closes(port)) fs.rmSync(file, { force: true });
     }
   },

@@ -9,6 +9,8 @@ export interface FileStoreUnderTest {
   overwrite(path: string, bytes: string): Promise<void>;
   /** All names in the store under a folder, unfinished ones too. */
   names(folder: string): Promise<string[]>;
+  /** How often random tests try, where a store is slow. */
+  readonly rounds?: number;
 }
 
 /** SHA-256 of a text, lowercase hex. */
