@@ -1,13 +1,15 @@
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { hostname, userInfo } from 'node:os';
-import { readdir, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RunResult } from '../../client/index.js';
-import type { Project } from '../../definitions/index.js';
-import { shop, type Shop } from '../fixtures/shop.js';
+import type { RunHandle, RunResult } from '../../client/index.js';
+import { Timestamp, type BuildContext, type Project } from '../../definitions/index.js';
+import { shop, totalsOf, type Shop } from '../fixtures/shop.js';
 import { DAY, expectAgain, seen, spoilt } from '../support/rolled-back.js';
+import { untilRunning } from '../support/running.js';
 import { createWorld, type World } from '../support/world.js';
 
 let world: World;
@@ -38,22 +40,6 @@ const failure = async (result: Promise<unknown>): Promise<{ type: string; messag
   )) as { cause?: { type: string; message: string } } | undefined;
   return { type: error?.cause?.type ?? 'none', message: error?.cause?.message ?? '' };
 };
-
-const granary = (
-  { project }: Shop,
-  folder: string,
-  ...args: string[]
-): Promise<{ status: number; stdout: string; stderr: string }> =>
-  new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      ['cli/granary.cjs', ...args, '--project', 'test/fixtures/shop-project.ts'],
-      { env: { ...process.env, SHOP_NAME: project.name, SHOP_FOLDER: folder } },
-      (error, stdout, stderr) => {
-        resolve({ status: error ? Number(error.code) : 0, stdout, stderr });
-      },
-    );
-  });
 
 describe('a rollback', () => {
   it('puts files, latest, registry, ledger and online values back as they were; the days go on', async () => {
@@ -110,7 +96,9 @@ describe('a rollback', () => {
   });
 
   it('by hand from the Temporal UI, twice at once, makes one version; a named version brings views up to date again', async () => {
-    const { shop: made, good } = await spoilt(world);
+    const { shop: made, folder, good } = await spoilt(world);
+    // It reads no source: a rollback works also when the source is what is broken.
+    await rm(join(folder, 'raw'), { recursive: true });
     await world.withWorker(made.project, async (client) => {
       const input = { featureSet: 'totals', version: good.version };
       const handles = [await start(made.project, input), await start(made.project, input)];
@@ -177,6 +165,45 @@ describe('a rollback', () => {
     });
   });
 
+  it('waits for a run that is making the interval, and then does not take away what nobody has looked at', async () => {
+    const name = `o${randomBytes(5).toString('hex')}`;
+    const gate = join(world.folder, `${name}.gate`);
+    let total = 1;
+    const made = await shop(name, join(world.folder, name), {
+      totals: totalsOf({
+        build: async function* ({ interval, signal }: BuildContext) {
+          while (total > 2 && !existsSync(gate)) await sleep(20, undefined, { signal });
+          yield { user_id: 1n, event_timestamp: Timestamp.from(interval.end), total, n: 1n };
+        },
+      }),
+    });
+    await world.withWorker(made.project, async (client) => {
+      const build = (): Promise<RunHandle> => client.run('shop_daily', { date: DAY, rebuild: true });
+      await (await build()).result();
+      total = 2;
+      await (await build()).result();
+      total = 3;
+      const owner = await build();
+      await untilRunning(world.temporal.workflow.getHandle(owner.workflowId), 'buildRows');
+      const waiting = await client.rollback('totals');
+      await untilRunning(world.temporal.workflow.getHandle(waiting.workflowId), 'awaitOwner');
+      await writeFile(gate, '');
+      await owner.result();
+      expect(await failure(waiting.result())).toEqual({
+        type: 'RollbackRefused',
+        message: expect.stringMatching(/has a newer version, v_\w+, made while this rollback/) as string,
+      });
+      expect(await client.features(made.view, [{ user_id: 1n }])).toMatchObject([{ values: { total: 3 } }]);
+      // Now somebody has looked at it.
+      await (await client.rollback('totals')).result();
+      expect(await client.features(made.view, [{ user_id: 1n }])).toMatchObject([{ values: { total: 2 } }]);
+      // And a second time goes back a second time.
+      await (await client.rollback('totals')).result();
+      expect(await client.features(made.view, [{ user_id: 1n }])).toMatchObject([{ values: { total: 1 } }]);
+      expect((await client.versions('totals')).map((v) => v.generation)).toEqual([5, 4, 3, 2, 1]);
+    });
+  });
+
   it('of a feature set with one version, or none, says so', async () => {
     const name = `n${randomBytes(5).toString('hex')}`;
     const made = await shop(name, join(world.folder, name));
@@ -196,44 +223,5 @@ describe('a rollback', () => {
         message: expect.stringMatching(/no earlier version of its newest interval 2026-01-02/) as string,
       });
     });
-  });
-});
-
-describe('granary rollback', () => {
-  it('rolls back, lists the versions with who did what and why, and says what is left to do', async () => {
-    const { shop: made, folder, good, bad } = await spoilt(world);
-    await world.withWorker(made.project, async () => {
-      const done = await granary(made, folder, 'rollback', 'totals', '--reason', 'wrong export');
-      expect(done).toMatchObject({ status: 0 });
-      expect(done.stdout).toMatch(
-        new RegExp(
-          `totals for 2026-01-02 is ${good.version} again, committed as v_\\w+ \\(generation 3\\) in place of ${bad.version}`,
-        ),
-      );
-      expect(done.stdout).toMatch(/view\/totals.*3 written, 0 unchanged, 0 kept/);
-      expect(done.stdout).toMatch(/correct them first/);
-      expectAgain(await seen(world, made), good);
-      const { stdout } = await granary(made, folder, 'rollback', 'totals', '--list');
-      expect(stdout.split('\n').slice(2, 5)).toEqual([
-        expect.stringMatching(
-          new RegExp(`^\\* +3 +v_.*${good.version} in place of ${bad.version}, by ${me}: wrong export$`),
-        ),
-        expect.stringMatching(new RegExp(`^ +2 +${bad.version} `)),
-        expect.stringMatching(new RegExp(`^ +1 +${good.version} `)),
-      ]);
-      const refused = await granary(made, folder, 'rollback', 'totals', 'v_nope');
-      expect(refused).toMatchObject({ status: 1, stdout: '' });
-      expect(refused.stderr).toMatch(/granary: totals has no version "v_nope".*\[RollbackRefused\]/);
-    });
-  });
-
-  it('says that no worker polls instead of waiting for one', async () => {
-    const name = `w${randomBytes(5).toString('hex')}`;
-    const folder = join(world.folder, name);
-    const { status, stderr } = await granary(await shop(name, folder), folder, 'rollback', 'totals');
-    expect(status).toBe(1);
-    expect(stderr).toMatch(
-      /No worker polls the task queue granary-w\w+-dev.*granary worker.*\[ProviderUnreachable\]/,
-    );
   });
 });
