@@ -6,7 +6,7 @@ import { GranaryClient, type RunResult } from '../../client/index.js';
 import type { Project } from '../../definitions/index.js';
 import { daily, disturbedProject } from '../fixtures/disturbed.js';
 import { lossyTemporal, type LossyTemporal } from './lossy-temporal.js';
-import { probeReaders } from './reader-probe.js';
+import { probeReaders, type Watched } from './reader-probe.js';
 import { snapshot } from './snapshot.js';
 import { startWorkerProcess, type Armed, type WorkerProcess } from './worker-process.js';
 import { addresses, type World } from './world.js';
@@ -48,13 +48,21 @@ export async function createRig(world: World): Promise<Rig> {
   };
 }
 
+const watchedIn = ({ project, lake }: Rig): Watched => ({
+  project,
+  folder: join(lake, 'airport_features'),
+  view: 'airport',
+  joinKey: { name: 'airport', type: 'string' },
+  entities: ['ATL', 'ORD', 'DFW', 'LAX', 'SFO', 'ANC', 'JFK', 'ABE', 'BOS', 'SEA'],
+});
+
 /** What both days leave behind when nothing happens, and the crash points that they passed. */
 export async function undisturbedRun(
   world: World,
 ): Promise<{ readonly left: object; readonly passed: ReadonlySet<string> }> {
   await using rig = await createRig(world);
   await using worker = await rig.worker({ point: '*', action: 'wait' });
-  await using probe = await probeReaders(world, rig);
+  await using probe = await probeReaders(world, watchedIn(rig));
   for (const day of [0, 1] as const) await (await rig.start(day)).result();
   const passed = new Set(await worker.told('run.after-end'));
   expect(await worker.signal('SIGTERM')).toBe(0);
@@ -86,7 +94,7 @@ export async function disturbedRun(
   await using rig = await createRig(world);
   await using between = await prepare?.();
   await using worker = await rig.worker(armed, between?.env);
-  await using probe = await probeReaders(world, rig);
+  await using probe = await probeReaders(world, watchedIn(rig));
   const run = await rig.start(0);
   if (armed) await worker.told(armed.point.split(':')[0] ?? '');
   await using _successor = await act?.(rig, worker, run);

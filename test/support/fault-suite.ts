@@ -8,16 +8,28 @@ export interface FaultCase {
 }
 
 /** Runs two days with each fault in the first: what is left must equal what an undisturbed run leaves. */
-export function faultSuite(name: string, cases: readonly FaultCase[]): void {
+export function faultSuite(
+  name: string,
+  cases: readonly FaultCase[],
+  options: {
+    /** Servers of this file's own, which its faults may kill: then one after the other. */
+    readonly servers?: () => Promise<AsyncDisposable>;
+  } = {},
+): void {
+  let servers: AsyncDisposable | undefined;
   let world: World;
   let undisturbed: object;
   beforeAll(async () => {
+    servers = await options.servers?.();
     world = await createWorld();
     ({ left: undisturbed } = await undisturbedRun(world));
   }, 120_000);
-  afterAll(() => world[Symbol.asyncDispose]());
+  afterAll(async () => {
+    await world[Symbol.asyncDispose]();
+    await servers?.[Symbol.asyncDispose]();
+  });
 
-  describe.concurrent(name, () => {
+  describe(name, { concurrent: options.servers === undefined }, () => {
     it.each(cases.map((each) => [each.title, each] as const))(
       '%s',
       async (_title, { disturbance }) => {

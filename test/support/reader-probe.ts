@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { expect } from 'vitest';
+import type { ScalarType } from '../../definitions/types.js';
 import { EntityKeySerializer } from '../../feast/entity-key.js';
 import { redisKey } from '../../feast/redis-layout.js';
 import { ORDER_BYTES, orderField } from '../../providers/online/redis/order.js';
-import type { Rig } from './disturbed-run.js';
 import { addresses, type World } from './world.js';
 
 /** Readers that look at everything users see, fifty times a second, while something goes wrong. */
@@ -16,8 +16,17 @@ export interface ReaderProbe extends AsyncDisposable {
   verify(): Promise<void>;
 }
 
+/** What the readers look at: a feature set of a project, and a sample of the entities of a view over it. */
+export interface Watched {
+  readonly project: { readonly name: string };
+  /** The folder of the feature set's versions. */
+  readonly folder: string;
+  readonly view: string;
+  readonly joinKey: { readonly name: string; readonly type: ScalarType };
+  readonly entities: readonly unknown[];
+}
+
 const PAUSE_MS = 20;
-const AIRPORTS = ['ATL', 'ORD', 'DFW', 'LAX', 'SFO', 'ANC', 'JFK', 'ABE', 'BOS', 'SEA'];
 const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 interface Pointer {
@@ -27,8 +36,8 @@ interface Pointer {
   readonly files: readonly { readonly path: string; readonly sha256: string }[];
 }
 
-export async function probeReaders(world: World, rig: Rig): Promise<ReaderProbe> {
-  const probe = new Probe(rig);
+export async function probeReaders(world: World, watched: Watched): Promise<ReaderProbe> {
+  const probe = new Probe(watched);
   await probe.redis.connect().catch(() => undefined);
   let stopped = false;
   const loops = [probe.version, probe.latest, probe.keys].map(async (look) => {
@@ -46,7 +55,7 @@ export async function probeReaders(world: World, rig: Rig): Promise<ReaderProbe>
     async verify() {
       await stop();
       const committed = await world.registry(
-        rig.project,
+        watched.project,
         `SELECT file->>'sha256' AS sha256 FROM {schema}.datasets, jsonb_array_elements(files) AS file WHERE file->>'name' = 'features.parquet'`,
       );
       const known = new Set(committed.map((row) => row['sha256']));
@@ -73,7 +82,7 @@ class Probe {
     commandTimeout: 2000,
     retryStrategy: () => 100,
   });
-  readonly #lake: string;
+  readonly #watched: Watched;
   readonly #project: string;
   readonly #keys: readonly Buffer[];
   #newest: { readonly end: string; readonly generation: number } | undefined;
@@ -81,12 +90,12 @@ class Probe {
   #storeId: string | undefined;
   readonly #stored = new Map<string, { readonly order: Buffer; readonly fields: ReadonlySet<string> }>();
 
-  constructor({ lake, project }: Rig) {
-    this.#lake = lake;
-    this.#project = `${project.name}_dev`;
-    const serializer = new EntityKeySerializer([{ name: 'airport', type: 'string' }]);
-    this.#keys = AIRPORTS.map((airport) =>
-      Buffer.from(redisKey(serializer.serialize([airport]), this.#project)),
+  constructor(watched: Watched) {
+    this.#watched = watched;
+    this.#project = `${watched.project.name}_dev`;
+    const serializer = new EntityKeySerializer([watched.joinKey]);
+    this.#keys = watched.entities.map((entity) =>
+      Buffer.from(redisKey(serializer.serialize([entity]), this.#project)),
     );
     this.redis.on('error', () => undefined);
   }
@@ -143,28 +152,29 @@ class Probe {
   async keys(): Promise<void> {
     const transaction = this.redis.multi().get(`__granary:store:${this.#project}`);
     for (const key of this.#keys) transaction.hgetallBuffer(key);
-    const replies = await transaction.exec().catch(() => undefined);
+    // A transaction that was under way when the server was killed may never be answered.
+    const replies = await Promise.race([transaction.exec().catch(() => undefined), sleep(3000)]);
     if (!replies || replies.some(([error]) => error)) return;
     const [id, ...hashes] = replies.map(([, reply]) => reply);
     if (id !== this.#storeId) this.#stored.clear();
     this.#storeId = id as string;
-    const mark = Buffer.from(orderField('airport')).toString();
+    const mark = Buffer.from(orderField(this.#watched.view)).toString();
     hashes.forEach((reply, i) => {
-      const airport = AIRPORTS[i] ?? '';
+      const entity = String(this.#watched.entities[i]);
       const hash = reply as Record<string, Buffer>;
       const order = (hash[mark] ?? Buffer.alloc(0)).subarray(0, ORDER_BYTES);
       const fields = new Set(Object.keys(hash));
-      const before = this.#stored.get(airport);
+      const before = this.#stored.get(entity);
       if (before && Buffer.compare(order, before.order) < 0)
-        this.wrong(`${airport} went back from ${before.order.toString('hex')} to ${order.toString('hex')}`);
+        this.wrong(`${entity} went back from ${before.order.toString('hex')} to ${order.toString('hex')}`);
       for (const field of before?.fields ?? [])
-        if (!fields.has(field)) this.wrong(`${airport} lost the field ${Buffer.from(field).toString('hex')}`);
-      if (fields.size > 0) this.#stored.set(airport, { order, fields });
+        if (!fields.has(field)) this.wrong(`${entity} lost the field ${Buffer.from(field).toString('hex')}`);
+      if (fields.size > 0) this.#stored.set(entity, { order, fields });
     });
     if (this.#stored.size > 0) this.reads.keys++;
   }
 
   async #read(path: string): Promise<Buffer | undefined> {
-    return await readFile(join(this.#lake, 'airport_features', path)).catch(() => undefined);
+    return await readFile(join(this.#watched.folder, path)).catch(() => undefined);
   }
 }

@@ -73,7 +73,7 @@ export function createS3World(): S3World {
       return provider;
     },
     async put(path, bytes) {
-      await client.putObject({ ...key(path), Body: bytes });
+      await client.putObject({ ...key(path), Body: Buffer.from(bytes as string) });
     },
     async text(path) {
       return (await client.getObject(key(path))).Body?.transformToString();
@@ -85,7 +85,7 @@ export function createS3World(): S3World {
     },
     async uploads() {
       const { Uploads } = await client.listMultipartUploads({ Bucket: BUCKET, Prefix: key('').Key });
-      return (Uploads ?? []).map(({ Key = '' }) => Key.slice(prefix.length + 1));
+      return (Uploads ?? []).map(({ Key = '' }) => Key.slice(prefix.length + 1)).sort();
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(opened.map((provider) => provider.close()));

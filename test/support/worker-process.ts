@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type { CrashPoint } from '../../activities/crash-points.js';
@@ -28,6 +28,8 @@ export async function startWorkerProcess(options: {
   readonly env: Readonly<Record<string, string>>;
   readonly flags?: readonly string[];
   readonly armed?: Armed;
+  /** A folder that is a file system of so many KiB in this process alone, while it runs. Linux. */
+  readonly tinyDisk?: { readonly folder: string; readonly kib: number };
 }): Promise<WorkerProcess> {
   const args = [
     'cli/granary.cjs',
@@ -42,7 +44,8 @@ export async function startWorkerProcess(options: {
     '200ms',
     ...(options.flags ?? []),
   ];
-  const child = spawn(process.execPath, args, {
+  const [command, ...rest] = [...onTinyDisk(options.tinyDisk), process.execPath, ...args];
+  const child = spawn(command ?? '', rest, {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     env: {
       ...process.env,
@@ -105,3 +108,23 @@ export async function startWorkerProcess(options: {
   };
   return worker;
 }
+
+/** Whether this machine lets a process have a file system of its own. */
+export const canHaveTinyDisk = (): boolean => {
+  const [command, ...args] = [...onTinyDisk({ folder: '/tmp', kib: 64 }), 'true'];
+  return spawnSync(command ?? '', args, { timeout: 10_000 }).status === 0;
+};
+
+/** Mounts a small file system over a folder in name spaces of the command's own; nobody else sees it, and it goes with the process. */
+const onTinyDisk = (disk?: { readonly folder: string; readonly kib: number }): readonly string[] =>
+  disk === undefined
+    ? []
+    : [
+        'unshare',
+        '--user',
+        '--map-root-user',
+        '--mount',
+        'sh',
+        '-c',
+        `mount -t tmpfs -o size=${disk.kib}k tmpfs "${disk.folder}" && exec "$0" "$@"`,
+      ];

@@ -59,7 +59,7 @@ export interface World extends AsyncDisposable {
     options?: Partial<GranaryPluginOptions>,
   ): Promise<T>;
   /** Rows of a query on the registry; `{schema}` is its schema. */
-  registry(project: Project, sql: string): Promise<Record<string, unknown>[]>;
+  registry(project: Pick<Project, 'name'>, sql: string): Promise<Record<string, unknown>[]>;
   /** Every online hash of a Feast project: key without the project (hex) -> field (hex) -> value (hex). */
   online(project: string): Promise<Map<string, Record<string, string>>>;
 }
@@ -70,6 +70,9 @@ export async function createWorld(): Promise<World> {
   const connection = await Connection.connect({ address: addresses.temporal });
   const pool = new pg.Pool({ connectionString: addresses.postgres, max: 3 });
   const redis = new Redis(addresses.redis);
+  // Servers of fault tests go away and come back; without listeners that would end the process.
+  pool.on('error', () => undefined);
+  redis.on('error', () => undefined);
   const schemas = new Set<string>();
   return {
     name,
