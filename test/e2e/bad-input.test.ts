@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { GranaryClient } from '../../client/index.js';
+import type { GranaryClient } from '../../client/index.js';
 import { intervalEnd, sql } from '../../definitions/index.js';
 import { sales, shop, totalsOf, type Shop } from '../fixtures/shop.js';
 import { query } from '../support/duckdb.js';
@@ -135,7 +135,8 @@ describe('the second day meets', () => {
       const before = await seen(world, shop);
       await using probe = await probeReaders(world, {
         project: shop.project,
-        folder: join(shop.lake, 'totals'),
+        lake: shop.lake,
+        folder: 'totals',
         view: 'totals',
         joinKey: { name: 'user_id', type: 'int64' },
         entities: [1n, 2n],

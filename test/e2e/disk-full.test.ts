@@ -63,7 +63,8 @@ describe.skipIf(!canHaveTinyDisk()).concurrent('a worker whose disk is full: its
         const before = await seen(world, shop);
         await using probe = await probeReaders(world, {
           project: shop.project,
-          folder: join(shop.lake, 'totals'),
+          lake: shop.lake,
+          folder: 'totals',
           view: 'totals',
           joinKey: { name: 'user_id', type: 'int64' },
           entities: [1n, 2n],

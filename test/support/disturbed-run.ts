@@ -8,6 +8,7 @@ import { daily, disturbedProject } from '../fixtures/disturbed.js';
 import { lossyTemporal, type LossyTemporal } from './lossy-temporal.js';
 import { probeReaders, type Watched } from './reader-probe.js';
 import { snapshot } from './snapshot.js';
+import { BUCKET } from './s3.js';
 import { startWorkerProcess, type Armed, type WorkerProcess } from './worker-process.js';
 import { addresses, type World } from './world.js';
 
@@ -25,9 +26,10 @@ export interface Rig extends AsyncDisposable {
   snapshot(): Promise<object>;
 }
 
-export async function createRig(world: World): Promise<Rig> {
+/** `files` says where the lake lies: in a folder, or in the tests' bucket. */
+export async function createRig(world: World, files: 'local' | 's3'): Promise<Rig> {
   const name = `d${randomBytes(5).toString('hex')}`;
-  const lake = join(world.folder, name);
+  const lake = files === 's3' ? `s3://${BUCKET}/${name}` : join(world.folder, name);
   const project = disturbedProject(name, lake);
   world.uses(project);
   const client = await GranaryClient.connect({ project });
@@ -50,7 +52,8 @@ export async function createRig(world: World): Promise<Rig> {
 
 const watchedIn = ({ project, lake }: Rig): Watched => ({
   project,
-  folder: join(lake, 'airport_features'),
+  lake,
+  folder: 'airport_features',
   view: 'airport',
   joinKey: { name: 'airport', type: 'string' },
   entities: ['ATL', 'ORD', 'DFW', 'LAX', 'SFO', 'ANC', 'JFK', 'ABE', 'BOS', 'SEA'],
@@ -60,7 +63,7 @@ const watchedIn = ({ project, lake }: Rig): Watched => ({
 export async function undisturbedRun(
   world: World,
 ): Promise<{ readonly left: object; readonly passed: ReadonlySet<string> }> {
-  await using rig = await createRig(world);
+  await using rig = await createRig(world, 'local');
   await using worker = await rig.worker({ point: '*', action: 'wait' });
   await using probe = await probeReaders(world, watchedIn(rig));
   for (const day of [0, 1] as const) await (await rig.start(day)).result();
@@ -72,6 +75,8 @@ export async function undisturbedRun(
 
 /** One fault that befalls the first of two days. */
 export interface Disturbance {
+  /** Where the lake lies; default: in a folder. */
+  readonly files?: 'local' | 's3';
   /** Where the worker of the first day stops; without it, nothing stops it. */
   readonly armed?: Armed;
   /** Sets up what stands between the worker and its servers. */
@@ -89,9 +94,9 @@ export interface Disturbance {
 /** Runs both days, the first one disturbed, beside readers that watch; what is left, and the first day's result. */
 export async function disturbedRun(
   world: World,
-  { armed, prepare, act, afterwards }: Disturbance,
+  { files, armed, prepare, act, afterwards }: Disturbance,
 ): Promise<{ readonly left: object; readonly first: RunResult }> {
-  await using rig = await createRig(world);
+  await using rig = await createRig(world, files ?? 'local');
   await using between = await prepare?.();
   await using worker = await rig.worker(armed, between?.env);
   await using probe = await probeReaders(world, watchedIn(rig));

@@ -57,6 +57,7 @@ export const outage = ({ server, point, seconds, emptied }: Outage): FaultCase =
     let workflow = '';
     return {
       ...held,
+      files: server === 's3' ? 's3' : 'local',
       act: async (rig, worker, run) => {
         workflow = run.workflowId;
         return await held.act?.(rig, worker, run);

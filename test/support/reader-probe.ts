@@ -1,6 +1,4 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { expect } from 'vitest';
@@ -8,6 +6,7 @@ import type { ScalarType } from '../../definitions/types.js';
 import { EntityKeySerializer } from '../../feast/entity-key.js';
 import { redisKey } from '../../feast/redis-layout.js';
 import { ORDER_BYTES, orderField } from '../../providers/online/redis/order.js';
+import { openLake, type Lake } from './lake.js';
 import { addresses, type World } from './world.js';
 
 /** Readers that look at everything users see, fifty times a second, while something goes wrong. */
@@ -19,7 +18,8 @@ export interface ReaderProbe extends AsyncDisposable {
 /** What the readers look at: a feature set of a project, and a sample of the entities of a view over it. */
 export interface Watched {
   readonly project: { readonly name: string };
-  /** The folder of the feature set's versions. */
+  /** The address of the lake, and the folder of the feature set's versions in it. */
+  readonly lake: string;
   readonly folder: string;
   readonly view: string;
   readonly joinKey: { readonly name: string; readonly type: ScalarType };
@@ -50,6 +50,7 @@ export async function probeReaders(world: World, watched: Watched): Promise<Read
     stopped = true;
     await Promise.all(loops);
     probe.redis.disconnect();
+    await probe.lake[Symbol.asyncDispose]();
   };
   return {
     async verify() {
@@ -82,6 +83,7 @@ class Probe {
     commandTimeout: 2000,
     retryStrategy: () => 100,
   });
+  readonly lake: Lake;
   readonly #watched: Watched;
   readonly #project: string;
   readonly #keys: readonly Buffer[];
@@ -92,6 +94,7 @@ class Probe {
 
   constructor(watched: Watched) {
     this.#watched = watched;
+    this.lake = openLake(watched.lake);
     this.#project = `${watched.project.name}_dev`;
     const serializer = new EntityKeySerializer([watched.joinKey]);
     this.#keys = watched.entities.map((entity) =>
@@ -175,6 +178,6 @@ class Probe {
   }
 
   async #read(path: string): Promise<Buffer | undefined> {
-    return await readFile(join(this.#watched.folder, path)).catch(() => undefined);
+    return await this.lake.read(`${this.#watched.folder}/${path}`);
   }
 }

@@ -1,11 +1,19 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, readlink } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Project } from '../../definitions/index.js';
+import { openLake, type Lake } from './lake.js';
 import type { World } from './world.js';
 
+const FOLDERS = [
+  'airport_features',
+  'departure_counts',
+  'route_features',
+  'departures',
+  'training_sets/delays',
+];
+
 /** All that a project's runs left behind and users can see, without what may differ between two equal runs. */
-export async function snapshot(world: World, project: Project, lake: string): Promise<object> {
+export async function snapshot(world: World, project: Project, address: string): Promise<object> {
+  await using lake = openLake(address);
   return {
     versions: await versions(lake),
     online: Object.fromEntries([...(await world.online(`${project.name}_dev`))].sort()),
@@ -18,45 +26,46 @@ export async function snapshot(world: World, project: Project, lake: string): Pr
   };
 }
 
-/** Folder -> interval and generation -> contents of each file by name; `latest` by the interval that it shows. */
-async function versions(lake: string): Promise<object> {
+/** Folder, interval and generation -> contents of each file by name; `latest` and `latest.json` by what they show. */
+async function versions(lake: Lake): Promise<object> {
   const found: Record<string, unknown> = {};
-  for (const folder of [
-    'airport_features',
-    'departure_counts',
-    'route_features',
-    'departures',
-    'training_sets/delays',
-  ]) {
-    for (const name of await readdir(join(lake, folder))) {
-      if (!name.startsWith('v_')) continue;
-      const { interval, generation, files } = await version(join(lake, folder, name));
-      found[`${folder} ${interval} generation ${generation}`] = files;
-      if (folder === 'airport_features' && (await readlink(join(lake, folder, 'latest'))) === name)
-        found[`${folder} latest`] = `${interval} generation ${generation}`;
+  for (const folder of FOLDERS) {
+    const paths = (await lake.list(folder)).map((path) => path.slice(folder.length + 1));
+    for (const name of new Set(paths.flatMap((path) => /^v_[^/]+/.exec(path)?.[0] ?? []))) {
+      const files = paths.filter((path) => path.startsWith(`${name}/`));
+      const { at, contents } = await version(lake, folder, files);
+      found[`${folder} ${at}`] = contents;
     }
   }
-  const pointer = JSON.parse(await readFile(join(lake, 'airport_features', 'latest.json'), 'utf8')) as {
+  const pointer = JSON.parse(String(await lake.read('airport_features/latest.json'))) as {
     interval: { start: string };
     generation: number;
+    files: readonly { path: string }[];
   };
   found['airport_features latest.json'] = `${pointer.interval.start} generation ${pointer.generation}`;
+  const latest = pointer.files.map(({ path }) => `latest/${path}`);
+  found['airport_features latest'] = await version(lake, 'airport_features', latest);
   return found;
 }
 
 async function version(
+  lake: Lake,
   folder: string,
-): Promise<{ interval: string; generation: number; files: Record<string, unknown> }> {
-  const files: Record<string, unknown> = {};
-  for (const name of (await readdir(folder)).sort())
-    if (name !== 'metadata.json')
-      files[name] = createHash('sha256')
-        .update(await readFile(join(folder, name)))
-        .digest('hex');
-  const { run, ...metadata } = JSON.parse(await readFile(join(folder, 'metadata.json'), 'utf8')) as {
-    run: { generation: number };
-    interval: { start: string };
-  };
-  files['metadata.json'] = metadata;
-  return { interval: metadata.interval.start, generation: run.generation, files };
+  paths: readonly string[],
+): Promise<{ at: string; contents: Record<string, unknown> }> {
+  const contents: Record<string, unknown> = {};
+  let at = '';
+  for (const path of [...paths].sort()) {
+    const bytes = (await lake.read(`${folder}/${path}`)) ?? Buffer.from('not there');
+    const name = path.split('/').at(-1) ?? '';
+    contents[name] = createHash('sha256').update(bytes).digest('hex');
+    if (name !== 'metadata.json') continue;
+    const { run, ...metadata } = JSON.parse(bytes.toString()) as {
+      run: { generation: number };
+      interval: { start: string };
+    };
+    at = `${metadata.interval.start} generation ${run.generation}`;
+    contents[name] = metadata;
+  }
+  return { at, contents };
 }

@@ -1,0 +1,58 @@
+import { connect, createServer, type Socket } from 'node:net';
+
+/** A way to the S3 server that a test watches and disturbs. */
+export interface S3Proxy extends AsyncDisposable {
+  readonly url: string;
+  /** The requests that passed, such as `GET /granary/x`. */
+  readonly requests: string[];
+  /** Lets so many bytes more through to the server, and then none. */
+  holdAfter(bytes: number): void;
+  /** Cuts the connection once, after so many bytes more from the server. */
+  cutAfter(bytes: number): void;
+}
+
+export async function s3Proxy(target: string): Promise<S3Proxy> {
+  const { hostname, port } = new URL(target);
+  const open = new Set<Socket>();
+  const requests: string[] = [];
+  let up = Infinity;
+  let down = Infinity;
+  const server = createServer((client) => {
+    const upstream = connect(Number(port), hostname);
+    open.add(client).add(upstream);
+    client.on('data', (chunk) => {
+      const request = /^((?:GET|PUT|POST|HEAD|DELETE) [^ ?]+)\S* HTTP/.exec(chunk.toString('latin1'))?.[1];
+      if (request !== undefined) requests.push(request);
+      up -= chunk.length;
+      if (up > 0) upstream.write(chunk);
+    });
+    upstream.on('data', (chunk) => {
+      down -= chunk.length;
+      if (down > 0) return void client.write(chunk);
+      down = Infinity;
+      client.destroy();
+    });
+    for (const [one, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      one.on('error', () => other.destroy());
+      one.on('close', () => {
+        open.delete(one);
+        other.destroy();
+      });
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  return {
+    url: `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`,
+    requests,
+    holdAfter: (bytes) => (up = bytes),
+    cutAfter: (bytes) => (down = bytes),
+    async [Symbol.asyncDispose]() {
+      for (const socket of open) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
