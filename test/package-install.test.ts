@@ -115,7 +115,7 @@ describe.concurrent('the packed package, installed in an empty project', () => {
         greeting: 'hello world',
       });
     },
-    120_000,
+    240_000,
   );
 
   it('brings the command, which runs a project written in TypeScript', async () => {
@@ -152,12 +152,12 @@ describe.concurrent('the packed package, installed in an empty project', () => {
       worker.kill('SIGTERM');
       expect(await ended).toBe(0);
     }
-  }, 120_000);
+  }, 240_000);
 
   it('has types for every entry point, for modules of either kind', async () => {
     const { stdout } = await run(bin('tsc'), ['-p', '.'], { cwd: folder, env: clean }).catch(
       (error: { stdout: string }) => error,
     );
     expect(stdout).toBe('');
-  }, 120_000);
+  }, 240_000);
 });
