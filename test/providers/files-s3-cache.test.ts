@@ -36,7 +36,7 @@ async function put(...letters: readonly string[]): Promise<void> {
 /** Reads a file as a step does, and lets go of it. */
 async function read(files: FileProvider, path: string): Promise<string> {
   await using hold = new FileHold();
-  return readFile(await hold.run(() => files.localPath(path)), 'utf8');
+  return await readFile(await hold.run(() => files.localPath(path)), 'utf8');
 }
 
 describe('the cache of S3 objects', () => {

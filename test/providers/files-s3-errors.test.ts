@@ -39,12 +39,17 @@ describe('S3 says what is wrong when', () => {
     it('the key is unknown, or its secret is another one', async () => {
       vi.stubEnv('AWS_ACCESS_KEY_ID', 'unknown');
       await expect(use(world.open())).rejects.toEqual(
-        failure('ConfigurationMissing', /refuses|denies .*s3:\/\/granary/),
+        failure(
+          'ConfigurationMissing',
+          /127\.0\.0\.1:\d+ refuses the credentials for s3:\/\/granary.*InvalidAccessKeyId/,
+        ),
       );
       vi.unstubAllEnvs();
       vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'guessed-secret');
       const error = await use(world.open()).catch((reason: unknown) => reason);
-      expect(error).toEqual(failure('ConfigurationMissing', /refuses|denies .*s3:\/\/granary/));
+      expect(error).toEqual(
+        failure('ConfigurationMissing', /refuses the credentials for s3:\/\/granary.*SignatureDoesNotMatch/),
+      );
       expect(JSON.stringify(error) + String((error as Error).stack)).not.toContain('guessed-secret');
     });
 
@@ -110,7 +115,8 @@ describe('S3 says what is wrong when', () => {
       const body = `<?xml version="1.0"?><Error><Code>${code}</Code><Message>so it says</Message></Error>`;
       const head = `HTTP/1.1 ${status} X\r\nContent-Type: application/xml\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
       const files = world.open({ endpoint: await listen(head + body) });
-      await expect(files.list('f')).rejects.toEqual(failure(expected, message));
+      // A server that is ill may leave out why where a HEAD is asked for; one that refuses is asked again.
+      await expect(files.list(status < 500 ? 'f' : 'f/*')).rejects.toEqual(failure(expected, message));
     });
   });
 

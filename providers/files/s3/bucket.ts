@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { S3 } from '@aws-sdk/client-s3';
 import { GranaryError } from '../../../definitions/errors.js';
 import { storePath } from '../store-path.js';
-import { isAbsent, isRefused, s3Error } from './errors.js';
+import { isAbsent, isRefused, isUnexplained, s3Error } from './errors.js';
 
 /** Where a store of files lies in S3. */
 export interface S3Place {
@@ -11,6 +11,8 @@ export interface S3Place {
   readonly region?: string | undefined;
   readonly endpoint?: string | undefined;
   readonly forcePathStyle?: boolean | undefined;
+  /** How long a server may be silent before a request is tried again, twice. Default: ten seconds. */
+  readonly silenceMs?: number | undefined;
 }
 
 /** What S3 says of an object. */
@@ -78,6 +80,9 @@ export class S3Bucket {
         return { bytes, etag, identity, metadata: found.Metadata ?? {} };
       } catch (error) {
         if (isAbsent(error)) return undefined;
+        // The answer to a HEAD has no body to say why: another request to the same place has.
+        if (isUnexplained(error))
+          await s3.listObjectsV2({ Bucket: at.Bucket, Prefix: at.Key, MaxKeys: 1 }, until(signal));
         throw error;
       }
     });
@@ -87,13 +92,10 @@ export class S3Bucket {
   async mustHead(path: string, signal?: AbortSignal): Promise<ObjectHead> {
     const head = await this.head(path, signal);
     if (head) return head;
-    await this.call(path, async (s3) => {
-      try {
-        await s3.headBucket({ Bucket: this.name }, until(signal));
-      } catch (error) {
-        throw isAbsent(error) ? Object.assign(new Error('no bucket'), { name: 'NoSuchBucket' }) : error;
-      }
-    });
+    // Nor can a HEAD tell a missing object from a missing bucket.
+    await this.call(path, (s3, { Bucket, Key }) =>
+      s3.listObjectsV2({ Bucket, Prefix: Key, MaxKeys: 1 }, until(signal)),
+    );
     throw new GranaryError('SourceMissing', `There is no object ${this.uri(path)}.`, {
       details: { path: this.uri(path) },
     });
@@ -211,7 +213,7 @@ export class S3Bucket {
   #connected(): Promise<S3> {
     // The SDK is large: who has no store in S3 does not load it.
     this.#client ??= import('@aws-sdk/client-s3').then(({ S3 }) => {
-      const { endpoint, forcePathStyle = endpoint !== undefined } = this.#place;
+      const { endpoint, forcePathStyle = endpoint !== undefined, silenceMs = 10_000 } = this.#place;
       const known = process.env['AWS_REGION'] ?? process.env['AWS_DEFAULT_REGION'];
       const region = this.#place.region ?? (endpoint === undefined ? undefined : (known ?? 'us-east-1'));
       return new S3({
@@ -219,8 +221,7 @@ export class S3Bucket {
         ...(endpoint === undefined ? {} : { endpoint }),
         forcePathStyle,
         maxAttempts: 3,
-        // A server that is silent is noticed after ten seconds, tried twice more, and then reported.
-        requestHandler: { connectionTimeout: 3000, socketTimeout: 10_000 },
+        requestHandler: { connectionTimeout: 3000, socketTimeout: silenceMs },
         responseChecksumValidation: 'WHEN_REQUIRED',
       });
     });

@@ -27,6 +27,12 @@ export function isAbsent(error: unknown): boolean {
   return status === 404 && !['NoSuchBucket', 'NoSuchUpload'].includes(name);
 }
 
+/** Whether an answer refuses without saying why. */
+export function isUnexplained(error: unknown): boolean {
+  const { name, status } = said(error);
+  return status >= 300 && status < 500 && !/[A-Z][a-z]+[A-Z]/.test(name);
+}
+
 /** Whether a condition did not hold, or another write of the same key was under way. */
 export function isRefused(error: unknown): boolean {
   const { name, status } = said(error);
@@ -104,7 +110,7 @@ export function s3Error(error: unknown, place: { readonly uri: string; readonly 
   if (UNREACHABLE.includes(name) || status >= 500 || status === 429 || NETWORK.test(code))
     return as(
       'ProviderUnreachable',
-      `${endpoint} does not answer for ${uri} (${[name, code, status === 0 ? '' : `HTTP ${status}`].filter((text) => text !== '' && text !== 'Error').join(', ')}). Start it, or correct the binding's endpoint.`,
+      `${endpoint} does not answer for ${uri} (${[name, code, status === 0 ? '' : `HTTP ${status}`].filter((text) => !['', 'Error', 'Unknown'].includes(text)).join(', ')}). Start it, or correct the binding's endpoint.`,
     );
   if (TLS.test(code))
     return as(
