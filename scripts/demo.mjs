@@ -14,9 +14,11 @@ server, Postgres, Valkey) is set up under .granary/ first, and stopped at the en
   --days <n>      how many consecutive days to run
   --from <date>   the first day, such as 2001-03-01
   --to <date>     the last day
+  --files <where> where the lake is: local (a folder, the default) or s3 (a SeaweedFS server is set up as well)
   --keep          leaves the services running and prints their addresses
 
-To use servers of your own set TEMPORAL_ADDRESS, DATABASE_URL or REDIS_URL.`;
+To use servers of your own set TEMPORAL_ADDRESS, DATABASE_URL REDIS_URL or S3_ENDPOINT (the bucket is
+granary, or the one that FLIGHTS_S3_BUCKET names).`;
 
 const program = 'examples/flights/demo.ts';
 
@@ -30,6 +32,19 @@ function tellWhatRuns(env) {
   console.log('Stop it with: npm run services -- down');
 }
 
+/**
+ * Whether the lake shall be in S3.
+ * @param {readonly string[]} args
+ */
+function isInS3(args) {
+  const at = args.findIndex((arg) => arg === '--files' || arg.startsWith('--files='));
+  if (at < 0) return false;
+  const files = args[at] === '--files' ? args[at + 1] : args[at]?.slice('--files='.length);
+  if (files !== 's3' && files !== 'local')
+    throw new Error(`--files ${files ?? ''} is not known. Write --files local or --files s3.`);
+  return files === 's3';
+}
+
 /** @param {readonly string[]} args */
 async function main(args) {
   if (args.includes('--help') || args.includes('-h')) {
@@ -38,12 +53,15 @@ async function main(args) {
   }
   if (!fs.existsSync(path.join(repository, program)))
     throw new Error(`${program} is missing: is this a whole checkout?`);
+  const inS3 = isInS3(args);
+  if (inS3) process.env['FLIGHTS_S3_BUCKET'] ||= 'granary';
+  else delete process.env['FLIGHTS_S3_BUCKET'];
   await ensureDependencies(log);
   await ensureBuild(log);
   return runWithServices(['--import', 'tsx', program, ...args], {
     dir: defaultDir,
     log,
-    only: ['temporal', 'postgres', 'redis'],
+    only: ['temporal', 'postgres', 'redis', ...(inS3 ? /** @type {const} */ (['s3']) : [])],
     keep: args.includes('--keep'),
     whenKept: tellWhatRuns,
   });

@@ -23,6 +23,7 @@ export function environmentFor(services, dir) {
     ...Object.fromEntries(inherited),
     ...(temporal && { TEMPORAL_CONFIG_FILE: empty('temporal.toml', '[profile.default]\n') }),
     ...(s3 && {
+      GRANARY_CACHE_FOLDER: path.join(dir, 'cache'),
       AWS_CONFIG_FILE: empty('aws-config'),
       AWS_SHARED_CREDENTIALS_FILE: empty('aws-credentials'),
       AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true', // the lock file's version runs, whatever comes after it

@@ -19,6 +19,7 @@ const { values: flags } = parseArgs({
     to: { type: 'string' },
     rebuild: { type: 'boolean', default: false },
     keep: { type: 'boolean' },
+    files: { type: 'string' },
   },
 });
 

@@ -25,6 +25,7 @@ import {
   range,
   redisStore,
   rowCount,
+  s3,
   sql,
   t,
   trainingSet,
@@ -169,7 +170,14 @@ export default defineProject({
       registry: { url: fromEnv('DATABASE_URL') },
       bind: {
         raw: localFiles(process.env['FLIGHTS_RAW'] ?? 'node_modules/vega-datasets/data'),
-        lake: localFiles(process.env['FLIGHTS_LAKE'] ?? '.granary/lake'),
+        // A bucket where one is named, at the server of S3_ENDPOINT or else at AWS; else a folder.
+        lake: process.env['FLIGHTS_S3_BUCKET']
+          ? s3({
+              bucket: process.env['FLIGHTS_S3_BUCKET'],
+              prefix: 'flights',
+              ...(process.env['S3_ENDPOINT'] ? { endpoint: fromEnv('S3_ENDPOINT') } : {}),
+            })
+          : localFiles(process.env['FLIGHTS_LAKE'] ?? '.granary/lake'),
         // Where Redis cannot be had, Postgres serves.
         online: process.env['REDIS_URL']
           ? redisStore({ url: fromEnv('REDIS_URL') })
