@@ -10,6 +10,7 @@ import { GranaryClient, type RunResult } from 'granary/client';
 import project, { airportView, daily, delays, routeView } from './granary.ts';
 import { days, duration, table } from './demo-format.ts';
 
+const environment = process.env['FLIGHTS_S3_BUCKET'] ? 's3' : 'dev';
 const LOG = '.granary/logs/demo-worker.log';
 
 const { values: flags } = parseArgs({
@@ -29,7 +30,7 @@ async function startWorker(): Promise<ChildProcess> {
   const log = createWriteStream(LOG);
   const worker = spawn(
     process.execPath,
-    ['cli/granary.cjs', 'worker', '--project', 'examples/flights/granary.ts', '--env', 'dev'],
+    ['cli/granary.cjs', 'worker', '--project', 'examples/flights/granary.ts', '--env', environment],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
     },
@@ -213,7 +214,7 @@ console.log(
   `\nflights_daily over 3,000,000 US flights, ${span.length} day${span.length === 1 ? '' : 's'}: ${span[0] ?? ''} to ${span.at(-1) ?? ''}`,
 );
 const worker = await startWorker();
-const client = await GranaryClient.connect({ project, environment: 'dev' });
+const client = await GranaryClient.connect({ project, environment });
 const stop = async (): Promise<void> => {
   await client.close();
   await stopWorker(worker);

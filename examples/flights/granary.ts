@@ -162,27 +162,27 @@ export const daily = pipeline('flights_daily', {
   owner: 'ml',
 });
 
+const registry = { url: fromEnv('DATABASE_URL') };
+const bind = {
+  raw: localFiles(process.env['FLIGHTS_RAW'] ?? 'node_modules/vega-datasets/data'),
+  lake: localFiles(process.env['FLIGHTS_LAKE'] ?? '.granary/lake'),
+  // Where Redis cannot be had, Postgres serves.
+  online: process.env['REDIS_URL']
+    ? redisStore({ url: fromEnv('REDIS_URL') })
+    : postgresStore({ url: fromEnv('DATABASE_URL') }),
+};
+const bucket = process.env['FLIGHTS_S3_BUCKET'];
+// At the server of S3_ENDPOINT; without that variable at AWS.
+const endpoint = process.env['S3_ENDPOINT'] ? { endpoint: fromEnv('S3_ENDPOINT') } : {};
+
 export default defineProject({
   name: 'flights',
   resources: [daily],
   environments: {
-    dev: {
-      registry: { url: fromEnv('DATABASE_URL') },
-      bind: {
-        raw: localFiles(process.env['FLIGHTS_RAW'] ?? 'node_modules/vega-datasets/data'),
-        // A bucket where one is named, at the server of S3_ENDPOINT or else at AWS; else a folder.
-        lake: process.env['FLIGHTS_S3_BUCKET']
-          ? s3({
-              bucket: process.env['FLIGHTS_S3_BUCKET'],
-              prefix: 'flights',
-              ...(process.env['S3_ENDPOINT'] ? { endpoint: fromEnv('S3_ENDPOINT') } : {}),
-            })
-          : localFiles(process.env['FLIGHTS_LAKE'] ?? '.granary/lake'),
-        // Where Redis cannot be had, Postgres serves.
-        online: process.env['REDIS_URL']
-          ? redisStore({ url: fromEnv('REDIS_URL') })
-          : postgresStore({ url: fromEnv('DATABASE_URL') }),
-      },
-    },
+    dev: { registry, bind },
+    // The same with the lake in a bucket, where one is named: an environment of its own, with versions of its own.
+    ...(bucket
+      ? { s3: { registry, bind: { ...bind, lake: s3({ bucket, prefix: 'flights', ...endpoint }) } } }
+      : {}),
   },
 });
