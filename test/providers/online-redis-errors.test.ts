@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { redisOnlineProvider } from '../../providers/online/redis/provider.js';
 import { redisError } from '../../providers/online/redis/redis-errors.js';
+import { fakeRedis } from './fake-redis.js';
 import { userView, writeRows } from './online-rows.js';
 
 describe('online store redis, when the server misbehaves', () => {
@@ -62,4 +63,63 @@ describe('online store redis, when the server misbehaves', () => {
     sockets.forEach((socket) => socket.destroy());
     silent.close();
   }, 15_000);
+
+  const rows = Array.from({ length: 6000 }, (_, i) => ({ id: BigInt(i), event: 0, value: 1n }));
+
+  it.each([
+    ["OOM command not allowed when used memory > 'maxmemory'.", 'ResourcesExhausted'],
+    ['MISCONF Redis is configured to save RDB snapshots', 'ResourcesExhausted'],
+    ["READONLY You can't write against a read only replica.", 'ProviderUnreachable'],
+    ['LOADING Redis is loading the dataset in memory', 'ProviderUnreachable'],
+    ['BUSY Redis is busy running a script.', 'ProviderUnreachable'],
+  ])('fails a load that is told %j on the way, and loads again once that is over', async (message, code) => {
+    let ill = true;
+    const server = await fakeRedis((name, call) =>
+      name !== 'EVALSHA' ? '+OK\r\n' : ill && call >= 3 ? `-${message}\r\n` : '*3\r\n:100\r\n:0\r\n:0\r\n',
+    );
+    const provider = redisOnlineProvider({ url: server.url });
+    try {
+      // As often as there are places in flight: a failed call must give its place back.
+      for (let i = 0; i < 3; i++)
+        await expect(writeRows(provider, userView(), 1, rows)).rejects.toMatchObject({ code });
+      ill = false;
+      expect(await writeRows(provider, userView(), 1, rows)).toBe('6000w 0o 0u');
+    } finally {
+      await provider.close();
+      server.close();
+    }
+  });
+
+  it('gives up on a server that falls silent in the middle of a load', async () => {
+    const server = await fakeRedis((name, call) =>
+      name === 'EVALSHA' && call >= 10 ? undefined : '*3\r\n:100\r\n:0\r\n:0\r\n',
+    );
+    const provider = redisOnlineProvider({ url: server.url });
+    try {
+      const began = Date.now();
+      await expect(writeRows(provider, userView(), 1, rows)).rejects.toMatchObject({
+        code: 'ProviderUnreachable',
+      });
+      expect(Date.now() - began).toBeLessThan(8000);
+    } finally {
+      await provider.close();
+      server.close();
+    }
+  }, 15_000);
+
+  it('loads the script for all calls in flight when the server forgot it', async () => {
+    const known = new Set<string>();
+    const server = await fakeRedis((name) => {
+      if (name === 'SCRIPT') known.add('script');
+      if (name !== 'EVALSHA') return '$1\r\nx\r\n';
+      return known.size > 0 ? '*3\r\n:100\r\n:0\r\n:0\r\n' : '-NOSCRIPT No matching script.\r\n';
+    });
+    const provider = redisOnlineProvider({ url: server.url });
+    try {
+      expect(await writeRows(provider, userView(), 1, rows)).toBe('6000w 0o 0u');
+    } finally {
+      await provider.close();
+      server.close();
+    }
+  });
 });

@@ -238,7 +238,7 @@ describe.skipIf(url === undefined)('online store redis, in its own layout (needs
     });
     await expect(provider.read(view, [[7n]], ['f'])).rejects.toMatchObject({ code: 'SchemaMismatch' });
     // Failed calls must not use up the places of those in flight.
-    for (let i = 0; i < 20; i++) await expect(writeRows(provider, view, 1, rows)).rejects.toThrow();
+    for (let i = 0; i < 50; i++) await expect(writeRows(provider, view, 1, rows)).rejects.toThrow();
     await redis.del(key);
   });
 

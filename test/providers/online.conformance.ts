@@ -51,7 +51,7 @@ export function onlineConformance(name: string, store: OnlineStoreUnderTest): vo
           code: 'ValueOutOfRange',
           message: expect.stringContaining('user_features:f') as string,
         });
-        for (let i = 0; i < 20; i++) await expect(writeRows(provider, view, 1, [row])).rejects.toThrow();
+        for (let i = 0; i < 50; i++) await expect(writeRows(provider, view, 1, [row])).rejects.toThrow();
         expect(await writeRows(provider, view, 1, [{ event: 0, value: 1n }])).toBe('1w 0o 0u');
       });
 
