@@ -17,8 +17,8 @@ export async function s3Proxy(target: string): Promise<S3Proxy> {
   const requests: string[] = [];
   let up = Infinity;
   let down = Infinity;
-  const server = createServer((client) => {
-    const upstream = connect(Number(port), hostname);
+  const server = createServer({ allowHalfOpen: true }, (client) => {
+    const upstream = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
     open.add(client).add(upstream);
     client.on('data', (chunk) => {
       const request = /^((?:GET|PUT|POST|HEAD|DELETE) [^ ?]+)\S* HTTP/.exec(chunk.toString('latin1'))?.[1];
@@ -36,10 +36,11 @@ export async function s3Proxy(target: string): Promise<S3Proxy> {
       [client, upstream],
       [upstream, client],
     ] as const) {
+      one.on('end', () => other.end());
       one.on('error', () => other.destroy());
       one.on('close', () => {
         open.delete(one);
-        other.destroy();
+        other.end();
       });
     }
   });

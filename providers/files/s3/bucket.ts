@@ -88,14 +88,20 @@ export class S3Bucket {
     });
   }
 
+  /** The head as {@link head} gives it, and certain: a HEAD cannot tell a missing object from a missing bucket. */
+  async surelyHead(path: string, signal?: AbortSignal): Promise<ObjectHead | undefined> {
+    const head = await this.head(path, signal);
+    if (!head)
+      await this.call(path, (s3, { Bucket, Key }) =>
+        s3.listObjectsV2({ Bucket, Prefix: Key, MaxKeys: 1 }, until(signal)),
+      );
+    return head;
+  }
+
   /** The head of an object that must be there. */
   async mustHead(path: string, signal?: AbortSignal): Promise<ObjectHead> {
-    const head = await this.head(path, signal);
+    const head = await this.surelyHead(path, signal);
     if (head) return head;
-    // Nor can a HEAD tell a missing object from a missing bucket.
-    await this.call(path, (s3, { Bucket, Key }) =>
-      s3.listObjectsV2({ Bucket, Prefix: Key, MaxKeys: 1 }, until(signal)),
-    );
     throw new GranaryError('SourceMissing', `There is no object ${this.uri(path)}.`, {
       details: { path: this.uri(path) },
     });
@@ -153,14 +159,8 @@ export class S3Bucket {
   /** A small object's text with its ETag. */
   async text(path: string): Promise<string | undefined> {
     for (;;) {
-      const head = await this.head(path);
-      if (!head) {
-        // Tells a missing bucket, which must not look like an empty one.
-        await this.mustHead(path).catch((error: unknown) => {
-          if (!(error instanceof GranaryError && error.code === 'SourceMissing')) throw error;
-        });
-        return undefined;
-      }
+      const head = await this.surelyHead(path);
+      if (!head) return undefined;
       try {
         const chunks: Uint8Array[] = [];
         for await (const chunk of this.read(path, head)) chunks.push(chunk);

@@ -24,7 +24,7 @@ function said(error: unknown): Said {
 /** Whether there is no such object. A HEAD cannot tell that from a missing bucket. */
 export function isAbsent(error: unknown): boolean {
   const { name, status } = said(error);
-  return status === 404 && !['NoSuchBucket', 'NoSuchUpload'].includes(name);
+  return status === 404 && ['NoSuchKey', 'NotFound', 'Unknown'].includes(name);
 }
 
 /** Whether an answer refuses without saying why. */
@@ -52,6 +52,7 @@ const KEYS = [
   'ExpiredToken',
   'InvalidToken',
   'TokenRefreshRequired',
+  'XAdminUserNotFound',
 ];
 const REGION = ['PermanentRedirect', 'AuthorizationHeaderMalformed', 'IllegalLocationConstraintException'];
 

@@ -88,7 +88,7 @@ class S3FileProvider implements FileProvider {
   }
 
   async stat(path: string): Promise<{ bytes: number; identity: string } | undefined> {
-    const head = await this.#bucket.head(path);
+    const head = await this.#bucket.surelyHead(path);
     return head && { bytes: head.bytes, identity: head.identity };
   }
 
