@@ -11,7 +11,8 @@ import { type Script, writeScript } from './write-script.js';
 export class WireBuffer {
   readonly command = new ByteWriter(1 << 15);
   readonly rows = new ByteWriter(1 << 15);
-  readonly scratch = new ByteWriter(256);
+  readonly key = new ByteWriter(256);
+  readonly mark = new ByteWriter(64);
 }
 
 /** Encodes rows of one view as whole EVALSHA commands; see {@link writeScript} for the format. */
@@ -32,42 +33,40 @@ export class BatchEncoder {
     );
     const writer = new ByteWriter();
     const names = view.features.map(({ name }) => featureField(view.name, name));
-    for (const field of [timestampField(view.name), orderField(view.name), ...names])
-      writeBulk(writer, field);
+    for (const bytes of [timestampField(view.name), orderField(view.name), ...names])
+      writeBulk(writer, { bytes, length: bytes.length });
     this.#fields = writer.take();
   }
 
   /** The bytes of the command that writes rows `[from, to)`. They lie in `memory`. */
   encode(memory: WireBuffer, batch: OnlineBatch, promotion: number, from: number, to: number): Buffer {
-    const { command, rows, scratch } = memory;
+    const { command, rows, key, mark } = memory;
     command.reset();
     rows.reset();
     // EVALSHA, the script, the number of keys, the keys, the fields, the rows.
     const count = 3 + (to - from) + 2 + this.#values.length + 1;
     command.utf8(`*${count}\r\n$7\r\nEVALSHA\r\n$40\r\n${this.script.sha}\r\n`);
     command.utf8(bulkText(String(to - from)));
-    let mark: Uint8Array | undefined;
     for (let row = from; row < to; row++) {
-      scratch.reset();
-      this.keys.write(scratch, batch.keys, row);
-      scratch.raw(this.project);
-      writeBulk(command, scratch.bytes.subarray(0, scratch.length));
-      // Rows of one version mostly share their times.
-      if (mark === undefined || !sameOrder(batch, row, row - 1))
-        mark = encodeMark(scratch, batch, promotion, row);
+      key.reset();
+      this.keys.write(key, batch.keys, row);
+      key.raw(this.project);
+      writeBulk(command, key);
+      // Rows of a view without timestamps share their times.
+      if (row === from || !sameOrder(batch, row, row - 1)) writeMark(mark, batch, promotion, row);
       this.#writeRow(rows, batch, row, mark);
     }
     command.raw(this.#fields);
-    writeBulk(command, rows.bytes.subarray(0, rows.length));
+    writeBulk(command, rows);
     return Buffer.from(command.bytes.buffer, 0, command.length);
   }
 
-  #writeRow(rows: ByteWriter, batch: OnlineBatch, row: number, mark: Uint8Array): void {
+  #writeRow(rows: ByteWriter, batch: OnlineBatch, row: number, mark: ByteWriter): void {
     const start = rows.length;
     rows.u32le(0);
     rows.u8(mark.length);
     rows.u8(0);
-    rows.raw(mark);
+    rows.raw(mark.bytes.subarray(0, mark.length));
     for (let i = 0; i < this.#values.length; i++) {
       rows.u32le(0);
       const at = rows.length;
@@ -86,28 +85,29 @@ function sameOrder(batch: OnlineBatch, a: number, b: number): boolean {
   );
 }
 
-/** The order and a copy of the `_ts` bytes. */
-function encodeMark(scratch: ByteWriter, batch: OnlineBatch, promotion: number, row: number): Uint8Array {
+/** Replaces what is in `mark` by a row's order and a copy of its `_ts` bytes. */
+export function writeMark(mark: ByteWriter, batch: OnlineBatch, promotion: number, row: number): void {
   const eventTime = batch.eventTimes[row] ?? 0n;
-  scratch.reset();
-  writeOrder(scratch, {
+  mark.reset();
+  writeOrder(mark, {
     promotion,
     eventTime,
     createdTime: batch.createdTimes[row] ?? 0n,
     generation: batch.generations[row] ?? 0,
   });
-  writeTimestamp(scratch, eventTime);
-  return scratch.take();
+  writeTimestamp(mark, eventTime);
 }
 
 const heads: (Uint8Array | undefined)[] = [];
 
 /** A bulk string of the Redis protocol: `$<length>\r\n<bytes>\r\n`. */
-function writeBulk(writer: ByteWriter, bytes: Uint8Array): void {
-  const size = bytes.length;
+export function writeBulk(
+  writer: ByteWriter,
+  { bytes, length: size }: Pick<ByteWriter, 'bytes' | 'length'>,
+): void {
   if (size < 1024) writer.raw((heads[size] ??= new TextEncoder().encode(`$${size}\r\n`)));
   else writer.utf8(`$${size}\r\n`);
-  writer.raw(bytes);
+  writer.raw(size === bytes.length ? bytes : bytes.subarray(0, size));
   writer.u8(13);
   writer.u8(10);
 }

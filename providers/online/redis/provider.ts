@@ -22,7 +22,8 @@ import { Slots } from './slots.js';
 
 /** Rows of one script call: long enough that the call costs little, short enough to block the server for under 1 ms. */
 const ROWS_PER_CALL = 100;
-const CALLS_IN_FLIGHT = 8;
+/** About 1 MB on the way: enough for neither side to wait for the other while the machine's cores are busy with others. */
+const CALLS_IN_FLIGHT = 32;
 const KEYS_PER_READ = 500;
 const CONNECT_TIMEOUT_MS = 2000;
 const COMMAND_TIMEOUT_MS = 5000;
@@ -96,6 +97,11 @@ class RedisOnlineProvider implements OnlineProvider {
     try {
       for (let from = 0; from < batch.rows && failure === undefined; from += ROWS_PER_CALL) {
         const memory = await this.#slots.take();
+        if (failure !== undefined) {
+          // A call failed while this one waited for its place: a silent server would keep it for as long again.
+          this.#slots.give(memory);
+          break;
+        }
         let wire: Buffer;
         try {
           wire = encoder.encode(memory, batch, promotion, from, Math.min(from + ROWS_PER_CALL, batch.rows));
