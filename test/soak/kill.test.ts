@@ -4,11 +4,17 @@ import { faultSuite } from '../support/fault-suite.js';
 
 /** Points of a rollback have a test of their own: a pipeline passes none of them. */
 const POINTS = CRASH_POINTS.filter((point) => !point.startsWith('rollback.'));
+/** Between the questions that a store asks before it writes `latest`: a link on disk, five objects in a bucket. */
+const latest = (passings: readonly number[]) =>
+  passings.map((passing) => `store.mid-latest:${passing}` as const);
 
-faultSuite(
-  'a worker killed at any crash point',
-  [...POINTS, 'store.mid-latest:2' as const, 'store.mid-latest:3' as const].map((point) => ({
+faultSuite('a worker killed at any crash point', [
+  ...[...POINTS, ...latest([2, 3])].map((point) => ({
     title: `${point}: what is left is what an undisturbed run leaves`,
     disturbance: () => killedAt(point),
   })),
-);
+  ...[...POINTS.filter((point) => point.startsWith('store.')), ...latest([2, 3, 4, 5, 6])].map((point) => ({
+    title: `${point}, on S3: what is left is what an undisturbed run leaves`,
+    disturbance: () => ({ ...killedAt(point), files: 's3' as const }),
+  })),
+]);

@@ -1,0 +1,107 @@
+/**
+ * @typedef {{ readonly file: string, readonly from: string, readonly to: string }} Edit a text that occurs once, and what takes its place
+ * @typedef {object} Mutant
+ * @property {string} name
+ * @property {string} without the protection that is off
+ * @property {readonly Edit[]} edits
+ * @property {readonly string[]} tests test files that must notice
+ * @property {string} [only] a pattern of test names
+ * @property {boolean} [inWorkerProcess] whether they start `granary worker`, which is compiled first
+ */
+
+/** @type {readonly Mutant[]} */
+export const mutants = [
+  {
+    name: 'token-check',
+    without: 'a commit under a token that is not the highest goes through',
+    edits: [{ file: 'registry/ownership.ts', from: 'if (row.token !== token)', to: 'if (row.token < 0)' }],
+    tests: ['test/registry/ownership.test.ts'],
+  },
+  {
+    name: 'owner-check',
+    without: 'a run that has ended, or owns the interval no more, may commit',
+    edits: [
+      {
+        file: 'registry/ownership.ts',
+        from: 'if (!row || row.run_id !== run.id) throw',
+        to: 'if (!row) throw',
+      },
+      {
+        file: 'registry/ownership.ts',
+        from: 'if (ended && ended.ended_at !== null) throw',
+        to: 'if (ended && ended.ended_at === undefined) throw',
+      },
+      { file: 'registry/ownership.ts', from: 'if (row.token !== token)', to: 'if (row.token < 0)' },
+    ],
+    tests: ['test/e2e/zombie.test.ts'],
+    only: 'store.before-commit',
+    inWorkerProcess: true,
+  },
+  {
+    name: 'newer-wins',
+    without: 'Redis takes every row, whatever it holds',
+    edits: [
+      { file: 'providers/online/redis/write-script.ts', from: '  if x > 0 then', to: '  if x > -100 then' },
+    ],
+    tests: ['test/providers/online.test.ts'],
+  },
+  {
+    name: 'commit-before-publish',
+    without: 'files are published before the commit',
+    edits: [
+      {
+        file: 'activities/store-version.ts',
+        from: "    await crashPoint('store.before-commit');",
+        to: `    for (const file of files)
+      await runtime.providers.files(staged.store).publish({ ...file, path: file.staged }, \`\${versionsFolder(target)}/\${version}/\${file.name}\`);
+    await crashPoint('store.before-commit');`,
+      },
+    ],
+    tests: ['test/e2e/kill.test.ts'],
+    only: 'store.before-commit',
+    inWorkerProcess: true,
+  },
+  {
+    name: 'checkpoint-checksum',
+    without: 'a load resumes at a checkpoint of other bytes',
+    edits: [{ file: 'activities/load-shard.ts', from: ' && kept.sha256 === sha256', to: '' }],
+    tests: ['test/activities/load.test.ts'],
+  },
+  {
+    name: 'validation-before-publish',
+    without: 'a version is stored before it is validated',
+    edits: [
+      {
+        file: 'workflows/run-step.ts',
+        from: "const validation = await heavy(settings, say('validate')).validateRows({ ...work, staged });\n      const stored = await publish(settings, say('store')).storeVersion({ ...request, staged, validation });",
+        to: "const stored = await publish(settings, say('store')).storeVersion({ ...request, staged });\n      const validation = await heavy(settings, say('validate')).validateRows({ ...work, staged });",
+      },
+    ],
+    tests: ['test/e2e/bad-input.test.ts'],
+    only: 'a rule refuses',
+  },
+  {
+    name: 'latest-fence',
+    without: 'a slow writer of latest does not look again before it writes',
+    edits: [
+      {
+        file: 'providers/files/local-latest.ts',
+        from: "      if (!(await isNewest())) return 'superseded';\n      if (await renamed(newPointer, pointer)) {",
+        to: '      if (await renamed(newPointer, pointer)) {',
+      },
+    ],
+    tests: ['test/providers/files.test.ts'],
+  },
+  {
+    name: 'receipts',
+    without: 'an online store that lost rows passes for whole',
+    edits: [
+      {
+        file: 'activities/online-contents.ts',
+        from: 'if (recorded <= (await',
+        to: 'if (recorded <= 1e15 + (await',
+      },
+    ],
+    tests: ['test/e2e/online-loss.test.ts'],
+  },
+];

@@ -1,0 +1,8 @@
+import { faultSuite } from '../support/fault-suite.js';
+import { outage, servedByOwn, STEPS } from '../support/outages.js';
+
+faultSuite(
+  'postgres, killed in each step and started again',
+  [5, 30].flatMap((seconds) => STEPS.map((point) => outage({ server: 'postgres', point, seconds }))),
+  { servers: servedByOwn },
+);
