@@ -148,15 +148,19 @@ export class Ownership {
         .where('run_id', '=', run.id)
         .executeTakeFirst();
       if (own) return own.name;
+      const names = sql.table(`${this.#database.schema}.version_names`);
+      // The next free second is this one, or the one after a name that is taken from now on: a few rows of an index.
       const { rows } = await sql<{ name: string }>`
         SELECT to_char(at, '"v_"YYYYMMDD"T"HH24MISS') AS name
-        FROM generate_series(date_trunc('second', now()), now() + interval '1 day', interval '1 second') AS at
-        WHERE NOT EXISTS (
-          SELECT FROM ${sql.table(`${this.#database.schema}.version_names`)} v WHERE v.target = ${target} AND v.name = to_char(at, '"v_"YYYYMMDD"T"HH24MISS'))
+        FROM (
+          SELECT date_trunc('second', now()) AS at
+          UNION ALL
+          SELECT to_timestamp(name, '"v_"YYYYMMDD"T"HH24MISS') + interval '1 second' FROM ${names}
+          WHERE target = ${target} AND name >= to_char(now(), '"v_"YYYYMMDD"T"HH24MISS')) seconds
+        WHERE NOT EXISTS (SELECT FROM ${names} v WHERE v.target = ${target} AND v.name = to_char(at, '"v_"YYYYMMDD"T"HH24MISS'))
         ORDER BY at LIMIT 1`.execute(tx);
       const name = rows[0]?.name;
-      if (name === undefined)
-        throw new GranaryError('Internal', `No version name of ${target} is free within a day.`);
+      if (name === undefined) throw new GranaryError('Internal', `No version name of ${target} is free.`);
       await tx.insertInto('version_names').values({ target, name, run_id: run.id }).execute();
       return name;
     });

@@ -125,6 +125,16 @@ describe('version names', () => {
       names,
     );
   });
+
+  it('are the first second from now on that is free', async () => {
+    const { rows } = await pool.query<{ gap: string }>(`
+      WITH seconds AS (
+        SELECT n, to_char(now() AT TIME ZONE 'UTC' + n * interval '1 second', '"v_"YYYYMMDD"T"HH24MISS') AS name
+        FROM generate_series(-5, 600) AS n),
+      taken AS (INSERT INTO "${schema}".version_names SELECT 'source/w', name, 'run' || n FROM seconds WHERE n NOT IN (300, 400))
+      SELECT name AS gap FROM seconds WHERE n = 300`);
+    expect(await registry.ownership.versionName('source/w', run('w'))).toBe(rows[0]?.gap);
+  });
 });
 
 describe('runs', () => {
