@@ -6,9 +6,12 @@ import { ensureBuild, ensureDependencies } from './dependencies.mjs';
 import { runWithServices } from './run-with-services.mjs';
 import { repository } from './services/layout.mjs';
 
-/** `npm run bench -- online-write`: one benchmark of bench/, with the services up. */
+/** `npm run bench -- pipeline`: one benchmark of bench/, with the services up. */
 const [name, ...rest] = process.argv.slice(2);
-const known = fs.readdirSync(path.join(repository, 'bench')).map((file) => path.basename(file, '.ts'));
+const known = fs
+  .readdirSync(path.join(repository, 'bench'))
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => path.basename(file, '.ts'));
 
 if (name === undefined || !known.includes(name)) {
   console.error(`Usage: npm run bench -- <name>. Names: ${known.join(', ')}`);
@@ -18,6 +21,8 @@ if (name === undefined || !known.includes(name)) {
   const log = (part, message) => console.log(`${part.padEnd(9)} ${message}`);
   await ensureDependencies(log);
   await ensureBuild(log);
+  // `granary`, as examples import it, is these sources and not a compiled copy of them.
+  process.env['TSX_TSCONFIG_PATH'] = path.join(repository, 'tsconfig.test.json');
   process.exitCode = await runWithServices(['--import', 'tsx', `bench/${name}.ts`, ...rest], {
     dir: path.join(repository, '.granary', 'bench-services'),
     log,
