@@ -42,6 +42,15 @@ const failure = async (result: Promise<unknown>): Promise<{ type: string; messag
 };
 
 describe('a rollback', () => {
+  it('over S3 puts everything back as well', async () => {
+    const { shop: made, good, bad } = await spoilt(world, 's3');
+    await world.withWorker(made.project, async (client) => {
+      const result = await (await client.rollback('totals')).result();
+      expect(step(result, 'source/totals')?.rollback).toEqual({ from: bad.version, of: good.version });
+      expectAgain(await seen(world, made), good);
+    });
+  });
+
   it('puts files, latest, registry, ledger and online values back as they were; the days go on', async () => {
     const { shop: made, good, bad } = await spoilt(world);
     const { project, lake } = made;

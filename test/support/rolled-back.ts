@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { GranaryClient } from '../../client/index.js';
 import { shop, writeSales, type Shop } from '../fixtures/shop.js';
+import { openLake } from './lake.js';
+import { BUCKET } from './s3.js';
 import type { World } from './world.js';
 
 /** Other amounts for the same users, and one user that nobody knows. */
@@ -29,23 +30,31 @@ export interface Seen {
   readonly ledger: readonly unknown[];
 }
 
-export async function seen(world: World, { project, view, lake }: Shop): Promise<Seen> {
-  const folder = join(lake, 'totals');
-  const pointer = JSON.parse(await readFile(join(folder, 'latest.json'), 'utf8')) as {
+export async function seen(world: World, { project, view, lake: address }: Shop): Promise<Seen> {
+  await using lake = openLake(address);
+  const read = async (path: string): Promise<Buffer> => {
+    const bytes = await lake.read(`totals/${path}`);
+    if (!bytes) throw new Error(`${address}/totals/${path} cannot be read`);
+    return bytes;
+  };
+  const pointer = JSON.parse(String(await read('latest.json'))) as {
     version: string;
     generation: number;
     files: { path: string; sha256: string }[];
   };
-  expect(await readlink(join(folder, 'latest'))).toBe(pointer.version);
   const files: Record<string, string> = {};
   for (const { path, sha256 } of pointer.files) {
-    const bytes = await readFile(join(folder, pointer.version, path));
-    expect(createHash('sha256').update(bytes).digest('hex')).toBe(sha256);
+    for (const folder of [pointer.version, 'latest'])
+      expect(
+        createHash('sha256')
+          .update(await read(`${folder}/${path}`))
+          .digest('hex'),
+      ).toBe(sha256);
     if (ROWS.includes(path)) files[path] = sha256;
   }
-  const { run, ...metadata } = JSON.parse(
-    await readFile(join(folder, 'latest', 'metadata.json'), 'utf8'),
-  ) as { run: Record<string, unknown> };
+  const { run, ...metadata } = JSON.parse(String(await read('latest/metadata.json'))) as {
+    run: Record<string, unknown>;
+  };
   const client = await GranaryClient.connect({ project });
   const online = await client.features(
     view,
@@ -73,10 +82,11 @@ export async function seen(world: World, { project, view, lake }: Shop): Promise
 /** A shop with a good version of a day, and then a bad one in its place. */
 export async function spoilt(
   world: World,
+  files: 'local' | 's3' = 'local',
 ): Promise<{ readonly shop: Shop; readonly folder: string; readonly good: Seen; readonly bad: Seen }> {
   const name = `b${randomBytes(5).toString('hex')}`;
   const folder = join(world.folder, name);
-  const made = await shop(name, folder);
+  const made = await shop(name, folder, files === 's3' ? { lake: `s3://${BUCKET}/${name}` } : {});
   return await world.withWorker(made.project, async (client) => {
     const run = async (): Promise<Seen> => {
       await (await client.run('shop_daily', { date: DAY })).result();
