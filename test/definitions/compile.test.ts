@@ -14,6 +14,7 @@ import {
   plan,
   postgresStore,
   redisStore,
+  s3,
   sql,
   t,
   trainingSet,
@@ -226,6 +227,38 @@ describe('what is refused', () => {
         ),
       /environments dev and prod both write to the folder/,
     ],
+    [
+      'two environments that write to one place in a bucket',
+      () =>
+        compile(
+          defineProject({
+            name: 'p',
+            resources: [totals],
+            environments: {
+              dev: { bind: { lake: s3({ bucket: 'lakes', prefix: 'shop' }) } },
+              prod: { bind: { lake: s3({ bucket: 'lakes', prefix: 'shop/', region: 'eu-west-1' }) } },
+            },
+          }),
+        ),
+      /environments dev and prod both write to s3:\/\/lakes\/shop\. Give each a prefix of its own/,
+    ],
+    ['a name that no bucket has', () => s3({ bucket: 'Lakes' }), /"Lakes" is not a bucket's name/],
+    [
+      'a prefix with a / before it',
+      () => s3({ bucket: 'lakes', prefix: '/shop' }),
+      /"\/shop" is not a prefix/,
+    ],
+    [
+      'an endpoint without a scheme',
+      () => s3({ bucket: 'lakes', endpoint: 'localhost:8333' }),
+      /not an endpoint.*https:\/\/s3\.example\.com/,
+    ],
+    [
+      'keys in an endpoint',
+      () => s3({ bucket: 'lakes', endpoint: 'https://key:secret@s3.example.com' }),
+      /Keep it out of the code/,
+    ],
+    ['a cache without bytes', () => s3({ bucket: 'lakes', cache: { maxBytes: 0 } }), /cache\.maxBytes is 0/],
     [
       'a circle',
       () =>

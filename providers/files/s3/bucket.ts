@@ -223,11 +223,15 @@ export class S3Bucket {
         maxAttempts: 3,
         requestHandler: { connectionTimeout: 3000, socketTimeout: silenceMs },
         responseChecksumValidation: 'WHEN_REQUIRED',
+        logger: silent, // what it has to say is thrown as well
       });
     });
     return this.#client;
   }
 }
+
+const nothing = (): void => {};
+const silent = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
 /** A request's options that end it with a signal. */
 export const until = (signal: AbortSignal | undefined): { abortSignal?: AbortSignal } =>

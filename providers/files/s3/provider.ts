@@ -1,17 +1,19 @@
-import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GranaryError } from '../../../definitions/errors.js';
 import { digestFile, type Digest } from '../durable.js';
 import { FileHold } from '../file-hold.js';
 import { naming } from '../file-errors.js';
 import type { FileProvider, LatestPointer, StoredFile } from '../provider.js';
-import { parseGlob, STAGING, stagingPath, storePath } from '../store-path.js';
+import { parseGlob, stagingPath, storePath } from '../store-path.js';
 import { ObjectReplaced, S3Bucket, type ObjectHead, type S3Place } from './bucket.js';
-import { sharedCache, type CacheOptions, type FileCache, type HeldCopy } from './cache.js';
-import { Downloads } from './downloads.js';
+import { sharedCache, type CacheOptions, type FileCache } from './cache.js';
+import { ObjectContents } from './contents.js';
 import { fileChunks } from './file-chunks.js';
 import { pointLatestInS3 } from './latest.js';
-import { abortUploads, otherBytes, PART, upload, type Upload } from './upload.js';
+import { probe } from './probe.js';
+import { abortUploads } from './put-parts.js';
+import { upload } from './upload.js';
+import type { Upload } from './write.js';
 
 const ATTEMPTS = 20;
 
@@ -31,13 +33,15 @@ class S3FileProvider implements FileProvider {
   readonly description: string;
   readonly #bucket: S3Bucket;
   readonly #cache: FileCache;
-  readonly #downloads = new Downloads<Digest>();
+  readonly #contents: ObjectContents;
   /** Of copies that were handed out where no {@link FileHold} ran. */
   readonly #held: (() => Promise<void>)[] = [];
+  #known: Promise<void> | undefined;
 
   constructor({ cache, ...place }: S3FileProviderOptions) {
     this.#bucket = new S3Bucket(place);
     this.#cache = sharedCache(cache);
+    this.#contents = new ObjectContents(this.#bucket, this.#cache);
     this.description = this.#bucket.uri('');
   }
 
@@ -46,30 +50,7 @@ class S3FileProvider implements FileProvider {
   }
 
   async check(): Promise<void> {
-    const path = `${STAGING}/.check-${randomBytes(8).toString('hex')}`;
-    const text = randomBytes(8).toString('hex');
-    const expected = { bytes: text.length, sha256: createHash('sha256').update(text).digest('hex') };
-    const what: Upload = {
-      ...{ path, expected, from: 'a check', onto: 'absent' },
-      bytes: async function* () {
-        yield Buffer.from(text);
-      },
-    };
-    await upload(this.#bucket, what);
-    try {
-      if ((await this.#bucket.text(path)) !== text)
-        throw new GranaryError(
-          'ProviderUnreachable',
-          `${this.description} does not give back what was written.`,
-        );
-      if ((await upload(this.#bucket, what)) !== undefined)
-        throw new GranaryError(
-          'ConfigurationMissing',
-          `${this.#bucket.endpoint} ignores the condition If-None-Match: * of a write, without which versions are not safe in ${this.description}. Use a server with conditional writes.`,
-        );
-    } finally {
-      await this.#bucket.remove([path]);
-    }
+    await probe(this.#bucket);
   }
 
   async list(pattern: string): Promise<string[]> {
@@ -93,21 +74,16 @@ class S3FileProvider implements FileProvider {
   }
 
   async checksum(path: string): Promise<string> {
-    return this.#unreplaced(path, async () => this.#sha256(path, await this.#bucket.mustHead(path)));
+    return this.#contents.unreplaced(this.uri(path), async () =>
+      this.#contents.sha256(path, await this.#bucket.mustHead(path)),
+    );
   }
 
   async localPath(path: string, options: { sha256?: string; signal?: AbortSignal } = {}): Promise<string> {
-    const { sha256, signal } = options;
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const copy = await this.#unreplaced(path, () => this.#copy(path, sha256, signal));
-      if (!copy) continue;
-      if (!(await FileHold.keep(() => copy.release()))) this.#held.push(() => copy.release());
-      return copy.path;
-    }
-    throw new GranaryError(
-      'ResourcesExhausted',
-      `The copy of ${this.uri(path)} was removed from the cache ${ATTEMPTS} times before it could be used: the cache is too small for all that share it. Raise cache.maxBytes of the binding or GRANARY_CACHE_BYTES.`,
-    );
+    const copy = await this.#contents.copy(path, options.sha256, options.signal);
+    const release = (): Promise<void> => copy.release();
+    if (!(await FileHold.keep(release))) this.#held.push(release);
+    return copy.path;
   }
 
   async readText(path: string): Promise<string | undefined> {
@@ -122,8 +98,8 @@ class S3FileProvider implements FileProvider {
       bytes: () => fileChunks(localPath),
     };
     const etag = await upload(this.#bucket, what);
-    if (etag !== undefined) await this.#noteWritten(target, etag, digest.sha256);
-    else if (!(await this.#holds(target, digest.sha256)))
+    if (etag !== undefined) await this.#contents.noteWritten(target, etag, digest.sha256);
+    else if (!(await this.#contents.holds(target, digest.sha256)))
       throw new GranaryError(
         'ProviderUnreachable',
         `The upload of ${this.uri(target)} was aborted by somebody else. Trying again helps.`,
@@ -135,22 +111,22 @@ class S3FileProvider implements FileProvider {
   async publish(staged: StoredFile, to: string): Promise<'created' | 'present'> {
     const target = storePath(to);
     const source = storePath(staged.path);
+    await this.#knowsConditions();
     const what: Upload = {
       ...{ path: target, expected: staged, from: this.uri(source), onto: 'absent' },
-      bytes: () => this.#bytes(source, staged),
+      bytes: () => this.#contents.bytes(source, staged),
     };
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      if (await this.#holds(target, staged.sha256)) return this.#published(staged, target, 'present');
+      if (await this.#contents.holds(target, staged.sha256)) return 'present';
       try {
         const etag = await upload(this.#bucket, what);
         if (etag !== undefined) {
-          await this.#noteWritten(target, etag, staged.sha256);
-          return await this.#published(staged, target, 'created');
+          await this.#contents.noteWritten(target, etag, staged.sha256);
+          return 'created';
         }
       } catch (error) {
         // Another publisher was faster, and the staging is removed already.
-        if (isMissing(error) && (await this.#holds(target, staged.sha256)))
-          return await this.#published(staged, target, 'present');
+        if (isMissing(error) && (await this.#contents.holds(target, staged.sha256))) return 'present';
         if (!(error instanceof ObjectReplaced)) throw error;
       }
       await sleep(Math.random() * Math.min(1000, 20 * 2 ** attempt));
@@ -168,15 +144,16 @@ class S3FileProvider implements FileProvider {
   ): Promise<'moved' | 'unchanged' | 'superseded'> {
     const store = {
       bucket: this.#bucket,
-      sha256: (path: string, head: ObjectHead) => this.#sha256(path, head),
-      bytes: (path: string, expected: Digest) => this.#bytes(path, expected),
+      sha256: (path: string, head: ObjectHead) => this.#contents.sha256(path, head),
+      bytes: (path: string, expected: Digest) => this.#contents.bytes(path, expected),
       put: async (what: Upload) => {
-        const etag = await this.#unreplaced(what.from, () => upload(this.#bucket, what));
-        if (etag !== undefined) await this.#noteWritten(what.path, etag, what.expected.sha256);
+        const etag = await this.#contents.unreplaced(what.from, () => upload(this.#bucket, what));
+        if (etag !== undefined) await this.#contents.noteWritten(what.path, etag, what.expected.sha256);
         return etag;
       },
     };
     const version = storePath(pointer.version);
+    await this.#knowsConditions();
     return pointLatestInS3(store, storePath(folder), { ...pointer, version }, isNewest);
   }
 
@@ -195,103 +172,13 @@ class S3FileProvider implements FileProvider {
     await this.#bucket.close();
   }
 
-  /** A held copy of an object; `undefined` when it was evicted between its arrival and its use. */
-  async #copy(path: string, sha256: string | undefined, signal?: AbortSignal): Promise<HeldCopy | undefined> {
-    const head = await this.#bucket.mustHead(path, signal);
-    const verified = (found: string): string => {
-      if (sha256 !== undefined && found !== sha256) throw otherBytes(this.uri(path), sha256, found);
-      return found;
-    };
-    const known = await this.#cache.notes.get(this.#object(path, head));
-    const held = known === undefined ? undefined : await this.#cache.hold(verified(known), path);
-    if (held) return held;
-    return this.#cache.hold(verified((await this.#download(path, head, signal)).sha256), path);
-  }
-
-  #download(path: string, head: ObjectHead, signal?: AbortSignal): Promise<Digest> {
-    const object = this.#object(path, head);
-    return this.#downloads.get(object, signal, async (at) => {
-      const digest = await this.#cache.receive(head.bytes, this.uri(path), this.#bucket.read(path, head, at));
-      await this.#cache.notes.set(object, digest.sha256);
-      return digest;
+  /** Before the first write that counts on a condition: that the server knows conditions. */
+  async #knowsConditions(): Promise<void> {
+    this.#known ??= probe(this.#bucket).catch((error: unknown) => {
+      this.#known = undefined;
+      throw error;
     });
-  }
-
-  /** SHA-256 of this very object, by what is known of it, else by reading it: into the cache, for whoever asks will often read it next. */
-  async #sha256(path: string, head: ObjectHead): Promise<string> {
-    const object = this.#object(path, head);
-    const known = await this.#cache.notes.get(object);
-    if (known !== undefined) return known;
-    try {
-      return (await this.#download(path, head)).sha256;
-    } catch (error) {
-      if (!(error instanceof GranaryError && error.code === 'ResourcesExhausted')) throw error;
-    }
-    const hash = createHash('sha256');
-    for await (const chunk of this.#bucket.read(path, head)) hash.update(chunk);
-    const sha256 = hash.digest('hex');
-    await this.#cache.notes.set(object, sha256);
-    return sha256;
-  }
-
-  /** Whether there is an object with these bytes; other bytes are an error. */
-  async #holds(path: string, sha256: string): Promise<boolean> {
-    return this.#unreplaced(path, async () => {
-      const head = await this.#bucket.head(path);
-      if (!head) return false;
-      const found = await this.#sha256(path, head);
-      if (found !== sha256) throw otherBytes(this.uri(path), sha256, found);
-      return true;
-    });
-  }
-
-  /** The bytes of a stored file: from the cache where its object is known to have them, else as S3 sends them. */
-  async *#bytes(path: string, expected: Digest): AsyncGenerator<Uint8Array> {
-    const head = await this.#bucket.mustHead(path);
-    if (head.bytes !== expected.bytes)
-      throw otherBytes(this.uri(path), expected.sha256, `(${head.bytes} bytes, not ${expected.bytes})`);
-    const known = await this.#cache.notes.get(this.#object(path, head));
-    if (known !== undefined && known !== expected.sha256)
-      throw otherBytes(this.uri(path), expected.sha256, known);
-    const held = known === undefined ? undefined : await this.#cache.hold(known, path);
-    try {
-      yield* held ? fileChunks(held.path) : this.#bucket.read(path, head);
-    } finally {
-      await held?.release();
-    }
-  }
-
-  /** Notes which bytes an object has that was just written here; S3 has checked their SHA-256 or those of their parts. */
-  async #noteWritten(path: string, etag: string, sha256: string): Promise<void> {
-    const head = await this.#bucket.head(path);
-    if (head?.etag === etag) await this.#cache.notes.set(this.#object(path, head), sha256);
-  }
-
-  /** Aborts what killed publishers left of the parts of a file; a live one finds the whole file in its place. */
-  async #published<T>(staged: StoredFile, path: string, outcome: T): Promise<T> {
-    const key = this.#bucket.key(path);
-    // They cost money and harm nobody: the next publisher may succeed in it.
-    if (staged.bytes > PART)
-      await abortUploads(this.#bucket, path, (at) => at === key).catch(() => undefined);
-    return outcome;
-  }
-
-  #object(path: string, { identity }: ObjectHead): string {
-    const { endpoint, name } = this.#bucket;
-    return createHash('sha256')
-      .update([endpoint, name, this.#bucket.key(path), identity].join('\n'))
-      .digest('hex');
-  }
-
-  /** Does it again when the object was replaced meanwhile. */
-  async #unreplaced<T>(path: string, work: () => Promise<T>): Promise<T> {
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++)
-      try {
-        return await work();
-      } catch (error) {
-        if (!(error instanceof ObjectReplaced)) throw error;
-      }
-    throw new GranaryError('ProviderUnreachable', `${path} is replaced again and again while it is read.`);
+    await this.#known;
   }
 }
 
