@@ -10,6 +10,7 @@ import { s3Proxy } from '../support/s3-proxy.js';
 import { sha } from './file-store.js';
 
 const MIB = 2 ** 20;
+const PART = 8 * MIB;
 const patient = { timeout: 30_000 };
 const scratch = mkdtempSync(join(tmpdir(), 'granary-s3-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -119,6 +120,32 @@ describe('a large file in S3', () => {
         if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'ChecksumMismatch' });
     }
   });
+
+  it.each([
+    ['small', 1000],
+    ['large', 9 * MIB],
+  ])(
+    'is staged, published and shown, be it %s, though the answers to its writes were lost',
+    async (_, size) => {
+      await using proxy = await s3Proxy(s3Endpoint());
+      const shaky = world.open({ endpoint: proxy.url });
+      const rows = bytes.subarray(0, size);
+      proxy.loseAnswerTo(size < PART ? /^PUT .*_staging/ : /^POST .*_staging.*uploadId=/);
+      const staged = await shaky.stage(await local(rows), '_staging/1/x');
+      expect(proxy.lost()).toBe(1);
+      proxy.loseAnswerTo(/^PUT .*v_1\/x/);
+      expect(await shaky.publish(staged, 'f/v_1/x')).toBe('present');
+      expect(proxy.lost()).toBe(2);
+      proxy.loseAnswerTo(/^PUT .*latest\/x/);
+      const interval = { start: '1', end: '2' };
+      const pointer = { version: 'v_1', interval, generation: 1, files: [{ ...staged, path: 'x' }] };
+      expect(await shaky.pointLatest('f', pointer, async () => Promise.resolve(true))).toBe('moved');
+      expect(proxy.lost()).toBe(3);
+      for (const path of [staged.path, 'f/v_1/x', 'f/latest/x'])
+        expect(await world.open().checksum(path)).toBe(staged.sha256);
+      expect(await world.uploads()).toEqual([]);
+    },
+  );
 
   it('is published from S3 itself where this machine has no copy', async () => {
     const staged = await stage(bytes);

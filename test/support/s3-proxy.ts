@@ -9,6 +9,10 @@ export interface S3Proxy extends AsyncDisposable {
   holdAfter(bytes: number): void;
   /** Cuts the connection once, after so many bytes more from the server. */
   cutAfter(bytes: number): void;
+  /** Passes the next request on whose first line matches, and cuts the connection in place of its answer. */
+  loseAnswerTo(line: RegExp): void;
+  /** How many answers were lost. */
+  readonly lost: () => number;
 }
 
 export async function s3Proxy(target: string): Promise<S3Proxy> {
@@ -17,16 +21,28 @@ export async function s3Proxy(target: string): Promise<S3Proxy> {
   const requests: string[] = [];
   let up = Infinity;
   let down = Infinity;
+  let lose: RegExp | undefined;
+  let lost = 0;
   const server = createServer({ allowHalfOpen: true }, (client) => {
     const upstream = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
     open.add(client).add(upstream);
+    let isLost = false;
     client.on('data', (chunk) => {
+      if (lose?.test(chunk.toString('latin1').split('\r\n', 1)[0] ?? '')) {
+        lose = undefined;
+        isLost = true;
+      }
       const request = /^((?:GET|PUT|POST|HEAD|DELETE) [^ ?]+)\S* HTTP/.exec(chunk.toString('latin1'))?.[1];
       if (request !== undefined) requests.push(request);
       up -= chunk.length;
       if (up > 0) upstream.write(chunk);
     });
     upstream.on('data', (chunk) => {
+      // Only the leave to send the body passes.
+      if (isLost && !chunk.toString('latin1').startsWith('HTTP/1.1 100')) {
+        lost++;
+        return void client.destroy();
+      }
       down -= chunk.length;
       if (down > 0) return void client.write(chunk);
       down = Infinity;
@@ -51,6 +67,8 @@ export async function s3Proxy(target: string): Promise<S3Proxy> {
     requests,
     holdAfter: (bytes) => (up = bytes),
     cutAfter: (bytes) => (down = bytes),
+    loseAnswerTo: (line) => (lose = line),
+    lost: () => lost,
     async [Symbol.asyncDispose]() {
       for (const socket of open) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
