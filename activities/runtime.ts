@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { hostname, tmpdir } from 'node:os';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CompiledProject } from '../definitions/compile.js';
 import { GranaryError } from '../definitions/errors.js';
@@ -8,6 +7,7 @@ import { durationMicros } from '../definitions/interval.js';
 import type { Scope } from '../definitions/project.js';
 import type { BoundProviders } from '../providers/bind.js';
 import type { OfflineProvider, OfflineSession } from '../providers/offline/provider.js';
+import { makeOwnFolder, sweepOwnFolders } from '../providers/own-folder.js';
 import type { Registry } from '../registry/registry.js';
 import type { StepRequest } from './messages.js';
 import type { Slots } from './slots.js';
@@ -47,33 +47,11 @@ export interface Runtime {
   readonly scratch: string;
 }
 
-/** Folders of this very process: none of them is left over. */
-const own = new Set<string>();
-
 /** A folder for this process; those that dead processes of this host left are removed. */
 export async function makeScratch(parent = join(tmpdir(), 'granary')): Promise<string> {
   await mkdir(parent, { recursive: true });
-  // In a container every worker may have the same pid, and several containers may share the folder: the host's name tells them apart.
-  const host = `${hostname().replaceAll(/[^\w.-]/g, '_')}@`;
-  for (const name of await readdir(parent)) {
-    const pid = Number(name.startsWith(host) ? name.slice(host.length).split('-')[0] : NaN);
-    const left = pid === process.pid ? !own.has(join(parent, name)) : Number.isInteger(pid) && !isAlive(pid);
-    if (left) await rm(join(parent, name), { recursive: true, force: true });
-  }
-  // Known as our own before it is there: another worker that starts in this process would take it for a leftover.
-  const folder = join(parent, `${host}${process.pid}-${randomUUID()}`);
-  own.add(folder);
-  await mkdir(folder);
-  return folder;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+  await sweepOwnFolders(parent);
+  return await makeOwnFolder(parent);
 }
 
 /**

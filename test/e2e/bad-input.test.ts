@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
+import type { ApplicationFailure } from '@temporalio/client';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { GranaryClient } from '../../client/index.js';
 import { intervalEnd, sql } from '../../definitions/index.js';
 import { sales, shop, totalsOf, type Shop } from '../fixtures/shop.js';
 import { query } from '../support/duckdb.js';
+import { failureOf } from '../support/failure.js';
 import { ownServers, type OwnServers } from '../support/own-servers.js';
 import { probeReaders } from '../support/reader-probe.js';
-import { seen } from '../support/rolled-back.js';
+import { seen, watchedShop } from '../support/rolled-back.js';
 import { createWorld, type World } from '../support/world.js';
 
 /**
@@ -133,16 +133,9 @@ describe('the second day meets', () => {
     await world.withWorker(shop.project, async (client) => {
       await (await client.run('shop_daily', { date: DAYS[0] })).result();
       const before = await seen(world, shop);
-      await using probe = await probeReaders(world, {
-        project: shop.project,
-        lake: shop.lake,
-        folder: 'totals',
-        view: 'totals',
-        joinKey: { name: 'user_id', type: 'int64' },
-        entities: [1n, 2n],
-      });
+      await using probe = await probeReaders(world, watchedShop(shop));
       await bad.spoil(file);
-      const failure = await failureOf(client);
+      const failure = await failureOf((await client.run('shop_daily', { date: DAYS[1] })).result());
       // Whatever reads the input fails by itself; what is downstream says whose fault it is.
       expect(codesOf(failure)).toContain(bad.code);
       expect(failure.message).toMatch(bad.message);
@@ -160,18 +153,6 @@ describe('the second day meets', () => {
     });
   });
 });
-
-async function failureOf(client: GranaryClient): Promise<ApplicationFailure> {
-  const run = await client.run('shop_daily', { date: DAYS[1] });
-  const error = await run.result().then(
-    () => undefined,
-    (e: unknown) => e,
-  );
-  expect(error).toBeInstanceOf(WorkflowFailedError);
-  const { cause } = error as WorkflowFailedError;
-  expect(cause).toBeInstanceOf(ApplicationFailure);
-  return cause as ApplicationFailure;
-}
 
 /** The codes of the steps that failed. */
 const codesOf = ({ details }: ApplicationFailure): string[] =>

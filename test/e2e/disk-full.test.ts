@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GranaryClient } from '../../client/index.js';
 import { shopIn, writeSales } from '../fixtures/shop.js';
 import { probeReaders } from '../support/reader-probe.js';
-import { DAY, seen } from '../support/rolled-back.js';
+import { DAY, seen, watchedShop } from '../support/rolled-back.js';
 import { canHaveTinyDisk, startWorkerProcess, type WorkerProcess } from '../support/worker-process.js';
 import { createWorld, type World } from '../support/world.js';
 
@@ -61,14 +61,7 @@ describe.skipIf(!canHaveTinyDisk()).concurrent('a worker whose disk is full: its
         await (await client.run('shop_daily', { date: DAY })).result();
         await first.signal('SIGTERM');
         const before = await seen(world, shop);
-        await using probe = await probeReaders(world, {
-          project: shop.project,
-          lake: shop.lake,
-          folder: 'totals',
-          view: 'totals',
-          joinKey: { name: 'user_id', type: 'int64' },
-          entities: [1n, 2n],
-        });
+        await using probe = await probeReaders(world, watchedShop(shop));
 
         await writeSales(home, CROWD);
         await mkdir(full, { recursive: true });

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   featureSet,
@@ -14,6 +13,7 @@ import {
 } from '../../definitions/index.js';
 import { lake, SALES, sales, shop, totalsOf, writeSales, type Shop } from '../fixtures/shop.js';
 import { query } from '../support/duckdb.js';
+import { failureOf } from '../support/failure.js';
 import { createWorld, type World } from '../support/world.js';
 
 let world: World;
@@ -23,18 +23,6 @@ beforeAll(async () => {
 afterAll(() => world[Symbol.asyncDispose]());
 
 const unique = (): string => `e${randomBytes(5).toString('hex')}`;
-
-/** The failure of a run, as its workflow shows it. */
-async function failureOf(run: Promise<unknown>): Promise<ApplicationFailure> {
-  const error = await run.then(
-    () => undefined,
-    (e: unknown) => e,
-  );
-  expect(error).toBeInstanceOf(WorkflowFailedError);
-  const { cause } = error as WorkflowFailedError;
-  expect(cause).toBeInstanceOf(ApplicationFailure);
-  return cause as ApplicationFailure;
-}
 
 interface Case {
   readonly what: string;

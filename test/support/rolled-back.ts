@@ -4,6 +4,7 @@ import { expect } from 'vitest';
 import { GranaryClient } from '../../client/index.js';
 import { shop, writeSales, type Shop } from '../fixtures/shop.js';
 import { openLake } from './lake.js';
+import type { Watched } from './reader-probe.js';
 import { BUCKET } from './s3.js';
 import type { World } from './world.js';
 
@@ -78,6 +79,16 @@ export async function seen(world: World, { project, view, lake: address }: Shop)
     ),
   };
 }
+
+/** What readers of a shop look at while something goes wrong. */
+export const watchedShop = ({ project, lake }: Shop): Watched => ({
+  project,
+  lake,
+  folder: 'totals',
+  view: 'totals',
+  joinKey: { name: 'user_id', type: 'int64' },
+  entities: [1n, 2n],
+});
 
 /** A shop with a good version of a day, and then a bad one in its place. */
 export async function spoilt(

@@ -6,7 +6,7 @@ import { ChecksumCache } from '../checksum-cache.js';
 import type { Digest } from '../durable.js';
 import { fsCode, naming } from '../file-errors.js';
 import { ObjectNotes } from './notes.js';
-import { makeOwnFolder, sweepOwnFolders } from './own-folder.js';
+import { makeOwnFolder, sweepOwnFolders } from '../../own-folder.js';
 
 const PARTIAL = '.partial';
 
