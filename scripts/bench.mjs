@@ -6,6 +6,12 @@ import { ensureBuild, ensureDependencies } from './dependencies.mjs';
 import { runWithServices } from './run-with-services.mjs';
 import { repository } from './services/layout.mjs';
 
+/**
+ * Benchmarks that do not need all of the services.
+ * @type {Readonly<Record<string, readonly import('./services/index.mjs').ServiceName[]>>}
+ */
+const ONLY = { materialize: [] };
+
 /** `npm run bench -- pipeline`: one benchmark of bench/, with the services up. */
 const [name, ...rest] = process.argv.slice(2);
 const known = fs
@@ -26,5 +32,6 @@ if (name === undefined || !known.includes(name)) {
   process.exitCode = await runWithServices(['--import', 'tsx', `bench/${name}.ts`, ...rest], {
     dir: path.join(repository, '.granary', 'bench-services'),
     log,
+    only: ONLY[name],
   });
 }
