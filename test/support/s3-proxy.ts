@@ -11,6 +11,8 @@ export interface S3Proxy extends AsyncDisposable {
   cutAfter(bytes: number): void;
   /** Passes the next request on whose first line matches, and cuts the connection in place of its answer. */
   loseAnswerTo(line: RegExp): void;
+  /** Holds back the answers to requests whose first line matches, until the function that it returns is called. */
+  holdAnswersTo(line: RegExp): () => void;
   /** How many answers were lost. */
   readonly lost: () => number;
 }
@@ -22,6 +24,8 @@ export async function s3Proxy(target: string): Promise<S3Proxy> {
   let up = Infinity;
   let down = Infinity;
   let lose: RegExp | undefined;
+  let hold: RegExp | undefined;
+  const held = new Set<Socket>();
   let lost = 0;
   const server = createServer({ allowHalfOpen: true }, (client) => {
     const upstream = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
@@ -34,6 +38,10 @@ export async function s3Proxy(target: string): Promise<S3Proxy> {
       }
       const request = /^((?:GET|PUT|POST|HEAD|DELETE) [^ ?]+)\S* HTTP/.exec(chunk.toString('latin1'))?.[1];
       if (request !== undefined) requests.push(request);
+      if (request !== undefined && hold?.test(request)) {
+        upstream.pause();
+        held.add(upstream);
+      }
       up -= chunk.length;
       if (up > 0) upstream.write(chunk);
     });
@@ -68,6 +76,14 @@ export async function s3Proxy(target: string): Promise<S3Proxy> {
     holdAfter: (bytes) => (up = bytes),
     cutAfter: (bytes) => (down = bytes),
     loseAnswerTo: (line) => (lose = line),
+    holdAnswersTo: (line) => {
+      hold = line;
+      return () => {
+        hold = undefined;
+        for (const socket of held) socket.resume();
+        held.clear();
+      };
+    },
     lost: () => lost,
     async [Symbol.asyncDispose]() {
       for (const socket of open) socket.destroy();
