@@ -21,8 +21,7 @@ const scripts = new Map<number, Script>();
  * The stored row counts as ours when its `_ts` equals the copy in the mark; else Feast wrote since, or wrote alone, and
  * the event times decide, unless the promotion does. Rows whose `_ts` is gone (Feast deleted the view) are written.
  *
- * Orders are compared as numbers: Lua's `<` on strings goes by the locale of the server's process. Lua hashes and keeps
- * each string that it makes: a piece of another is made only where it goes into a command.
+ * Orders are compared as numbers: Lua's `<` on strings goes by the locale of the server's process.
  */
 export function writeScript(features: number): Script {
   const known = scripts.get(features);
@@ -34,7 +33,7 @@ export function writeScript(features: number): Script {
 }
 
 function scriptText(features: number): string {
-  return `local call, unpack, sub, byte, find = redis.call, struct.unpack, string.sub, string.byte, string.find
+  return `local call, unpack, sub, byte = redis.call, struct.unpack, string.sub, string.byte
 local K, A = KEYS, ARGV
 local T, G, D = A[1], A[2], A[${features + 3}]
 local written, older, unchanged, p = 0, 0, 0, 1
@@ -93,16 +92,17 @@ end
 for i = 1, #K do
   local k = K[i]
   local size, m, q = unpack('<I4I2c0', D, p)
+  local t = sub(m, 29)
   local x = 1
   local st = call('HGET', k, T)
   if st then
     local g = call('HGET', k, G)
-    if not g or #g < 28 then x = later(sub(m, 29), st)
-    elseif #g == 28 + #st and find(g, st, 29, true) then
+    if not g or #g < 28 then x = later(t, st)
+    elseif sub(g, 29) == st then
       if g == m then x = 0 else x = compare(m, g) end
     else
       x = unpack('>I4', m) - unpack('>I4', g)
-      if x == 0 then x = later(sub(m, 29), st) end
+      if x == 0 then x = later(t, st) end
     end
   end
   if x > 0 then
@@ -121,7 +121,7 @@ function hashSets(features: number): string {
     const count = Math.min(GROUP, features - from);
     const values = Array.from({ length: count }, (_, i) => `v${i}`);
     const pairs = values.map((value, i) => `A[${3 + from + i}], ${value}`);
-    if (from === 0) pairs.push('T, sub(m, 29), G, m');
+    if (from === 0) pairs.push('T, t, G, m');
     const read =
       count > 0 ? `local ${values.join(', ')}, n = unpack('<${'I4c0'.repeat(count)}', D, q) q = n ` : '';
     lines.push(`    do ${read}call('HSET', k, ${pairs.join(', ')}) end`);
