@@ -1,6 +1,6 @@
-import { expect } from 'vitest';
 import { asleepAt, type Rig } from './disturbed-run.js';
 import type { FaultCase } from './fault-suite.js';
+import { until } from './until.js';
 import type { Armed } from './worker-process.js';
 
 /**
@@ -32,11 +32,15 @@ export const zombies = (
         world.registry(rig.project, 'SELECT DISTINCT target, reason FROM {schema}.refusals');
       return asleepAt(point, async (rig) => {
         if (!refused) return;
-        const refusal = { target: expect.stringMatching(refused) as string, reason: 'OwnershipLost' };
         // It may be refused more: tasks that the server handed to it while it slept begin when it wakes up.
-        await expect
-          .poll(() => refusals(rig), { timeout: 60_000 })
-          .toEqual(expect.arrayContaining([refusal]));
+        await until(
+          `the refusal of ${point}`,
+          async () =>
+            (await refusals(rig)).some(
+              ({ target, reason }) => refused.test(String(target)) && reason === 'OwnershipLost',
+            ),
+          { timeoutMs: 60_000 },
+        );
       });
     },
   }));
