@@ -121,7 +121,7 @@ describe('services', () => {
     const second = await startServices({ dir, only: ['s3'], log: quiet });
     expect(new URL(second.env.S3_ENDPOINT ?? '').port).not.toBe(String(port));
     expect(await read(second.env)).toBe('yes');
-    expect(await sockets()).toHaveLength(5);
+    await expect.poll(sockets, { timeout: 20_000 }).toHaveLength(5); // its parts start one after the other
     await second.handles.s3?.kill();
     expect(await sockets()).toHaveLength(5);
     await second.stop();
