@@ -1,5 +1,6 @@
 import { defaultDir, layoutOf } from './layout.mjs';
 import { launch } from './launch.mjs';
+import { closes } from './probes.mjs';
 import { isAlive, signalProcess, waitForExit } from './processes.mjs';
 import { readRecord } from './record.mjs';
 import { serverNamed } from './server.mjs';
@@ -33,6 +34,8 @@ export function handleOf(server, layout) {
       if (signal === 'SIGSTOP' || signal === 'SIGCONT') return;
       if (!(await waitForExit(current, 20_000)))
         throw new Error(`${name} (pid ${current.pid}) survived ${signal}.`);
+      // It may be started again at once, on the same ports.
+      for (const port of Object.values(current.ports)) await closes(port);
     },
     async start() {
       const { ports, program, ...current } = record();

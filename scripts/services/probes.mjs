@@ -2,6 +2,7 @@ import { createHash, createHmac } from 'node:crypto';
 import http from 'node:http';
 import http2 from 'node:http2';
 import net from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
  * Whether a gRPC server answers for the namespace `default`: what `temporal operator namespace describe` asks,
@@ -116,6 +117,18 @@ export function s3BucketAnswers(port, bucket, { accessKey, secretKey, region }) 
  */
 export async function accepts(port) {
   return (await exchange(port, '', () => true, 'utf8')) !== undefined;
+}
+
+/**
+ * Whether nobody listens there soon: a process counts as dead a moment before its last thread has let go of its ports.
+ * @param {number} port
+ */
+export async function closes(port) {
+  for (let tries = 0; tries < 50; tries++) {
+    if (!(await accepts(port))) return true;
+    await sleep(20);
+  }
+  return false;
 }
 
 /**

@@ -1,8 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { seaweedPin } from './pins.mjs';
-import { accepts, s3BucketAnswers } from './probes.mjs';
+import { accepts, closes, s3BucketAnswers } from './probes.mjs';
 import { run } from './processes.mjs';
 import { cachedProgram, programFromWheel, programOnPath } from './programs.mjs';
 
@@ -91,18 +90,6 @@ export const s3 = {
     }
   },
 };
-
-/**
- * Whether nobody listens there soon: a process counts as dead a moment before its last thread has let go of its ports.
- * @param {number} port
- */
-async function closes(port) {
-  for (let tries = 0; tries < 50; tries++) {
-    if (!(await accepts(port))) return true;
-    await sleep(20);
-  }
-  return false;
-}
 
 /** @param {string} file */
 async function isNewEnough(file) {
