@@ -1,7 +1,7 @@
 import { faultSuite } from '../support/fault-suite.js';
 import { outage, servedByOwn } from '../support/outages.js';
 
-// test/soak/outage.test.ts has every server in every step, also for longer.
+// A slice; the files beside this one have every server in every step, also for longer.
 faultSuite(
   'a server that is killed and comes back',
   [
