@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { GranaryClient, type RunResult } from '../../client/index.js';
 import type { Project } from '../../definitions/index.js';
@@ -12,6 +13,8 @@ import { BUCKET } from './s3.js';
 import { startWorkerProcess, type Armed, type WorkerProcess } from './worker-process.js';
 import { addresses, type World } from './world.js';
 
+/** Longer than any run of these tests takes, with its outage. */
+const PATIENCE_MS = 180_000;
 const DAYS = ['2001-03-03', '2001-03-04'] as const;
 const FLAGS = ['--rows-per-group', '500', '--rows-per-shard', '100000'];
 
@@ -103,11 +106,35 @@ export async function disturbedRun(
   const run = await rig.start(0);
   if (armed) await worker.told(armed.point.split(':')[0] ?? '');
   await using _successor = await act?.(rig, worker, run);
-  const first = await run.result();
-  await (await rig.start(1)).result();
+  const first = await endOf(world, worker, run);
+  await endOf(world, worker, await rig.start(1));
   await afterwards?.(rig, worker);
   await probe.verify();
   return { left: await rig.snapshot(), first };
+}
+
+/** A run's result; one that does not come says what the run waits for. */
+async function endOf(
+  world: World,
+  worker: WorkerProcess,
+  run: { readonly workflowId: string; result(): Promise<RunResult> },
+): Promise<RunResult> {
+  const late = new AbortController();
+  try {
+    return await Promise.race([
+      run.result(),
+      sleep(PATIENCE_MS, undefined, { signal: late.signal }).then(async () => {
+        const { pendingActivities } = (await world.temporal.workflow.getHandle(run.workflowId).describe())
+          .raw;
+        const sessions = await world.pg.query('SELECT pid, state, wait_event, query FROM pg_stat_activity');
+        throw new Error(
+          `${run.workflowId} has not ended: ${JSON.stringify({ pendingActivities, sessions: sessions.rows }, undefined, 1)}\n${worker.log()}`,
+        );
+      }),
+    ]);
+  } finally {
+    late.abort();
+  }
 }
 
 /** Kills the worker at the crash point by pid and starts another one. `first` may await what must have happened before. */
