@@ -111,6 +111,20 @@ describe('streaming a shard', () => {
     expect(session.closed).toBe(true);
   });
 
+  it('sends nothing more once whoever hears of a batch refuses', async () => {
+    const online = slowStore();
+    const stream = streamShard({ ...common, session: batches(5), online }, () =>
+      Promise.reject(new Error('not the owner any more')),
+    );
+    stream.catch(() => undefined);
+    await turns();
+    online.open[0]?.end();
+    await turns();
+    online.open[1]?.end();
+    await expect(stream).rejects.toThrow('not the owner any more');
+    expect(online.open).toHaveLength(2);
+  });
+
   it('sends nothing more once it is aborted', async () => {
     const abort = new AbortController();
     const online = slowStore();
