@@ -52,7 +52,9 @@ export function connectionLost(error: unknown): string | undefined {
   const code = first instanceof Error && 'code' in first ? String(first.code) : '';
   if (AWAY.has(code)) return code;
   const message = messageOf(error);
-  return /Connection terminated|timeout exceeded when trying to connect|Query read timeout/i.test(message)
+  return /Connection terminated|is not queryable|timeout exceeded when trying to connect|Query read timeout/i.test(
+    message,
+  )
     ? message
     : undefined;
 }

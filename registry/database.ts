@@ -38,8 +38,9 @@ export function openDatabase(options: { readonly url: string; readonly schema: s
       },
     },
   });
-  // An idle connection that breaks is replaced at its next use; without a listener the process would end.
+  // A connection that breaks, idle or between two statements of a transaction, fails its next use; without listeners the process would end.
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
   let migrated: Promise<void> | undefined;
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   return {

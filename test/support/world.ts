@@ -72,6 +72,7 @@ export async function createWorld(): Promise<World> {
   const redis = new Redis(addresses.redis);
   // Servers of fault tests go away and come back; without listeners that would end the process.
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
   redis.on('error', () => undefined);
   const schemas = new Set<string>();
   return {

@@ -68,8 +68,9 @@ class PostgresOnlineProvider implements OnlineProvider {
       query_timeout: QUERY_TIMEOUT_MS,
       keepAlive: true,
     });
-    // A connection that breaks while idle is replaced at the next use; without a listener it would end the process.
-    this.#pool.on('error', () => {});
+    // A connection that breaks, idle or between two statements, fails its next use; without listeners it would end the process.
+    this.#pool.on('error', () => undefined);
+    this.#pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
   async check(): Promise<void> {
