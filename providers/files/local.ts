@@ -1,5 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, readdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  link,
+  mkdir,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { GranaryError } from '../../definitions/errors.js';
@@ -9,7 +20,7 @@ import { fileError, fsCode, naming } from './file-errors.js';
 import { latestJson } from './latest-pointer.js';
 import { pointLatestOnDisk } from './local-latest.js';
 import type { FileProvider, LatestPointer, StoredFile } from './provider.js';
-import { parseGlob, stagingPath, storePath } from './store-path.js';
+import { parseGlob, removablePath, stagingPath, storePath } from './store-path.js';
 
 /**
  * A store of files in a folder of this machine, or one that several machines mount. `root` is made when it is absent; a
@@ -159,6 +170,19 @@ class LocalFileProvider implements FileProvider {
   async removeStaging(path: string): Promise<void> {
     const absolute = this.#absolute(stagingPath(path));
     await naming(absolute, () => rm(absolute, { recursive: true, force: true }));
+  }
+
+  async remove(path: string): Promise<void> {
+    const clean = removablePath(path);
+    const absolute = this.#absolute(clean);
+    // A link goes without what it points to.
+    await naming(absolute, () => rm(absolute, { recursive: true, force: true }));
+    if (!clean.includes('/')) return;
+    try {
+      await rmdir(dirname(absolute));
+    } catch (error) {
+      if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(fsCode(error))) throw fileError(error, absolute);
+    }
   }
 
   async close(): Promise<void> {}

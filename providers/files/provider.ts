@@ -66,6 +66,11 @@ export interface FileProvider {
   ): Promise<'moved' | 'unchanged' | 'superseded'>;
   /** Removes a folder under `_staging/` and all in it; absent is success. Any other path is refused. */
   removeStaging(path: string): Promise<void>;
+  /**
+   * Removes a file, or a folder with all in it, outside of `_staging/`; absent is success. Where the folder that held it is empty then, it
+   * goes too. The store's root is refused.
+   */
+  remove(path: string): Promise<void>;
   /** Ends connections, and lets go of cached copies that no hold keeps. */
   close(): Promise<void>;
 }

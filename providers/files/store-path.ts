@@ -32,6 +32,20 @@ export function stagingPath(path: string): string {
   return clean;
 }
 
+/**
+ * A path that may be removed: neither the store's root nor anything of `_staging`.
+ * @throws GranaryError `InvalidInput` for any other path.
+ */
+export function removablePath(path: string): string {
+  const clean = storePath(path);
+  if (clean === '' || clean === STAGING || clean.startsWith(`${STAGING}/`))
+    throw new GranaryError(
+      'InvalidInput',
+      `"${path}" is not to be removed: it is the store itself, or belongs to runs that stage there.`,
+    );
+  return clean;
+}
+
 /** A pattern's parts: the folder that holds all its matches, and the test of a path; no test for a plain path. */
 export function parseGlob(pattern: string): {
   readonly base: string;

@@ -110,5 +110,13 @@ export interface OnlineProvider {
     keys: readonly (readonly unknown[])[],
     features: readonly string[],
   ): Promise<(OnlineRow | undefined)[]>;
+  /**
+   * Removes a view: its values, their order and its receipt; in Redis only its own fields of each entity's hash, in Postgres its table. What others
+   * keep there stays, also other projects whose name ends alike. Safe to repeat and to kill; a new call takes over from one that goes on.
+   * `isWanted` asks the registry, after whatever fences older attempts and before anything is removed. Resolves to how many entities
+   * had values where the store can tell.
+   * @throws GranaryError `StaleToken` when it is not wanted any more.
+   */
+  remove(view: OnlineView, isWanted: () => Promise<boolean>): Promise<number | undefined>;
   close(): Promise<void>;
 }

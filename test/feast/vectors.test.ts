@@ -5,6 +5,7 @@ import { Timestamp } from '../../definitions/timestamp.js';
 import type { ScalarType, ValueType } from '../../definitions/types.js';
 import { type JoinKey, EntityKeySerializer } from '../../feast/entity-key.js';
 import { featureField, redisKey, timestampField } from '../../feast/redis-layout.js';
+import { storedKeyMatcher } from '../../feast/stored-key.js';
 import { decodeTimestamp, encodeTimestamp } from '../../feast/timestamp.js';
 import { encodeValue } from '../../feast/value.js';
 import { decodeValue } from '../../feast/value-decoder.js';
@@ -146,7 +147,14 @@ if (folder === undefined) {
           expect(hex(key)).toBe(vector.serializedEntityKeyHex);
           expect(hex(redisKey(key, vector.project))).toBe(vector.redisKeyHex);
         });
-      else it.skip(`${vector.name}: key version ${vector.version} is out of scope`, () => {});
+      it(`${vector.name}, version ${vector.version}: is known as its project's, and as no other's`, () => {
+        const joinKeys = vector.entity.map(({ joinKey }) => ({ name: joinKey }));
+        const key = Buffer.from(vector.redisKeyHex, 'hex');
+        expect(storedKeyMatcher(joinKeys, vector.project)(key)).toBe(true);
+        for (const other of [vector.project.slice(1), `x${vector.project}`, ''])
+          expect(storedKeyMatcher(joinKeys, other)(key)).toBe(false);
+        expect(storedKeyMatcher([...joinKeys, { name: 'more' }], vector.project)(key)).toBe(false);
+      });
     }
   });
 

@@ -96,6 +96,31 @@ export function fileConformance(name: string, make: () => Promise<FileStoreUnder
       expect(await files.list('_staging')).toEqual(['_staging/run/10/c']);
     });
 
+    it('removes a file, or a folder with all in it, and nothing beside it', async () => {
+      for (const path of ['f/v_1/a', 'f/v_1/deep/b', 'f/v_10/a', 'f/latest.json', 'g/v_1/a'])
+        await files.publish(await stage(path), path);
+      await files.remove('f/v_1');
+      await files.remove('f/latest.json');
+      await files.remove('f/v_1');
+      await files.remove('nowhere/at/all');
+      const left = async (): Promise<string[]> =>
+        (await files.list('')).filter((path) => !path.startsWith('_staging/'));
+      expect(await left()).toEqual(['f/v_10/a', 'g/v_1/a']);
+      await files.remove('f/v_10');
+      expect(await left()).toEqual(['g/v_1/a']);
+      await files.publish(await stage('anew'), 'f/v_1/a');
+      expect(await contents('f/v_1/a')).toBe('anew');
+    });
+
+    it.each(['', '_staging', '_staging/', '_staging/run', '../x', '/etc'])(
+      'does not remove %j: the store itself, staging, and what is outside',
+      async (path) => {
+        const staged = await stage('x');
+        await expect(files.remove(path)).rejects.toEqual(code('InvalidInput'));
+        expect(await contents(staged.path)).toBe('x');
+      },
+    );
+
     describe('publish', () => {
       it('copies the recorded bytes, and is content to find them there', async () => {
         const staged = await stage('rows');

@@ -4,7 +4,7 @@ import { digestFile, type Digest } from '../durable.js';
 import { FileHold } from '../file-hold.js';
 import { naming } from '../file-errors.js';
 import type { FileProvider, LatestPointer, StoredFile } from '../provider.js';
-import { parseGlob, stagingPath, storePath } from '../store-path.js';
+import { parseGlob, removablePath, stagingPath, storePath } from '../store-path.js';
 import { ObjectReplaced, S3Bucket, type ObjectHead, type S3Place } from './bucket.js';
 import { sharedCache, type CacheOptions, type FileCache } from './cache.js';
 import { ObjectContents } from './contents.js';
@@ -158,7 +158,14 @@ class S3FileProvider implements FileProvider {
   }
 
   async removeStaging(path: string): Promise<void> {
-    const folder = stagingPath(path);
+    await this.#removeAll(stagingPath(path));
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.#removeAll(removablePath(path));
+  }
+
+  async #removeAll(folder: string): Promise<void> {
     const key = this.#bucket.key(folder);
     await abortUploads(this.#bucket, folder, (at) => at === key || at.startsWith(`${key}/`));
     const batch = [folder];

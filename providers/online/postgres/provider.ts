@@ -20,7 +20,7 @@ import { columnName } from './names.js';
 import { type NewestRows, newestRows } from './newest-rows.js';
 import { postgresError } from './postgres-errors.js';
 import { statements } from './statements.js';
-import { columnsOf, ensureStoreTables, ensureViewTable, inTransaction } from './tables.js';
+import { columnsOf, dropViewTable, ensureStoreTables, ensureViewTable, inTransaction } from './tables.js';
 
 /** Rows of one statement: the size of the arrays, not the round trip, is what counts beyond it. */
 const ROWS_PER_STATEMENT = 5000;
@@ -188,6 +188,10 @@ class PostgresOnlineProvider implements OnlineProvider {
       }
       return rows;
     });
+  }
+
+  async remove(view: OnlineView, isWanted: () => Promise<boolean>): Promise<undefined> {
+    await this.#run((client) => dropViewTable(client, this.#schema, view, isWanted));
   }
 
   async close(): Promise<void> {

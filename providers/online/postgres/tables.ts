@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { GranaryError } from '../../../definitions/errors.js';
 import type { OnlineView } from '../provider.js';
 import { columnName, quoted } from './names.js';
 import { statements } from './statements.js';
@@ -58,6 +59,32 @@ export async function ensureViewTable(client: ClientBase, schema: string, view: 
   });
 }
 
+/**
+ * Drops a view's table and receipt, if it is wanted still. The table is locked before that is asked: what others create anew meanwhile
+ * cannot be written to before this one has ended, and whoever writes then finds no table and loads again.
+ */
+export async function dropViewTable(
+  client: ClientBase,
+  schema: string,
+  view: OnlineView,
+  isWanted: () => Promise<boolean>,
+): Promise<void> {
+  const { table } = statements(schema, view);
+  const { receipts } = await ensureStoreTables(client, schema);
+  await inTransaction(client, async () => {
+    await lockDefinitions(client, schema);
+    const isThere = (await columnsOf(client, table)).size > 0;
+    if (isThere) await client.query(`LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`);
+    if (!(await isWanted()))
+      throw new GranaryError(
+        'StaleToken',
+        `The view ${view.name} is not to be removed any more; nothing was done.`,
+      );
+    await client.query(`DELETE FROM ${receipts} WHERE project = $1 AND view = $2`, [view.project, view.name]);
+    if (isThere) await client.query(`DROP TABLE ${table}`);
+  });
+}
+
 /** The names of a table's columns; none when there is no such table. `table` is quoted. */
 export async function columnsOf(client: ClientBase, table: string): Promise<ReadonlySet<string>> {
   const { rows } = await client.query<{ attname: string }>(
@@ -67,12 +94,15 @@ export async function columnsOf(client: ClientBase, table: string): Promise<Read
   return new Set(rows.map(({ attname }) => attname));
 }
 
+/** Waits until nobody else defines things in the schema, until the end of the transaction. */
+async function lockDefinitions(client: ClientBase, schema: string): Promise<void> {
+  await client.query("SELECT pg_advisory_xact_lock(hashtextextended('granary online ' || $1, 0))", [schema]);
+}
+
 /** Defines things in the schema, one process after the other: Postgres's IF NOT EXISTS is not safe side by side. */
 async function define(client: ClientBase, schema: string, run: () => Promise<unknown>): Promise<void> {
   await inTransaction(client, async () => {
-    await client.query("SELECT pg_advisory_xact_lock(hashtextextended('granary online ' || $1, 0))", [
-      schema,
-    ]);
+    await lockDefinitions(client, schema);
     const { rowCount } = await client.query('SELECT FROM pg_namespace WHERE nspname = $1', [schema]);
     // Only when it is absent: creating a schema takes a privilege that using one does not.
     if (rowCount === 0) await client.query(`CREATE SCHEMA ${quoted(schema)}`);

@@ -5,7 +5,7 @@ import type { StoreState } from '../provider.js';
 
 const idKey = (project: string): string => `__granary:store:${project}`;
 /** A sorted set: the views of a project by their greatest receipt. */
-const receiptsKey = (project: string): string => `__granary:receipts:${project}`;
+export const receiptsKey = (project: string): string => `__granary:receipts:${project}`;
 
 /** KEYS: the id. ARGV: the id that was lost, a new one. */
 const RENEW = `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2]) end

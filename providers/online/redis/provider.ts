@@ -18,6 +18,7 @@ import { RedisContents } from './contents.js';
 import { ORDER_BYTES, orderField, readOrder } from './order.js';
 import { RawCommand } from './raw-command.js';
 import { redisError, replyWord } from './redis-errors.js';
+import { removeView } from './remove-view.js';
 import { Slots } from './slots.js';
 
 /** Rows of one script call: long enough that the call costs little, short enough to block the server for under 1 ms. */
@@ -171,6 +172,10 @@ class RedisOnlineProvider implements OnlineProvider {
       }
     }
     return rows;
+  }
+
+  async remove(view: OnlineView, isWanted: () => Promise<boolean>): Promise<number> {
+    return this.#run(() => removeView(this.#redis, view, isWanted));
   }
 
   async close(): Promise<void> {
