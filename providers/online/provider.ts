@@ -8,6 +8,8 @@ export interface OnlineView {
   readonly name: string;
   readonly joinKeys: readonly { readonly name: string; readonly type: ScalarType }[];
   readonly features: readonly { readonly name: string; readonly type: ValueType }[];
+  /** Features that other variants had under this name and this one has not: a row that is written loses them. */
+  readonly retired?: readonly string[];
 }
 
 /** Rows to write, in columns; see {@link ColumnBatch} for the values. All arrays have `rows` items. */
@@ -98,7 +100,8 @@ export interface OnlineProvider {
   prepare(view: OnlineView): Promise<void>;
   /**
    * Writes rows, newer wins, compared and written atomically per row: by (promotion, event time, created time or 0,
-   * generation); an equal order changes nothing. Resolves when the store has acknowledged every row.
+   * generation); an equal order changes nothing, and a promotion below the fence neither (it counts as `older`). Resolves when
+   * the store has acknowledged every row.
    */
   write(view: OnlineView, promotion: number, batch: OnlineBatch): Promise<WriteCounts>;
   /**
@@ -110,6 +113,16 @@ export interface OnlineProvider {
     keys: readonly (readonly unknown[])[],
     features: readonly string[],
   ): Promise<(OnlineRow | undefined)[]>;
+  /**
+   * Lets no row of a lower promotion into a view any more, whoever comes with it: a load of the variant that bore the name before may sleep
+   * for as long as it likes. A higher fence stays. Resolves once no write that began below the fence is under way.
+   */
+  fence(view: OnlineView, promotion: number): Promise<void>;
+  /**
+   * Removes the entities of a view whose rows have a lower promotion, with all that the view and its `retired` features have there. Safe to repeat
+   * and to kill; the fence must stand before. Resolves to how many entities went.
+   */
+  removeBelow(view: OnlineView, promotion: number): Promise<number>;
   /**
    * Removes a view: its values, their order and its receipt; in Redis only its own fields of each entity's hash, in Postgres its table. What others
    * keep there stays, also other projects whose name ends alike. Safe to repeat and to kill; a new call takes over from one that goes on.

@@ -2,6 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { OnlineView } from '../../providers/online/provider.js';
 import { contentsConformance } from './online-contents.conformance.js';
 import { newerWinsConformance } from './online-newer-wins.conformance.js';
+import { promotionConformance } from './online-promotion.conformance.js';
 import { removeConformance } from './online-remove.conformance.js';
 import { type OnlineStoreUnderTest, readValue, T0, userView, writeRows } from './online-rows.js';
 
@@ -26,6 +27,7 @@ export function onlineConformance(name: string, store: OnlineStoreUnderTest): vo
     newerWinsConformance(store, provider);
     contentsConformance(store, provider);
     removeConformance(store, provider);
+    promotionConformance(provider);
 
     describe('what is refused', () => {
       it('refuses a NULL key by name and writes nothing of the batch', async () => {

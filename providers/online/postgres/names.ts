@@ -49,3 +49,6 @@ function hashed(name: string, whole: string): string {
   while (Buffer.byteLength(head) + suffix.length > MAX_BYTES) head = head.slice(0, -1);
   return head + suffix;
 }
+
+/** The quoted name of the table of promotions' fences. */
+export const fencesTable = (schema: string): string => `${quoted(schema)}.granary_fences`;

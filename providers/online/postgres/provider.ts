@@ -16,6 +16,7 @@ import type {
   WriteCounts,
 } from '../provider.js';
 import { byteaArray, int8Array, timestampArray } from './binary-array.js';
+import { lockForWriting, raiseFence, requireFence } from './fences.js';
 import { columnName } from './names.js';
 import { type NewestRows, newestRows } from './newest-rows.js';
 import { postgresError } from './postgres-errors.js';
@@ -129,7 +130,10 @@ class PostgresOnlineProvider implements OnlineProvider {
   }
 
   async prepare(view: OnlineView): Promise<void> {
-    await this.#run((client) => ensureViewTable(client, this.#schema, view));
+    await this.#run(async (client) => {
+      await ensureStoreTables(client, this.#schema);
+      await ensureViewTable(client, this.#schema, view);
+    });
   }
 
   async write(view: OnlineView, promotion: number, batch: OnlineBatch): Promise<WriteCounts> {
@@ -190,6 +194,23 @@ class PostgresOnlineProvider implements OnlineProvider {
     });
   }
 
+  async fence(view: OnlineView, promotion: number): Promise<void> {
+    await this.#run((client) => raiseFence(client, this.#schema, view, promotion));
+  }
+
+  async removeBelow(view: OnlineView, promotion: number): Promise<number> {
+    const { deleteBelow } = statements(this.#schema, view);
+    return this.#run(async (client) => {
+      let removed = 0;
+      await requireFence(client, this.#schema, view, promotion);
+      for (;;) {
+        const { rowCount } = await client.query(deleteBelow, [promotion, ROWS_PER_STATEMENT]);
+        removed += rowCount ?? 0;
+        if (!rowCount) return removed;
+      }
+    });
+  }
+
   async remove(view: OnlineView, isWanted: () => Promise<boolean>): Promise<undefined> {
     await this.#run((client) => dropViewTable(client, this.#schema, view, isWanted));
   }
@@ -225,6 +246,7 @@ class PostgresOnlineProvider implements OnlineProvider {
     });
     return this.#run((client) =>
       inTransaction(client, async () => {
+        await lockForWriting(client, this.#schema, view);
         const { rowCount } = await client.query(upsert, [...order, ...values]);
         const written = rowCount ?? 0;
         if (written === rows.length) return { written, unchanged: 0 };

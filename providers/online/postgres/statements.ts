@@ -1,5 +1,5 @@
 import type { OnlineView } from '../provider.js';
-import { columnName, quoted, tableName } from './names.js';
+import { columnName, fencesTable, quoted, tableName } from './names.js';
 
 /** What decides which row is newer, in this order; no created time counts as the epoch. */
 const order = (row: string): string =>
@@ -13,14 +13,19 @@ export interface Statements {
   /**
    * Writes rows where they are newer and returns the keys that were written. Parameters: the promotion, arrays of keys,
    * event times, created times, generations, then one array a feature. Rows that lose are locked all the same, until the
-   * end of the transaction; all are locked in the order of their keys, so that loaders never wait for each other in a ring.
+   * end of the transaction; all are locked in the order of their keys, so that loaders never wait for each other in a ring. Nothing is
+   * written below the view's fence.
    */
   readonly upsert: string;
+  /** Deletes up to $2 rows of a lower promotion than $1. */
+  readonly deleteBelow: string;
   /** Counts the rows whose order equals the given one: promotion, keys, event times, created times, generations. */
   readonly countEqual: string;
   /** The stored rows of `$1::bytea[]`, with some of its columns. */
   readonly read: (columns: readonly string[]) => string;
 }
+
+const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
 const INPUT = '$2::bytea[], $3::timestamptz[], $4::timestamptz[], $5::int8[]';
 
@@ -29,7 +34,11 @@ export function statements(schema: string, view: OnlineView): Statements {
   const columns = view.features.map(({ name }) => quoted(columnName(name)));
   const values = columns.map((_, i) => `$${6 + i}::bytea[]`);
   const all = ['entity_key', 'event_timestamp', 'created_timestamp', 'generation', ...columns];
-  const set = [...all.slice(1), 'promotion'].map((column) => `${column} = excluded.${column}`);
+  const set = [
+    ...[...all.slice(1), 'promotion'].map((column) => `${column} = excluded.${column}`),
+    ...(view.retired ?? []).map((name) => `${quoted(columnName(name))} = NULL`),
+  ];
+  const fence = `coalesce((SELECT promotion FROM ${fencesTable(schema)} WHERE project = ${literal(view.project)} AND view = ${literal(view.name)}), 0)`;
   return {
     table,
     create: `CREATE TABLE IF NOT EXISTS ${table} (
@@ -40,9 +49,10 @@ export function statements(schema: string, view: OnlineView): Statements {
   generation int8 NOT NULL
 )`,
     upsert: `INSERT INTO ${table} AS stored (${all.join(', ')}, promotion)
-SELECT i.*, $1::int8 FROM unnest(${[INPUT, ...values].join(', ')}) AS i ORDER BY 1
+SELECT i.*, $1::int8 FROM unnest(${[INPUT, ...values].join(', ')}) AS i WHERE $1::int8 >= ${fence} ORDER BY 1
 ON CONFLICT (entity_key) DO UPDATE SET ${set.join(', ')}
 WHERE ${order('excluded')} > ${order('stored')}`,
+    deleteBelow: `DELETE FROM ${table} WHERE entity_key IN (SELECT entity_key FROM ${table} WHERE promotion < $1 ORDER BY 1 LIMIT $2)`,
     countEqual: `SELECT count(*)::int4 AS equal FROM unnest(${INPUT})
   AS i (entity_key, event_timestamp, created_timestamp, generation)
 JOIN ${table} AS stored USING (entity_key)

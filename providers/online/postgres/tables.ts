@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg';
 import { GranaryError } from '../../../definitions/errors.js';
 import type { OnlineView } from '../provider.js';
-import { columnName, quoted } from './names.js';
+import { columnName, fencesTable, quoted } from './names.js';
 import { statements } from './statements.js';
 
 const STATEMENT_TIMEOUT_MS = 60_000;
@@ -20,14 +20,15 @@ export async function inTransaction<T>(client: ClientBase, run: () => Promise<T>
   }
 }
 
-/** The tables of store ids and of receipts, made when they are absent; their quoted names. */
+/** The tables of store ids, of receipts and of promotions' fences, made when they are absent; their quoted names. */
 export async function ensureStoreTables(
   client: ClientBase,
   schema: string,
-): Promise<{ readonly stores: string; readonly receipts: string }> {
+): Promise<{ readonly stores: string; readonly receipts: string; readonly fences: string }> {
   const stores = `${quoted(schema)}.granary_store`;
   const receipts = `${quoted(schema)}.granary_receipts`;
-  if ((await columnsOf(client, receipts)).size === 0)
+  const fences = fencesTable(schema);
+  if ((await columnsOf(client, fences)).size === 0)
     await define(client, schema, async () => {
       await client.query(
         `CREATE TABLE IF NOT EXISTS ${stores} (project text PRIMARY KEY, store_id text NOT NULL)`,
@@ -35,8 +36,11 @@ export async function ensureStoreTables(
       await client.query(
         `CREATE TABLE IF NOT EXISTS ${receipts} (project text, view text, receipt bigint NOT NULL, PRIMARY KEY (project, view))`,
       );
+      await client.query(
+        `CREATE TABLE IF NOT EXISTS ${fences} (project text, view text, promotion bigint NOT NULL, PRIMARY KEY (project, view))`,
+      );
     });
-  return { stores, receipts };
+  return { stores, receipts, fences };
 }
 
 /** The table of a view with a column for each feature; what is there already is not touched, nor locked. */
@@ -44,9 +48,8 @@ export async function ensureViewTable(client: ClientBase, schema: string, view: 
   const { table, create } = statements(schema, view);
   const missing = async (): Promise<string[]> => {
     const there = await columnsOf(client, table);
-    return ['entity_key', ...view.features.map(({ name }) => columnName(name))].filter(
-      (name) => !there.has(name),
-    );
+    const names = [...view.features.map(({ name }) => name), ...(view.retired ?? [])];
+    return ['entity_key', ...names.map(columnName)].filter((name) => !there.has(name));
   };
   if ((await missing()).length === 0) return;
   await define(client, schema, async () => {
@@ -70,7 +73,7 @@ export async function dropViewTable(
   isWanted: () => Promise<boolean>,
 ): Promise<void> {
   const { table } = statements(schema, view);
-  const { receipts } = await ensureStoreTables(client, schema);
+  const { receipts, fences } = await ensureStoreTables(client, schema);
   await inTransaction(client, async () => {
     await lockDefinitions(client, schema);
     const isThere = (await columnsOf(client, table)).size > 0;
@@ -80,7 +83,8 @@ export async function dropViewTable(
         'StaleToken',
         `The view ${view.name} is not to be removed any more; nothing was done.`,
       );
-    await client.query(`DELETE FROM ${receipts} WHERE project = $1 AND view = $2`, [view.project, view.name]);
+    for (const noted of [receipts, fences])
+      await client.query(`DELETE FROM ${noted} WHERE project = $1 AND view = $2`, [view.project, view.name]);
     if (isThere) await client.query(`DROP TABLE ${table}`);
   });
 }

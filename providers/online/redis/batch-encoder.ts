@@ -4,6 +4,7 @@ import { featureField, projectSuffix, timestampField } from '../../../feast/redi
 import { writeTimestamp } from '../../../feast/timestamp.js';
 import { type ValueEncoder, valueEncoder } from '../../../feast/value.js';
 import type { OnlineBatch, OnlineView } from '../provider.js';
+import { fencesKey } from './fences.js';
 import { orderField, writeOrder } from './order.js';
 import { type Script, writeScript } from './write-script.js';
 
@@ -21,8 +22,9 @@ export class BatchEncoder {
   readonly keys: EntityKeySerializer;
   readonly project: Uint8Array;
   readonly #values: readonly ValueEncoder[];
-  /** The arguments that every call shares, encoded. */
+  /** The last key and the arguments that every call shares, encoded, and how many they are. */
   readonly #fields: Uint8Array;
+  readonly #count: number;
 
   constructor(view: OnlineView) {
     this.script = writeScript(view.features.length);
@@ -33,9 +35,15 @@ export class BatchEncoder {
     );
     const writer = new ByteWriter();
     const names = view.features.map(({ name }) => featureField(view.name, name));
-    for (const bytes of [timestampField(view.name), orderField(view.name), ...names])
-      writeBulk(writer, { bytes, length: bytes.length });
+    const text = new TextEncoder();
+    const shared = [
+      ...[text.encode(fencesKey(view.project)), timestampField(view.name), orderField(view.name), ...names],
+      text.encode(view.name),
+      ...(view.retired ?? []).map((name) => featureField(view.name, name)),
+    ];
+    for (const bytes of shared) writeBulk(writer, { bytes, length: bytes.length });
     this.#fields = writer.take();
+    this.#count = shared.length;
   }
 
   /** The bytes of the command that writes rows `[from, to)`. They lie in `memory`. */
@@ -43,10 +51,10 @@ export class BatchEncoder {
     const { command, rows, key, mark } = memory;
     command.reset();
     rows.reset();
-    // EVALSHA, the script, the number of keys, the keys, the fields, the rows.
-    const count = 3 + (to - from) + 2 + this.#values.length + 1;
+    // EVALSHA, the script, the number of keys, the rows' keys, what all calls share, the rows.
+    const count = 3 + (to - from) + this.#count + 1;
     command.utf8(`*${count}\r\n$7\r\nEVALSHA\r\n$40\r\n${this.script.sha}\r\n`);
-    command.utf8(bulkText(String(to - from)));
+    command.utf8(bulkText(String(to - from + 1)));
     for (let row = from; row < to; row++) {
       key.reset();
       this.keys.write(key, batch.keys, row);

@@ -15,10 +15,11 @@ import type {
 } from '../provider.js';
 import { BatchEncoder, WireBuffer } from './batch-encoder.js';
 import { RedisContents } from './contents.js';
+import { fencesKey, RAISE_FENCE } from './fences.js';
 import { ORDER_BYTES, orderField, readOrder } from './order.js';
 import { RawCommand } from './raw-command.js';
 import { redisError, replyWord } from './redis-errors.js';
-import { removeView } from './remove-view.js';
+import { removeBelow, removeView } from './remove-view.js';
 import { Slots } from './slots.js';
 
 /** Rows of one script call: long enough that the call costs little, short enough to block the server for under 1 ms. */
@@ -172,6 +173,14 @@ class RedisOnlineProvider implements OnlineProvider {
       }
     }
     return rows;
+  }
+
+  async fence({ project, name }: OnlineView, promotion: number): Promise<void> {
+    await this.#run(() => this.#redis.eval(RAISE_FENCE, 1, fencesKey(project), name, promotion));
+  }
+
+  async removeBelow(view: OnlineView, promotion: number): Promise<number> {
+    return this.#run(() => removeBelow(this.#redis, view, promotion));
   }
 
   async remove(view: OnlineView, isWanted: () => Promise<boolean>): Promise<number> {

@@ -3,8 +3,10 @@ import type { Redis } from 'ioredis';
 import { GranaryError } from '../../../definitions/errors.js';
 import { featureField, timestampField } from '../../../feast/redis-layout.js';
 import { storedKeyMatcher } from '../../../feast/stored-key.js';
+import { fenceGone } from '../fence-gone.js';
 import type { OnlineView } from '../provider.js';
 import { receiptsKey } from './contents.js';
+import { fencesKey } from './fences.js';
 import { orderField } from './order.js';
 
 /** Keys that one SCAN looks at, and hashes of one script call: each blocks the server for about a millisecond. */
@@ -13,8 +15,9 @@ const KEYS_PER_CALL = 200;
 
 const fenceKey = ({ project, name }: OnlineView): string => `__granary:removal:${project}:${name}`;
 
-/** KEYS: the fence, the receipts. ARGV: this attempt, the view. */
+/** KEYS: the fence, the receipts, the promotions' fences. ARGV: this attempt, the view. */
 const FORGET = `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
+redis.call('HDEL', KEYS[3], ARGV[2])
 return redis.call('ZREM', KEYS[2], ARGV[2])`;
 
 /** KEYS: the fence, then hashes. ARGV: this attempt, then fields. Returns how many hashes had some of them. */
@@ -60,32 +63,63 @@ export async function removeView(
   try {
     if (!(await isWanted())) throw stale();
     // A receipt vouches for the rows before it, so it goes first.
-    await checked(redis.eval(FORGET, 2, fence, receiptsKey(view.project), attempt, view.name));
-    const matches = storedKeyMatcher(view.joinKeys, view.project);
-    const fields = [
-      ...[timestampField(view.name), orderField(view.name)],
-      ...view.features.map(({ name }) => featureField(view.name, name)),
-    ].map((field) => Buffer.from(field));
+    const forgotten = [fence, receiptsKey(view.project), fencesKey(view.project)] as const;
+    await checked(redis.eval(FORGET, 3, ...forgotten, attempt, view.name));
+    const fields = fieldsOf(view);
     let removed = 0;
-    let cursor = '0';
-    do {
-      const [next, found] = await redis.scanBuffer(
-        cursor,
-        'MATCH',
-        `*${view.project}`,
-        'COUNT',
-        KEYS_PER_SCAN,
-      );
-      cursor = next.toString();
-      const keys = found.filter(matches);
-      for (let from = 0; from < keys.length; from += KEYS_PER_CALL) {
-        const part = keys.slice(from, from + KEYS_PER_CALL);
-        removed += await checked(redis.eval(REMOVE, part.length + 1, fence, ...part, attempt, ...fields));
-      }
-    } while (cursor !== '0');
+    for await (const keys of entityKeys(redis, view))
+      removed += await checked(redis.eval(REMOVE, keys.length + 1, fence, ...keys, attempt, ...fields));
     return removed;
   } finally {
     // Where this fails the mark stays: a key that nobody reads, replaced by the next attempt.
     await redis.eval(END, 1, fence, attempt).catch(() => undefined);
   }
+}
+
+/** KEYS: the promotions' fences, then hashes. ARGV: the view, a promotion, then fields, the order's first. */
+const REMOVE_BELOW = `if tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '0') < tonumber(ARGV[2]) then return -1 end
+local removed = 0
+for k = 2, #KEYS do
+  local mark = redis.call('TYPE', KEYS[k]).ok == 'hash' and redis.call('HGET', KEYS[k], ARGV[3])
+  if mark and #mark >= 28 and struct.unpack('>I4', mark) < tonumber(ARGV[2]) then
+    for a = 3, #ARGV, 1000 do redis.call('HDEL', KEYS[k], unpack(ARGV, a, math.min(a + 999, #ARGV))) end
+    removed = removed + 1
+  end
+end
+return removed`;
+
+/** Removes the entities of a view that bear an order of a lower promotion; see OnlineProvider.removeBelow. */
+export async function removeBelow(redis: Redis, view: OnlineView, promotion: number): Promise<number> {
+  const fences = fencesKey(view.project);
+  const fields = fieldsOf(view);
+  let removed = 0;
+  for await (const keys of entityKeys(redis, view)) {
+    const args = [view.name, promotion, ...fields] as const;
+    const count = Number(await redis.eval(REMOVE_BELOW, keys.length + 1, fences, ...keys, ...args));
+    if (count < 0) throw fenceGone(view, promotion);
+    removed += count;
+  }
+  return removed;
+}
+
+/** Every field that a view may have in an entity's hash, the order's first. */
+const fieldsOf = (view: OnlineView): Buffer[] =>
+  [
+    ...[orderField(view.name), timestampField(view.name)],
+    ...[...view.features.map(({ name }) => name), ...(view.retired ?? [])].map((name) =>
+      featureField(view.name, name),
+    ),
+  ].map((field) => Buffer.from(field));
+
+/** The keys of all entities with a view's join keys in its project, some at a time. */
+async function* entityKeys(redis: Redis, view: OnlineView): AsyncGenerator<Buffer[]> {
+  const matches = storedKeyMatcher(view.joinKeys, view.project);
+  let cursor = '0';
+  do {
+    const [next, found] = await redis.scanBuffer(cursor, 'MATCH', `*${view.project}`, 'COUNT', KEYS_PER_SCAN);
+    cursor = next.toString();
+    const keys = found.filter(matches);
+    for (let from = 0; from < keys.length; from += KEYS_PER_CALL)
+      yield keys.slice(from, from + KEYS_PER_CALL);
+  } while (cursor !== '0');
 }

@@ -13,8 +13,8 @@ const scripts = new Map<number, Script>();
 /**
  * The script that writes rows of a view with `features` features where they are newer, atomically for the call.
  *
- * KEYS: one a row. ARGV: the field of `_ts`, the field of the order, the features' fields, then one string that holds
- * all rows, each: u32 size of the row, u16 size of the mark, the mark (order, 28 bytes, then the `_ts` bytes), and per
+ * KEYS: one a row, then the project's fences (contents.ts). ARGV: the field of `_ts`, the field of the order, the features' fields, the view's
+ * name, the fields that a written row loses, then one string that holds all rows, each: u32 size of the row, u16 size of the mark, the mark (order, 28 bytes, then the `_ts` bytes), and per
  * feature u32 size and the value; sizes little-endian. Packing the rows so costs Lua nothing for a row that it skips, and
  * one call for the values of a row that it writes. The reply is `{written, older, unchanged}`.
  *
@@ -33,9 +33,11 @@ export function writeScript(features: number): Script {
 }
 
 function scriptText(features: number): string {
-  return `local call, unpack, sub, byte = redis.call, struct.unpack, string.sub, string.byte
+  return `local call, list, unpack, sub, byte = redis.call, unpack, struct.unpack, string.sub, string.byte
 local K, A = KEYS, ARGV
-local T, G, D = A[1], A[2], A[${features + 3}]
+local T, G, D = A[1], A[2], A[#A]
+local fence = tonumber(call('HGET', K[#K], A[${features + 3}]) or '0')
+local retired = #A > ${features + 4} and {list(A, ${features + 4}, #A - 1)}
 local written, older, unchanged, p = 0, 0, 0, 1
 
 local function varint(s, i)
@@ -89,7 +91,7 @@ local function compare(m, g)
   return k - t
 end
 
-for i = 1, #K do
+for i = 1, #K - 1 do
   local k = K[i]
   local size, m, q = unpack('<I4I2c0', D, p)
   local t = sub(m, 29)
@@ -105,8 +107,10 @@ for i = 1, #K do
       if x == 0 then x = later(t, st) end
     end
   end
+  if fence > 0 and unpack('>I4', m) < fence then x = -1 end
   if x > 0 then
 ${hashSets(features)}
+    if retired then call('HDEL', k, list(retired)) end
     written = written + 1
   elseif x < 0 then older = older + 1
   else unchanged = unchanged + 1 end
