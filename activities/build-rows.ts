@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { link } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildFunction } from '../definitions/built-source.js';
+import { codeHash as hashOf, handlerOf } from '../definitions/contract-file.js';
 import { orderedSchema, type BuiltSourceSpec, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import { fillSql, quoteName } from '../definitions/sql.js';
@@ -49,9 +49,9 @@ export async function buildRows(
       const sql = fillSql(spec.build.sql, interval, quoteName);
       written = await session.query({ sql, inputs, output, deterministic: spec.deterministic });
     } else {
-      const handler = runtime.project.handlers.get(source.id);
+      const handler = handlerOf(runtime.project, source);
       if (!handler) throw handlerMissing(spec.build.handler);
-      codeHash = createHash('sha256').update(handler.toString()).digest('hex');
+      codeHash = hashOf(handler);
       written = await resumeHandler(runtime, source, request, at, {
         session,
         folder,

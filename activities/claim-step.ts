@@ -173,7 +173,10 @@ export async function isOpen(run: RunRef): Promise<boolean> {
 }
 
 /** How a workflow closed, in Temporal's words; undefined while it is open. */
-export async function closeStatus(run: RunRef): Promise<string | undefined> {
+export async function closeStatus(run: {
+  readonly workflowId: string;
+  readonly id: string | undefined;
+}): Promise<string | undefined> {
   try {
     const { status } = await Context.current().client.workflow.getHandle(run.workflowId, run.id).describe();
     return status.name === 'RUNNING' || status.name === 'PAUSED' ? undefined : status.name;
@@ -199,7 +202,8 @@ export async function awaitOwner(
   }
 }
 
-async function delay(ms: number, signal: AbortSignal): Promise<void> {
+/** Waits, or rejects with the signal's reason. */
+export async function delay(ms: number, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => {

@@ -42,6 +42,15 @@ export const CRASH_POINTS = [
   'load.after-record',
   'run.before-end',
   'run.after-end',
+  'apply.before-begin',
+  'apply.after-begin',
+  'apply.after-lock',
+  'apply.before-register',
+  'apply.after-register',
+  'apply.before-check',
+  'apply.after-check',
+  'apply.before-end',
+  'apply.after-end',
 ] as const;
 
 export type CrashPoint = (typeof CRASH_POINTS)[number];

@@ -1,11 +1,21 @@
+import { beginApply } from './apply-begin.js';
+import { checkApply } from './apply-check.js';
+import { finishApply } from './apply-finish.js';
+import { awaitApply, registerApply } from './apply-register.js';
 import { awaitOwner, claimStep } from './claim-step.js';
 import { buildRows } from './build-rows.js';
 import { finishRun, type FinishRequest } from './finish-run.js';
 import { joinTrainingSet } from './join-training-set.js';
 import { loadShard } from './load-shard.js';
 import type {
+  ApplyEnd,
+  ApplyOutcome,
+  ApplyRef,
+  BeginApply,
+  CheckedApply,
   ClaimResult,
   LoadCounts,
+  RegisteredApply,
   ResolvedRun,
   RunRequest,
   StagedLoad,
@@ -56,6 +66,14 @@ export function createActivities(runtime: Runtime) {
       request: StepRequest & { readonly load: StagedLoad; readonly counts: readonly LoadCounts[] },
     ): Promise<StepResult> =>
       attempt(runtime, request, () => recordLoad(runtime, request, request.load, request.counts)),
+    beginApply: (request: BeginApply): Promise<ApplyRef> => beating(() => beginApply(runtime, request)),
+    registerApply: (request: ApplyRef): Promise<RegisteredApply> =>
+      beating(() => registerApply(runtime, request)),
+    awaitApply: (request: { readonly owner: ResolvedRun['run'] }): Promise<void> =>
+      beating(({ signal }) => awaitApply(runtime, request.owner, signal)),
+    checkApply: (request: ApplyRef & { readonly now: string }): Promise<CheckedApply> =>
+      beating((at) => checkApply(runtime, request, at)),
+    finishApply: (request: ApplyEnd): Promise<ApplyOutcome> => beating(() => finishApply(runtime, request)),
     finishRun: (request: FinishRequest): Promise<void> => beating(() => finishRun(runtime, request)),
   };
 }

@@ -7,7 +7,7 @@ import {
   type SourceSpec,
 } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
-import { durationMicros, type Interval } from '../definitions/interval.js';
+import { durationMicros, isAllTime, type Interval } from '../definitions/interval.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import type { FileRelation, RelationFile } from '../providers/offline/provider.js';
 import {
@@ -37,7 +37,7 @@ export function resourceOf<K extends Resource['kind']>(
 
 /** The start of what a build for an interval reads of its inputs; undefined: from the beginning. */
 export function readFrom(spec: BuiltSourceSpec, interval: Interval): string | undefined {
-  if (spec.lookback === undefined) return undefined;
+  if (spec.lookback === undefined || isAllTime(interval)) return undefined;
   return Timestamp.from(interval.start).plus(-durationMicros(spec.lookback)).toString();
 }
 

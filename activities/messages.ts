@@ -152,3 +152,48 @@ export interface StepFailure {
   readonly code: string;
   readonly message: string;
 }
+
+/** What an apply is started with: the name under which its contract was noted; absent: the worker's own project. */
+export interface BeginApply {
+  readonly apply?: string;
+}
+
+/** An apply that has begun. */
+export interface ApplyRef {
+  /** Its name: two words. */
+  readonly apply: string;
+  readonly run: ResolvedRun['run'];
+  readonly heartbeatTimeout: string;
+}
+
+/** Whether an apply's definitions are registered, or another apply comes first. */
+export type RegisteredApply =
+  | { readonly state: 'registered' }
+  | { readonly state: 'wait'; readonly owner: { readonly id: string; readonly workflowId: string } };
+
+/** The runs that an apply starts: their workflow ids and inputs. */
+export interface CheckedApply {
+  readonly runs: readonly {
+    /** Its place in the registered plan. */
+    readonly run: number;
+    readonly workflowId: string;
+    readonly pipeline?: string;
+    readonly targets: readonly string[];
+  }[];
+}
+
+/** How an apply ended, as its workflow has it. */
+export interface ApplyEnd extends ApplyRef {
+  readonly status: 'COMPLETED' | 'FAILED' | 'CANCELLED';
+  /** Runs that failed, with why. */
+  readonly runErrors: readonly { readonly run: number; readonly message: string }[];
+  /** Why the rest was not made. */
+  readonly unfinished?: string;
+  readonly error?: string;
+}
+
+/** How many resources failed, and the first of their errors. */
+export interface ApplyOutcome {
+  readonly failed: number;
+  readonly errors: readonly string[];
+}

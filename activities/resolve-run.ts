@@ -1,40 +1,42 @@
-import { Context, log } from '@temporalio/activity';
-import { findTarget } from '../definitions/target.js';
+import { log } from '@temporalio/activity';
+import { scheduledSteps } from '../definitions/apply-plan.js';
+import { handlerOf } from '../definitions/contract-file.js';
 import { isKind, type PipelineSpec } from '../definitions/contract.js';
-import { GranaryError, messageOf } from '../definitions/errors.js';
-import { interval, type Interval } from '../definitions/interval.js';
-import { didYouMean } from '../definitions/names.js';
+import { messageOf } from '../definitions/errors.js';
+import { isAllTime } from '../definitions/interval.js';
 import { plan, type Plan } from '../definitions/plan.js';
-import { intervalOfDate, intervalOfRange, lastCompleteInterval } from '../definitions/ticks.js';
-import { Timestamp } from '../definitions/timestamp.js';
+import { settle } from '../registry/settle.js';
 import { handlerMissing } from './build-rows.js';
 import { closeStatus } from './claim-step.js';
 import { crashPoint } from './crash-points.js';
+import { definitionsOf, type Definitions } from './definitions.js';
 import type { ResolvedRun, RunRequest } from './messages.js';
+import { resolveRequest } from './resolve-request.js';
 import { resolveRollback } from './resolve-rollback.js';
 import { runStaging, STAGING, writtenStores } from './staging.js';
 import type { Runtime } from './runtime.js';
-import { onlineStoreOf } from '../registry/online-view.js';
-import type { RunRef } from '../registry/ownership.js';
-import type { RunStatus } from '../registry/tables.js';
+import { currentRun } from './step.js';
 
 /**
- * A run's first step: registers the project's definitions, settles what closed workflows left open, resolves names, the interval and the plan,
+ * A run's first step: finds the definitions that count, settles what closed workflows left open, resolves names, the interval and the plan,
  * checks that this worker has the code, and records the run. (A rollback needs neither definitions nor code of this worker.)
  */
 export async function resolveRun(runtime: Runtime, request: RunRequest): Promise<ResolvedRun> {
-  const { workflowExecution } = Context.current().info;
-  if (!workflowExecution) throw new GranaryError('Internal', 'This activity belongs to a workflow.');
-  const run: RunRef = { id: workflowExecution.runId, workflowId: workflowExecution.workflowId };
+  const run = currentRun();
   const { registry } = runtime;
   const {
     plan: resolved,
     pipeline,
     rollback,
+    resources,
   } = request.type === 'rollback'
-    ? { ...(await resolveRollback(runtime, request)), pipeline: undefined }
+    ? {
+        ...(await resolveRollback(runtime, request)),
+        pipeline: undefined,
+        resources: await registry.resources.all(),
+      }
     : { ...(await resolveTargets(runtime, request)), rollback: undefined };
-  await settle(runtime, run);
+  await settle(registry, closeStatus, run.id);
   const retries = pipeline?.retries ?? { max: 3, delay: '10s' };
   await crashPoint('run.before-begin');
   await registry.runs.begin({
@@ -53,24 +55,25 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     rebuild: rollback !== undefined || (request.rebuild ?? false),
     retries,
     heartbeatTimeout: runtime.heartbeatTimeout,
-    timeouts: timeouts(runtime, resolved),
+    timeouts: timeouts(resources, resolved),
     ...(rollback === undefined ? {} : { rollback }),
   };
 }
 
-/** Registers the definitions, and settles which steps make the targets for which interval. */
+/** Registers the worker's definitions unless others were applied, and settles which steps make the targets for which interval. */
 async function resolveTargets(
   runtime: Runtime,
   request: RunRequest,
-): Promise<{ readonly plan: Plan; readonly pipeline: PipelineSpec | undefined }> {
-  const { project, registry } = runtime;
-  const { pipelines, resources } = project;
-  const pipeline = choosePipeline(runtime, request);
-  const targets = request.targets === undefined ? (pipeline?.targets ?? []) : targetIds(runtime, request);
-  if (request.type !== 'pipeline') for (const id of targets) checkTarget(runtime, request, id);
-  const span = chooseInterval(request, pipeline);
-  await registry.migrate();
-  await registry.resources.register(resources.values(), pipelines.values());
+): Promise<{
+  readonly plan: Plan;
+  readonly pipeline: PipelineSpec | undefined;
+  readonly resources: Definitions['resources'];
+}> {
+  await runtime.registry.migrate();
+  const definitions = await definitionsOf(runtime);
+  const { resources } = definitions;
+  const { pipeline, targets, interval: span } = resolveRequest(definitions, request);
+  await definitions.register();
   const resolved = plan(resources, targets, span);
   for (const step of resolved.steps) {
     const resource = resources.get(step.id);
@@ -79,113 +82,25 @@ async function resolveTargets(
       isKind(resource, 'source') &&
       resource.spec.type !== 'file' &&
       'handler' in resource.spec.build &&
-      !project.handlers.has(resource.id)
+      !handlerOf(runtime.project, resource)
     )
       throw handlerMissing(resource.spec.build.handler);
   }
-  return { plan: resolved, pipeline };
+  // What a pipeline schedules is never made for all of time: it is read as it is.
+  if (!isAllTime(span)) return { plan: resolved, pipeline, resources };
+  const scheduled = scheduledSteps(resources, definitions.pipelines.values());
+  const steps = resolved.steps
+    .filter(({ id }) => !scheduled.has(id))
+    .map((step) => ({ ...step, dependsOn: step.dependsOn.filter((id) => !scheduled.has(id)) }));
+  return { plan: { ...resolved, steps }, pipeline, resources };
 }
 
-function choosePipeline(runtime: Runtime, request: RunRequest): PipelineSpec | undefined {
-  const { project } = runtime;
-  const all = [...project.pipelines.values()];
-  const names = all.map((p) => p.name).join(', ');
-  if (request.pipeline !== undefined) {
-    const found = project.pipelines.get(request.pipeline);
-    if (!found)
-      throw new GranaryError(
-        'UnknownResource',
-        `There is no pipeline "${request.pipeline}". ${didYouMean(request.pipeline, project.pipelines.keys())}`,
-      );
-    return found;
-  }
-  if (request.type === 'pipeline') {
-    const [only, other] = all;
-    if (!only) throw new GranaryError('UnknownResource', `The project ${project.name} declares no pipeline.`);
-    if (other)
-      throw new GranaryError(
-        'InvalidInput',
-        `The project has several pipelines: ${names}. Name one: {"pipeline": "${only.name}"}.`,
-      );
-    return only;
-  }
-  // A view or a training set by hand takes the intervals of the one pipeline that makes it.
-  const ids = targetIds(runtime, request);
-  const making = all.filter((p) => {
-    const made = new Set([
-      ...plan(project.resources, p.targets, { start: '', end: '' }).steps.map((s) => s.id),
-      ...p.targets,
-    ]);
-    return ids.every((id) => made.has(id));
-  });
-  const [only, other] = making;
-  if (other && request.from === undefined)
-    throw new GranaryError(
-      'InvalidInput',
-      `Several pipelines make this: ${making.map((p) => p.name).join(', ')}. Name one with "pipeline", or give "from" and "to".`,
-    );
-  return other ? undefined : only;
-}
-
-/** The targets that a request names; `materialize` and `trainingSet` know the kind, so that a bare name will do. */
-function targetIds({ project }: Runtime, { type, targets }: RunRequest): string[] {
-  const kind = type === 'materialize' ? 'view/' : type === 'trainingSet' ? 'trainingSet/' : '';
-  return (targets ?? []).map(
-    (text) => findTarget(project.resources, text.includes('/') ? text : `${kind}${text}`, type).id,
-  );
-}
-
-function checkTarget({ project }: Runtime, request: RunRequest, id: string): void {
-  const kind = request.type === 'materialize' ? 'view' : 'trainingSet';
-  const target = project.resources.get(id);
-  if (target?.kind !== kind)
-    throw new GranaryError('InvalidInput', `The workflow ${request.type} makes a ${kind}; "${id}" is none.`);
-  if (isKind(target, 'view')) onlineStoreOf(target);
-}
-
-function chooseInterval(request: RunRequest, pipeline: PipelineSpec | undefined): Interval {
-  const { date, from, to } = request;
-  if (from !== undefined && to !== undefined) {
-    if (!pipeline) return interval(from, to);
-    return intervalOfRange(pipeline.schedule, pipeline, from, to);
-  }
-  if (!pipeline)
-    throw new GranaryError(
-      'InvalidInterval',
-      'No pipeline makes this target, so there is no schedule to take an interval from. Give "from" and "to".',
-    );
-  if (date !== undefined) return intervalOfDate(pipeline.schedule, pipeline, date);
-  return lastCompleteInterval(pipeline.schedule, pipeline, Timestamp.from(request.now));
-}
-
-function timeouts(runtime: Runtime, { steps }: Plan): ResolvedRun['timeouts'] {
+function timeouts(resources: Definitions['resources'], { steps }: Plan): ResolvedRun['timeouts'] {
   const entries = steps.flatMap(({ id }) => {
-    const timeout = runtime.project.resources.get(id)?.timeout;
+    const timeout = resources.get(id)?.timeout;
     return timeout === undefined ? [] : [[id, timeout] as const];
   });
   return Object.fromEntries(entries);
-}
-
-const CLOSED: Readonly<Record<string, RunStatus>> = {
-  COMPLETED: 'COMPLETED',
-  CANCELLED: 'CANCELLED',
-  TERMINATED: 'TERMINATED',
-  TIMED_OUT: 'DEADLINE_EXCEEDED',
-};
-
-/** Ends runs in the registry whose workflow closed without saying so (terminated, timed out). */
-async function settle(runtime: Runtime, self: RunRef): Promise<void> {
-  for (const run of await runtime.registry.runs.open(50)) {
-    if (run.id === self.id) continue;
-    const closed = await closeStatus(run);
-    if (closed === undefined) continue;
-    await runtime.registry.runs.end(
-      run.id,
-      CLOSED[closed] ?? 'FAILED',
-      [],
-      `Temporal closed the workflow: ${closed}.`,
-    );
-  }
 }
 
 /**
@@ -193,9 +108,9 @@ async function settle(runtime: Runtime, self: RunRef): Promise<void> {
  * closed), unless a commit of theirs is not published yet. What cannot be removed now is left to a later run.
  */
 export async function collectStaging(runtime: Runtime): Promise<void> {
-  for (const name of writtenStores(runtime.project.resources.values())) {
-    const store = runtime.providers.files(name);
+  for (const name of writtenStores((await runtime.registry.resources.all()).values())) {
     try {
+      const store = runtime.providers.files(name);
       const runs = new Set((await store.list(STAGING)).map((path) => path.split('/')[1] ?? ''));
       for (const run of await runtime.registry.runs.collectable([...runs]))
         await store.removeStaging(runStaging(run));

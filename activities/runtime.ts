@@ -4,12 +4,11 @@ import { join } from 'node:path';
 import type { CompiledProject } from '../definitions/compile.js';
 import { GranaryError } from '../definitions/errors.js';
 import { durationMicros } from '../definitions/interval.js';
-import type { Scope } from '../definitions/project.js';
+import type { Project, Scope } from '../definitions/project.js';
 import type { BoundProviders } from '../providers/bind.js';
 import type { OfflineProvider, OfflineSession } from '../providers/offline/provider.js';
 import { makeOwnFolder, sweepOwnFolders } from '../providers/own-folder.js';
 import type { Registry } from '../registry/registry.js';
-import type { StepRequest } from './messages.js';
 import type { Slots } from './slots.js';
 import type { Attempt } from './step.js';
 
@@ -34,7 +33,9 @@ export interface LoadSizes {
 /** Everything activities work with; made once a worker. */
 export interface Runtime {
   readonly scope: Scope;
+  /** What this worker was deployed with. Once something was applied, the registry's definitions count. */
   readonly project: CompiledProject;
+  readonly environments: Project['environments'];
   readonly registry: Registry;
   readonly providers: BoundProviders;
   readonly offline: OfflineProvider;
@@ -61,7 +62,7 @@ export async function makeScratch(parent = join(tmpdir(), 'granary')): Promise<s
  */
 export async function withEngine<T>(
   runtime: Runtime,
-  { step, timeout }: StepRequest,
+  { step, timeout }: { readonly step: { readonly name: string }; readonly timeout?: string },
   attempt: Attempt,
   work: (session: OfflineSession, folder: string, at: Attempt) => Promise<T>,
 ): Promise<T> {

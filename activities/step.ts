@@ -1,9 +1,18 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
+import { GranaryError } from '../definitions/errors.js';
 import { FileHold } from '../providers/files/file-hold.js';
+import type { RunRef } from '../registry/ownership.js';
 import type { Runtime } from './runtime.js';
 import { toFailure } from './failure.js';
 import type { StepRequest } from './messages.js';
+
+/** The run that the activity at hand belongs to. */
+export function currentRun(): RunRef {
+  const { workflowExecution } = Context.current().info;
+  if (!workflowExecution) throw new GranaryError('Internal', 'This activity belongs to a workflow.');
+  return { id: workflowExecution.runId, workflowId: workflowExecution.workflowId };
+}
 
 /** What a running attempt has at hand. */
 export interface Attempt {

@@ -6,6 +6,8 @@ import {
   type WorkflowHandleWithFirstExecutionRunId,
 } from '@temporalio/client';
 import { GranaryError, messageOf } from '../definitions/errors.js';
+import type { ApplyPlan } from '../definitions/apply-plan.js';
+import type { Contract } from '../definitions/contract-file.js';
 import type { FeatureView } from '../definitions/feature-view.js';
 import { intervalName } from '../definitions/interval.js';
 import type { Pipeline } from '../definitions/pipeline.js';
@@ -15,10 +17,14 @@ import type { TrainingSet } from '../definitions/training-set.js';
 import type { Schema, Value } from '../definitions/types.js';
 import { openProject, type OpenProject } from '../providers/bind.js';
 import { openRegistry, type Registry } from '../registry/registry.js';
+import { refuseChanged } from '../registry/resources.js';
 import type { Run } from '../registry/runs.js';
+import { settle } from '../registry/settle.js';
 import type { PipelineInput, RollbackInput, RunResult } from '../workflows/index.js';
+import { planOf, readApply, startApply, type ApplyHandle, type ApplyState } from './apply.js';
 import { caller } from './caller.js';
 import { readFeatures, type EntityKeys, type OnlineFeatures } from './features.js';
+import { checkProviders, type ProviderHealth } from './provider-health.js';
 import { openTrainingRows, type TrainingRows } from './training-rows.js';
 import { listVersions, type FeatureSetVersion } from './versions.js';
 
@@ -26,7 +32,8 @@ import { listVersions, type FeatureSetVersion } from './versions.js';
 const WORKFLOW_TASKS = 1;
 
 export interface GranaryClientOptions {
-  readonly project: Project;
+  /** As `defineProject` made it, or as `granary compile` wrote it. */
+  readonly project: Project | Contract;
   /** Default: `GRANARY_ENV`, then `dev`, then the only one. */
   readonly environment?: string;
   /** Default: the project's and environment's own. */
@@ -177,27 +184,55 @@ export class GranaryClient {
   async status(runId: string): Promise<Run | undefined> {
     const run = await this.#registry.runs.get(runId);
     if (!run || run.endedAt !== undefined) return run;
-    try {
-      const { status } = await this.#temporal.workflow.getHandle(run.workflowId, run.id).describe();
-      if (status.name === 'RUNNING' || status.name === 'PAUSED') return run;
-      await this.#registry.runs.end(
-        run.id,
-        status.name === 'TERMINATED'
-          ? 'TERMINATED'
-          : status.name === 'TIMED_OUT'
-            ? 'DEADLINE_EXCEEDED'
-            : status.name === 'CANCELLED'
-              ? 'CANCELLED'
-              : 'FAILED',
-        [],
-        `Temporal closed the workflow: ${status.name}.`,
-      );
-    } catch (error) {
-      if (!(error instanceof WorkflowNotFoundError)) throw error;
-      await this.#registry.runs.end(run.id, 'FAILED', [], 'Temporal no longer knows the workflow.');
-    }
+    await settle(this.#registry, this.#closedAs);
     return await this.#registry.runs.get(runId);
   }
+
+  /**
+   * Says what {@link apply} would do, against what is registered now: nothing is written.
+   * @throws GranaryError `InvalidDefinition`.
+   */
+  async planApply(): Promise<ApplyPlan> {
+    return await planOf(this.#open, this.#registry);
+  }
+
+  /**
+   * Applies the project: registers its definitions and has what is new or failed made, by a worker. Who called is kept in the registry.
+   * @throws GranaryError `ResourceChanged` with every refusal, `InvalidDefinition`; `ProviderUnreachable` when no worker polls the task queue.
+   */
+  async apply(): Promise<ApplyHandle> {
+    const plan = await this.planApply();
+    refuseChanged(plan.refused);
+    await this.requireWorker();
+    const started = await startApply(this.#open, this.#registry, this.#temporal, this.#taskQueue);
+    return { ...started, plan, status: () => this.applyStatus(started.run) };
+  }
+
+  /**
+   * How an apply stands, by its run name: every resource with its status and error. One that Temporal closed without its saying so is settled.
+   * @throws GranaryError `UnknownResource`.
+   */
+  async applyStatus(run: string): Promise<ApplyState> {
+    return await readApply(this.#registry, this.#closedAs, run);
+  }
+
+  /** The health of the providers of the project, or of one: reached from this machine. */
+  async checkProviders(name?: string): Promise<ProviderHealth[]> {
+    return await checkProviders(this.#open, name);
+  }
+
+  readonly #closedAs = async (run: {
+    readonly workflowId: string;
+    readonly id: string | undefined;
+  }): Promise<string | undefined> => {
+    try {
+      const { status } = await this.#temporal.workflow.getHandle(run.workflowId, run.id).describe();
+      return status.name === 'RUNNING' || status.name === 'PAUSED' ? undefined : status.name;
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return 'NOT_FOUND';
+      throw error;
+    }
+  };
 
   /** The online values of a view for some entities, in their order; a value that is not there is null. */
   async features<K extends Schema, F extends Schema>(

@@ -4,3 +4,7 @@ export type { EntityKeys, OnlineFeatures } from './features.js';
 export type { TrainingRows } from './training-rows.js';
 export type { FeatureSetVersion } from './versions.js';
 export type { PipelineInput, RunResult } from '../workflows/index.js';
+export type { ApplyHandle, ApplyState } from './apply.js';
+export type { ProviderHealth } from './provider-health.js';
+export type { ApplyItem } from '../registry/applies.js';
+export type { ApplyPlan } from '../definitions/apply-plan.js';

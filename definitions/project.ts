@@ -56,7 +56,10 @@ export function defineProject(options: ProjectOptions): Project {
  * The environment to use: the one asked for, else `dev`, else the only one. `prod` is never implied.
  * @throws GranaryError `InvalidInput` that lists the environments.
  */
-export function chooseEnvironment(project: Project, asked: string | undefined): string {
+export function chooseEnvironment(
+  project: Pick<Project, 'name' | 'environments'>,
+  asked: string | undefined,
+): string {
   const names = Object.keys(project.environments);
   const known = `Environments of ${project.name}: ${names.join(', ')}.`;
   if (asked !== undefined && asked !== '') {

@@ -9,12 +9,15 @@ import {
   type Project,
   type Scope,
 } from '../definitions/project.js';
+import { compiledContract, headOf, isContract, type Contract } from '../definitions/contract-file.js';
+import type { Resource } from '../definitions/contract.js';
 import { fromEnv } from '../definitions/secret.js';
 import type { Binding } from '../definitions/provider.js';
 import { localFileProvider } from './files/local.js';
 import type { FileProvider } from './files/provider.js';
 import { s3FileProvider } from './files/s3/provider.js';
 import { cacheOptions } from './files/s3/settings.js';
+import { checkHealth } from './health.js';
 import { postgresOnlineProvider } from './online/postgres/provider.js';
 import type { OnlineProvider } from './online/provider.js';
 import { redisOnlineProvider } from './online/redis/provider.js';
@@ -26,6 +29,11 @@ export interface BoundProviders {
   files(name: string): FileProvider;
   /** @throws GranaryError `ConfigurationMissing` when the name is not bound to an online store. */
   online(name: string): OnlineProvider;
+  /**
+   * Asks the system behind a provider whether it can be worked with.
+   * @throws GranaryError with the cause in words.
+   */
+  checkHealth(provider: Resource<'provider'>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -33,18 +41,20 @@ export interface BoundProviders {
 export interface OpenProject {
   readonly scope: Scope;
   readonly project: CompiledProject;
+  readonly environments: Project['environments'];
   readonly providers: BoundProviders;
   readonly registry: { readonly url: string; readonly schema: string };
 }
 
 /**
- * Compiles a project and binds the environment that was asked for (else `GRANARY_ENV`, `dev`, the only one). Contacts nothing yet.
+ * Compiles a project, or takes it as `granary compile` wrote it, and binds the environment that was asked for (else `GRANARY_ENV`, `dev`, the only one). Contacts nothing yet.
  * @throws GranaryError for a wrong definition, an unknown environment, or a setting that is missing.
  */
-export function openProject(project: Project, environment?: string): OpenProject {
-  const name = chooseEnvironment(project, environment ?? process.env['GRANARY_ENV']);
-  const chosen = project.environments[name] as Environment;
-  const scope: Scope = { project: project.name, environment: name };
+export function openProject(project: Project | Contract, environment?: string): OpenProject {
+  const head = headOf(project);
+  const name = chooseEnvironment(head, environment ?? process.env['GRANARY_ENV']);
+  const chosen = head.environments[name] as Environment;
+  const scope: Scope = { project: head.name, environment: name };
   const schema = registrySchema(scope);
   const url = resolveSecret(
     `The registry's address of the environment ${name}`,
@@ -52,7 +62,8 @@ export function openProject(project: Project, environment?: string): OpenProject
   );
   return {
     scope,
-    project: compile(project, readSecret),
+    project: isContract(project) ? compiledContract(project) : compile(project, readSecret),
+    environments: head.environments,
     providers: bindProviders(name, chosen, schema),
     registry: { url, schema },
   };
@@ -71,7 +82,8 @@ function bindProviders(environmentName: string, environment: Environment, schema
       );
     return found;
   };
-  return {
+  const bound: BoundProviders = {
+    checkHealth: (provider) => checkHealth({ ...bound, binding }, provider),
     files(name) {
       const known = files.get(name);
       if (known) return known;
@@ -113,6 +125,7 @@ function bindProviders(environmentName: string, environment: Environment, schema
       await Promise.all([...files.values(), ...online.values()].map((provider) => provider.close()));
     },
   };
+  return bound;
 }
 
 const wrongKind = (environment: string, name: string, type: string, needed: string): GranaryError =>

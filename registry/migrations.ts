@@ -60,4 +60,18 @@ CREATE SEQUENCE {schema}.online_receipts;
 ALTER TABLE {schema}.ledger ADD COLUMN receipt bigint;
 `,
   },
+  {
+    id: 3,
+    sql: `
+CREATE TABLE {schema}.applies (
+  id text PRIMARY KEY, run_id text UNIQUE, workflow_id text NOT NULL, actor text NOT NULL, at timestamptz NOT NULL DEFAULT now(),
+  contract jsonb NOT NULL, plan jsonb, status text NOT NULL, error text, registered_at timestamptz, ended_at timestamptz);
+CREATE INDEX applies_open ON {schema}.applies (at) WHERE ended_at IS NULL;
+CREATE TABLE {schema}.apply_items (
+  apply_id text NOT NULL REFERENCES {schema}.applies ON DELETE CASCADE, position integer NOT NULL, resource_id text NOT NULL,
+  type text NOT NULL, name text NOT NULL, variant text NOT NULL, status text NOT NULL, error text, PRIMARY KEY (apply_id, position),
+  UNIQUE (apply_id, resource_id));
+CREATE INDEX runs_workflow ON {schema}.runs (workflow_id);
+`,
+  },
 ];

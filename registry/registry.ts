@@ -1,3 +1,4 @@
+import { Applies } from './applies.js';
 import { Audit } from './audit.js';
 import { openDatabase } from './database.js';
 import { Datasets } from './datasets.js';
@@ -14,6 +15,7 @@ export interface Registry {
   readonly datasets: Datasets;
   readonly ledger: Ledger;
   readonly audit: Audit;
+  readonly applies: Applies;
   /** Creates or upgrades the tables; safe from many processes at once. */
   migrate(): Promise<void>;
   close(): Promise<void>;
@@ -29,6 +31,7 @@ export function openRegistry(options: { readonly url: string; readonly schema: s
     datasets: new Datasets(database),
     ledger: new Ledger(database),
     audit: new Audit(database),
+    applies: new Applies(database),
     migrate: () => database.migrate(),
     close: () => database.close(),
   };

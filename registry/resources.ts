@@ -1,14 +1,17 @@
-import { sql } from 'kysely';
-import { canonicalJson } from '../definitions/canonical.js';
-import type { PipelineSpec, Resource, ResourceKind } from '../definitions/contract.js';
+import { sql, type Kysely, type Transaction } from 'kysely';
+import type { PipelineSpec, Resource } from '../definitions/contract.js';
+import { changesOf, type Changes } from '../definitions/diff.js';
 import { GranaryError } from '../definitions/errors.js';
 import type { Database } from './database.js';
+import type { ResourceStatus, Tables } from './tables.js';
 
 /** A resource as registered: where it is stored and what its default variant is. */
 export interface RegisteredResource extends Resource {
   readonly location: string;
   readonly isDefault: boolean;
   readonly promotion: number;
+  /** How it was last made; `PENDING` before. */
+  readonly status: ResourceStatus;
 }
 
 export class Resources {
@@ -25,70 +28,75 @@ export class Resources {
    */
   async register(resources: Iterable<Resource>, pipelines: Iterable<PipelineSpec>): Promise<void> {
     await this.#database.db.transaction().execute(async (tx) => {
-      // One registrar at a time: which variant is a name's first must not depend on a race.
-      await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`granary:register:${this.#database.schema}`}, 0))`.execute(
-        tx,
-      );
-      const known = new Map(
-        (await tx.selectFrom('resources').selectAll().execute()).map((row) => [row.id, row]),
-      );
-      const changed: string[] = [];
-      for (const resource of resources) {
-        const found = known.get(resource.id);
-        if (found && found.fingerprint === resource.fingerprint) {
-          await tx
-            .updateTable('resources')
-            .set({ about: JSON.stringify(resource.about), timeout: resource.timeout ?? null })
-            .where('id', '=', resource.id)
-            .execute();
-          continue;
-        }
-        if (found) {
-          changed.push(describeChange(resource, found.spec));
-          continue;
-        }
-        const others = [...known.values()].filter((row) => row.kind === resource.kind);
-        const isDefault = !others.some((row) => row.name === resource.name && row.is_default);
-        const location = isDefault ? resource.name : `${resource.name}_${resource.variant}`;
-        const clash = others.find((row) => row.location === location);
-        if (clash)
-          throw new GranaryError(
-            'InvalidDefinition',
-            `${resource.id} and ${clash.id} would both be stored as "${location}". Choose another name or variant.`,
-          );
-        const row = {
-          id: resource.id,
-          kind: resource.kind,
-          name: resource.name,
-          variant: resource.variant,
-          fingerprint: resource.fingerprint,
-          spec: JSON.stringify(resource.spec),
-          about: JSON.stringify(resource.about),
-          timeout: resource.timeout ?? null,
-          is_default: isDefault,
-          location,
-          error: null,
-        };
-        known.set(
-          resource.id,
-          await tx.insertInto('resources').values(row).returningAll().executeTakeFirstOrThrow(),
-        );
-      }
-      if (changed.length > 0) throw new GranaryError('ResourceChanged', changed.join('\n'));
-      for (const pipeline of pipelines) {
-        const spec = JSON.stringify(pipeline);
-        await tx
-          .insertInto('pipelines')
-          .values({ name: pipeline.name, spec })
-          .onConflict((c) => c.column('name').doUpdateSet({ spec }))
-          .execute();
-      }
+      await this.lock(tx);
+      await this.write(tx, changesOf(await this.all(tx), resources), pipelines);
     });
   }
 
+  /** One registrar at a time, until the transaction ends: which variant is a name's first must not depend on a race. */
+  async lock(tx: Transaction<Tables>): Promise<void> {
+    await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`granary:register:${this.#database.schema}`}, 0))`.execute(
+      tx,
+    );
+  }
+
+  /**
+   * Writes what a comparison found, in sets, within a transaction that holds the registrar's lock.
+   * @throws GranaryError when the comparison refuses something.
+   */
+  async write(
+    tx: Transaction<Tables>,
+    { created, updated, refused }: Changes,
+    pipelines: Iterable<PipelineSpec>,
+  ): Promise<void> {
+    refuseChanged(refused);
+    for (const rows of chunks(created))
+      await tx
+        .insertInto('resources')
+        .values(
+          rows.map(({ resource, isDefault, location }) => ({
+            id: resource.id,
+            kind: resource.kind,
+            name: resource.name,
+            variant: resource.variant,
+            fingerprint: resource.fingerprint,
+            spec: JSON.stringify(resource.spec),
+            about: JSON.stringify(resource.about),
+            timeout: resource.timeout ?? null,
+            is_default: isDefault,
+            location,
+            error: null,
+          })),
+        )
+        .execute();
+    if (updated.length > 0)
+      await sql`
+        UPDATE ${sql.table(`${this.#database.schema}.resources`)} r SET about = u.about, timeout = u.timeout
+        FROM jsonb_to_recordset(${JSON.stringify(updated)}::jsonb) u(id text, about jsonb, timeout text)
+        WHERE r.id = u.id`.execute(tx);
+    const specs = [...pipelines].map((pipeline) => ({
+      name: pipeline.name,
+      spec: JSON.stringify(pipeline),
+    }));
+    for (const rows of chunks(specs))
+      await tx
+        .insertInto('pipelines')
+        .values(rows)
+        .onConflict((c) =>
+          c.column('name').doUpdateSet({ spec: (eb) => eb.ref('excluded.spec'), updated_at: sql`now()` }),
+        )
+        .execute();
+  }
+
+  /** Every pipeline that was registered. */
+  async pipelines(db: Kysely<Tables> = this.#database.db): Promise<PipelineSpec[]> {
+    const rows = await db.selectFrom('pipelines').select('spec').orderBy('name').execute();
+    return rows.map((row) => row.spec);
+  }
+
   /** Every registered resource by id. */
-  async all(): Promise<Map<string, RegisteredResource>> {
-    const rows = await this.#database.db.selectFrom('resources').selectAll().orderBy('created_at').execute();
+  async all(db: Kysely<Tables> = this.#database.db): Promise<Map<string, RegisteredResource>> {
+    const rows = await db.selectFrom('resources').selectAll().orderBy('created_at').orderBy('id').execute();
     return new Map(
       rows.map((row) => [
         row.id,
@@ -104,6 +112,7 @@ export class Resources {
           location: row.location,
           isDefault: row.is_default,
           promotion: row.promotion,
+          status: row.status,
         },
       ]),
     );
@@ -119,33 +128,13 @@ export class Resources {
   }
 }
 
-const KIND_WORDS: Record<ResourceKind, string> = {
-  provider: 'PROVIDER',
-  entity: 'ENTITY',
-  source: 'SOURCE_VARIANT',
-  view: 'FEATURE_VIEW_VARIANT',
-  label: 'LABEL_VARIANT',
-  trainingSet: 'TRAINING_SET_VARIANT',
-};
-
-function describeChange(resource: Resource, before: unknown): string {
-  const remedy = resource.variant === '' ? 'Please use a new name.' : 'Please use a new variant.';
-  const name = resource.variant === '' ? resource.name : `${resource.name} (${resource.variant})`;
-  return [
-    `${KIND_WORDS[resource.kind]} ${name} has changed. ${remedy}`,
-    ...difference('', before, resource.spec).map((line) => `  ${line}`),
-  ].join('\n');
+/** @throws GranaryError with every refusal, each with its field-by-field diff. */
+export function refuseChanged(refused: Changes['refused']): void {
+  const [first] = refused;
+  if (first) throw new GranaryError(first.code, refused.map(({ message }) => message).join('\n'));
 }
 
-/** Field by field: `path: before -> after`. */
-function difference(path: string, before: unknown, after: unknown): string[] {
-  if (canonicalJson(before) === canonicalJson(after)) return [];
-  const isObject = (v: unknown): v is Record<string, unknown> =>
-    typeof v === 'object' && v !== null && !Array.isArray(v);
-  if (isObject(before) && isObject(after)) {
-    const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
-    return keys.flatMap((key) => difference(path === '' ? key : `${path}.${key}`, before[key], after[key]));
-  }
-  const show = (v: unknown): string => (v === undefined ? '(absent)' : JSON.stringify(v));
-  return [`${path}: ${show(before)} -> ${show(after)}`];
+/** A statement takes at most 65,535 parameters. */
+function* chunks<T>(items: readonly T[], size = 2000): Generator<T[]> {
+  for (let from = 0; from < items.length; from += size) yield items.slice(from, from + size);
 }

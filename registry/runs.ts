@@ -103,15 +103,15 @@ export class Runs {
   }
 
   /** Runs that are not recorded as ended, oldest first. */
-  async open(limit: number): Promise<RunRef[]> {
+  async open(limit: number): Promise<(RunRef & { readonly type: string })[]> {
     const rows = await this.#database.db
       .selectFrom('runs')
-      .select(['run_id', 'workflow_id'])
+      .select(['run_id', 'workflow_id', 'type'])
       .where('ended_at', 'is', null)
       .orderBy('started_at')
       .limit(limit)
       .execute();
-    return rows.map((row) => ({ id: row.run_id, workflowId: row.workflow_id }));
+    return rows.map((row) => ({ id: row.run_id, workflowId: row.workflow_id, type: row.type }));
   }
 
   /** Which of these runs have ended and left no commit to be published: what they staged is of no use any more. */
@@ -155,12 +155,24 @@ export class Runs {
           .where('run_id', '=', id)
           .where('step_id', '=', step)
           .execute();
-      await tx
+      const open = await tx
         .updateTable('steps')
         .set({ status: status === 'COMPLETED' ? 'COMPLETED' : 'CANCELLED', updated_at: sql`now()` })
         .where('run_id', '=', id)
         .where('status', 'in', ['PENDING', 'RUNNING'])
+        .returning('step_id')
         .execute();
+      if (open.length > 0 && status !== 'COMPLETED')
+        await tx
+          .updateTable('resources')
+          .set({ status: 'FAILED', error: error ?? `The run that made it ended: ${status}.` })
+          .where(
+            'id',
+            'in',
+            open.map((step) => step.step_id),
+          )
+          .where('status', '=', 'RUNNING')
+          .execute();
     });
   }
 
@@ -202,14 +214,22 @@ export class Runs {
     step: string,
     inputs: readonly DatasetInput[],
   ): Promise<readonly DatasetInput[]> {
-    const { db } = this.#database;
-    await db
-      .updateTable('steps')
-      .set({ inputs: JSON.stringify(inputs), status: 'RUNNING', updated_at: sql`now()` })
-      .where('run_id', '=', run)
-      .where('step_id', '=', step)
-      .where('inputs', 'is', null)
-      .execute();
+    await this.#database.db.transaction().execute(async (tx) => {
+      const first = await tx
+        .updateTable('steps')
+        .set({ inputs: JSON.stringify(inputs), status: 'RUNNING', updated_at: sql`now()` })
+        .where('run_id', '=', run)
+        .where('step_id', '=', step)
+        .where('inputs', 'is', null)
+        .returning('step_id')
+        .executeTakeFirst();
+      if (first)
+        await tx
+          .updateTable('resources')
+          .set({ status: 'RUNNING', error: null })
+          .where('id', '=', step)
+          .execute();
+    });
     return await this.inputs(run, step);
   }
 

@@ -1,5 +1,7 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { PipelineSpec, Resource } from '../definitions/contract.js';
+import type { ApplyPlan } from '../definitions/apply-plan.js';
+import type { Contract } from '../definitions/contract-file.js';
 import type { Plan } from '../definitions/plan.js';
 import type { RollbackDetail } from './audit.js';
 import type { LatestFile, DatasetInput } from './dataset.js';
@@ -55,6 +57,33 @@ export interface Tables {
     error: string | null;
     started_at: Generated<Instant>;
     ended_at: Instant | null;
+  };
+  applies: {
+    /** Two words: `amazed_volhard`. */
+    id: string;
+    /** Null until the workflow has begun. */
+    run_id: string | null;
+    workflow_id: string;
+    actor: string;
+    at: Generated<Instant>;
+    contract: Json<Contract>;
+    /** As it was registered. */
+    plan: Json<ApplyPlan | null> | null;
+    status: RunStatus;
+    error: string | null;
+    registered_at: Instant | null;
+    ended_at: Instant | null;
+  };
+  /** How an apply left each of its resources. */
+  apply_items: {
+    apply_id: string;
+    position: number;
+    resource_id: string;
+    type: string;
+    name: string;
+    variant: string;
+    status: ResourceStatus;
+    error: string | null;
   };
   steps: {
     run_id: string;

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { makeScratch, type Budget, type LoadSizes, type Runtime } from '../activities/runtime.js';
 import { Slots } from '../activities/slots.js';
+import type { Contract } from '../definitions/contract-file.js';
 import { GranaryError } from '../definitions/errors.js';
 import { defaultTaskQueue, type Project } from '../definitions/project.js';
 import { openProject } from '../providers/bind.js';
@@ -10,7 +11,8 @@ import { openRegistry } from '../registry/registry.js';
 
 /** How a worker runs a project. */
 export interface RuntimeOptions {
-  readonly project: Project;
+  /** As `defineProject` made it, or as `granary compile` wrote it. */
+  readonly project: Project | Contract;
   /** Default: `GRANARY_ENV`, then `dev`, then the only one; `prod` is never implied. */
   readonly environment?: string;
   /** What the machine lends to heavy steps. Default: two at a time, half of its memory, all of its cores. */
@@ -33,7 +35,8 @@ export interface OwnedRuntime {
 
 /** Compiles the project and binds the environment's systems; nothing is contacted yet. */
 export async function createRuntime(options: RuntimeOptions): Promise<OwnedRuntime> {
-  const { scope, project, providers, registry: address } = openProject(options.project, options.environment);
+  const { registry: address, ...open } = openProject(options.project, options.environment);
+  const { scope, providers } = open;
   const registry = openRegistry(address);
   const heartbeatTimeout = options.heartbeatTimeout ?? '30s';
   if (!/^[1-9]\d*(ms|s|m|h)$/.test(heartbeatTimeout))
@@ -43,10 +46,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<OwnedRunti
     );
   const heavySlots = options.budget?.heavySlots ?? 2;
   const runtime: Runtime = {
-    scope,
-    project,
+    ...open,
     registry,
-    providers,
     offline: duckdbOfflineProvider(),
     budget: {
       heavySlots,

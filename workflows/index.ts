@@ -3,19 +3,30 @@
  * their own write `export * from 'granary/workflows'` in theirs.
  */
 import {
+  APPLY_FIELDS,
   MATERIALIZE_FIELDS,
   parseInput,
   PIPELINE_FIELDS,
   ROLLBACK_FIELDS,
   TRAINING_SET_FIELDS,
+  type ApplyInput,
   type MaterializeInput,
   type PipelineInput,
   type RollbackInput,
   type TrainingSetInput,
 } from './input.js';
+import { runApply, type ApplyResult } from './run-apply.js';
 import { runTargets, type RunResult } from './run-targets.js';
 
-export type { MaterializeInput, PipelineInput, RollbackInput, RunResult, TrainingSetInput };
+export type {
+  ApplyInput,
+  ApplyResult,
+  MaterializeInput,
+  PipelineInput,
+  RollbackInput,
+  RunResult,
+  TrainingSetInput,
+};
 
 /** Runs a pipeline for one interval: by default the only pipeline and its last complete interval. */
 export async function pipeline(input?: PipelineInput): Promise<RunResult> {
@@ -54,4 +65,12 @@ export async function rollback(input?: RollbackInput): Promise<RunResult> {
     reason: 'the export of the 31st was cut off',
   });
   return await runTargets({ ...rest, targets: [featureSet], type: 'rollback' });
+}
+
+/** Applies definitions: what `granary apply` noted under a name, else the worker's own project. */
+export async function apply(input?: ApplyInput): Promise<ApplyResult> {
+  return await runApply(
+    parseInput<ApplyInput>('apply', input, APPLY_FIELDS, { apply: 'amazed_volhard' }),
+    pipeline,
+  );
 }

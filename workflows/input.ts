@@ -40,6 +40,12 @@ export interface RollbackInput {
   readonly by?: string;
 }
 
+/** The input of `apply`. */
+export interface ApplyInput {
+  /** The name under which `granary apply` noted what is to be applied. Default: the worker's own project is applied. */
+  readonly apply?: string;
+}
+
 type FieldType = 'text' | 'texts' | 'flag';
 export type Fields = Readonly<Record<string, { readonly type: FieldType; readonly required?: true }>>;
 
@@ -60,6 +66,8 @@ export const ROLLBACK_FIELDS: Fields = {
   reason: { type: 'text' },
   by: { type: 'text' },
 };
+
+export const APPLY_FIELDS: Fields = { apply: { type: 'text' } };
 
 /**
  * Checks what somebody typed into the box of Temporal's UI. An empty box sends nothing. All problems are told at once, with

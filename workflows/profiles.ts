@@ -20,7 +20,7 @@ export interface ProfileSettings {
 }
 
 /** Registry look-ups: seconds, in the worker that has the workflow. */
-export const resolving = proxyLocalActivities<Pick<GranaryActivities, 'resolveRun'>>({
+export const resolving = proxyLocalActivities<Pick<GranaryActivities, 'resolveRun' | 'beginApply'>>({
   startToCloseTimeout: '1m',
   // A registry that is away for longer than this fails the run, by name.
   scheduleToCloseTimeout: '5m',
@@ -29,7 +29,9 @@ export const resolving = proxyLocalActivities<Pick<GranaryActivities, 'resolveRu
 
 /** Short statements against the registry. */
 export const quick = ({ heartbeatTimeout }: ProfileSettings, summary: string) =>
-  proxyActivities<Pick<GranaryActivities, 'claimStep' | 'recordLoad' | 'finishRun'>>({
+  proxyActivities<
+    Pick<GranaryActivities, 'claimStep' | 'recordLoad' | 'finishRun' | 'registerApply' | 'finishApply'>
+  >({
     ...cancellation,
     startToCloseTimeout: '5m',
     heartbeatTimeout,
@@ -40,7 +42,10 @@ export const quick = ({ heartbeatTimeout }: ProfileSettings, summary: string) =>
 /** Engine work: as long as it takes while it heartbeats. A definition's own `timeout` ends an attempt from within, where it counts as an error. */
 export const heavy = ({ heartbeatTimeout }: ProfileSettings, summary: string) =>
   proxyActivities<
-    Pick<GranaryActivities, 'buildRows' | 'validateRows' | 'joinTrainingSet' | 'stageOnline' | 'loadShard'>
+    Pick<
+      GranaryActivities,
+      'buildRows' | 'validateRows' | 'joinTrainingSet' | 'stageOnline' | 'loadShard' | 'checkApply'
+    >
   >({
     ...cancellation,
     startToCloseTimeout: '30d',
@@ -61,7 +66,7 @@ export const publish = ({ heartbeatTimeout }: ProfileSettings, summary: string) 
 
 /** Waits for another run, however long it takes. */
 export const waiting = ({ heartbeatTimeout }: ProfileSettings, summary: string) =>
-  proxyActivities<Pick<GranaryActivities, 'awaitOwner'>>({
+  proxyActivities<Pick<GranaryActivities, 'awaitOwner' | 'awaitApply'>>({
     ...cancellation,
     startToCloseTimeout: '30d',
     heartbeatTimeout,

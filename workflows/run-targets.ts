@@ -4,11 +4,11 @@ import {
   CancellationScope,
   isCancellation,
   setCurrentDetails,
-  workflowInfo,
 } from '@temporalio/workflow';
 import type { ResolvedRun, RunRequest, StepFailure, StepResult } from '../activities/messages.js';
 import { intervalName, type Interval } from '../definitions/interval.js';
 import type { PlanStep } from '../definitions/plan.js';
+import { inOwnWords, logicalNow } from './own-words.js';
 import { progress } from './progress.js';
 import { quick, resolving } from './profiles.js';
 import { runStep } from './run-step.js';
@@ -22,7 +22,7 @@ export interface RunResult {
 
 /** Resolves a request, runs its steps in dependency order (independent ones side by side), and records how it ended. */
 export async function runTargets(request: Omit<RunRequest, 'now'>): Promise<RunResult> {
-  const resolved = await resolve({ ...request, now: logicalNow() });
+  const resolved = await inOwnWords(() => resolving.resolveRun({ ...request, now: logicalNow() }));
   const { plan } = resolved;
   const show = progress(resolved, setCurrentDetails);
   const results: StepResult[] = [];
@@ -60,27 +60,6 @@ export async function runTargets(request: Omit<RunRequest, 'now'>): Promise<RunR
     interval: plan.interval,
     steps: results,
   };
-}
-
-/** The run's first step; its failure is the run's, in its own words. */
-async function resolve(request: RunRequest): Promise<ResolvedRun> {
-  try {
-    return await resolving.resolveRun(request);
-  } catch (error) {
-    if (
-      isCancellation(error) ||
-      !(error instanceof ActivityFailure) ||
-      !(error.cause instanceof ApplicationFailure)
-    )
-      throw error;
-    const { message, type, details } = error.cause;
-    throw ApplicationFailure.create({
-      message,
-      type: type ?? 'Internal',
-      nonRetryable: true,
-      details: details ?? [],
-    });
-  }
 }
 
 /** Runs every step once what it depends on has succeeded. Throws only when the run is cancelled. */
@@ -133,13 +112,4 @@ function failureOf(step: PlanStep, error: unknown): StepFailure {
   if (cause instanceof ApplicationFailure)
     return { step: step.id, code: cause.type ?? 'Internal', message: cause.message };
   return { step: step.id, code: 'Internal', message: cause instanceof Error ? cause.message : String(cause) };
-}
-
-/** The time that "the last complete interval" counts from: a scheduled run's tick, else the start of the workflow. */
-function logicalNow(): string {
-  const info = workflowInfo();
-  const scheduled = info.typedSearchAttributes
-    .getAll()
-    .find(({ key }) => key.name === 'TemporalScheduledStartTime')?.value;
-  return (scheduled instanceof Date ? scheduled : info.startTime).toISOString();
 }

@@ -1,0 +1,125 @@
+import type { ApplyRun } from '../definitions/apply-plan.js';
+import { compiledContract } from '../definitions/contract-file.js';
+import { isKind, type PipelineSpec, type Resource } from '../definitions/contract.js';
+import { GranaryError, messageOf } from '../definitions/errors.js';
+import { ALL_TIME } from '../definitions/interval.js';
+import { lastCompleteInterval } from '../definitions/ticks.js';
+import { Timestamp } from '../definitions/timestamp.js';
+import { upstreamOf } from '../definitions/upstream.js';
+import type { OfflineSession } from '../providers/offline/provider.js';
+import type { Outcome } from '../registry/applies.js';
+import { childId } from '../registry/settle.js';
+import { crashPoint } from './crash-points.js';
+import { inputsOf, relationOf } from './inputs.js';
+import type { ApplyRef, CheckedApply } from './messages.js';
+import { withEngine, type Runtime } from './runtime.js';
+import type { Attempt } from './step.js';
+
+/**
+ * Checks, before anything is created, every provider and every source that is new or failed: that the worker reaches them, that files
+ * are there and have the declared columns and types. Records what is not so, and hands back the runs for the rest.
+ */
+export async function checkApply(
+  runtime: Runtime,
+  { apply: id, now }: ApplyRef & { readonly now: string },
+  attempt: Attempt,
+): Promise<CheckedApply> {
+  const { registry, providers } = runtime;
+  const apply = await registry.applies.get(id);
+  const { resources, pipelines } = compiledContract(await registry.applies.contract(id));
+  const items = await registry.applies.items(id);
+  await crashPoint('apply.before-check');
+  const open = items
+    .filter(({ status }) => status === 'PENDING')
+    .flatMap((item) => resources.get(item.id) ?? []);
+  const outcomes: Outcome[] = await Promise.all(
+    open
+      .filter((r): r is Resource<'provider'> => isKind(r, 'provider'))
+      .map((provider) => checked(provider.id, () => providers.checkHealth(provider))),
+  );
+  const failed = new Set(
+    [...items, ...outcomes].filter(({ status }) => status === 'FAILED').map((item) => item.id),
+  );
+  const sources = open.filter(
+    (r): r is Resource<'source'> => isKind(r, 'source') && !upstreamOf(r).some((other) => failed.has(other)),
+  );
+  outcomes.push(...(await checkSources(runtime, sources, attempt)));
+  await registry.applies.record(id, outcomes);
+  await crashPoint('apply.after-check');
+  for (const { id: of, status } of outcomes) if (status === 'FAILED') failed.add(of);
+  // What a failure reaches does not run.
+  for (const resource of resources.values())
+    if (upstreamOf(resource).some((other) => failed.has(other))) failed.add(resource.id);
+  const named = new Map([
+    ...(await registry.resources.pipelines()).map((p) => [p.name, p] as const),
+    ...pipelines,
+  ]);
+  const runs = (apply?.plan?.runs ?? []).map((planned, run) => ({
+    run,
+    workflowId: childId({ workflowId: apply?.workflowId ?? '', id }, run),
+    ...planned,
+    targets: planned.targets.filter((target) => !failed.has(target)),
+  }));
+  return { runs: runs.filter((run) => run.targets.length > 0 && isDue(run, named, now)) };
+}
+
+/** A pipeline of which no interval is complete yet has nothing to run; its schedule will. */
+function isDue(
+  { pipeline: name }: ApplyRun,
+  pipelines: ReadonlyMap<string, PipelineSpec>,
+  now: string,
+): boolean {
+  const pipeline = name === undefined ? undefined : pipelines.get(name);
+  if (!pipeline) return true;
+  try {
+    lastCompleteInterval(pipeline.schedule, pipeline, Timestamp.from(now));
+    return true;
+  } catch (error) {
+    if (error instanceof GranaryError && error.code === 'InvalidInterval') return false;
+    throw error;
+  }
+}
+
+/** What does not pass is FAILED in its own words; what passes stays open, but a provider is READY. */
+async function checked(id: string, check: () => Promise<void>): Promise<Outcome> {
+  try {
+    await check();
+    return { id, status: 'READY' };
+  } catch (error) {
+    return { id, status: 'FAILED', error: messageOf(error) };
+  }
+}
+
+/** Checks that raw sources are there with the declared columns and types; they are READY then. */
+async function checkSources(
+  runtime: Runtime,
+  sources: readonly Resource<'source'>[],
+  attempt: Attempt,
+): Promise<Outcome[]> {
+  const files = sources.filter(({ spec }) => spec.type === 'file');
+  if (files.length === 0) return [];
+  return await withEngine(
+    runtime,
+    { step: { name: 'the check of sources' } },
+    attempt,
+    async (session, _, at) => {
+      const outcomes: Outcome[] = [];
+      for (const source of files) {
+        at.signal.throwIfAborted();
+        outcomes.push(await checked(source.id, () => checkFiles(runtime, session, source, at.signal)));
+        at.signal.throwIfAborted();
+      }
+      return outcomes;
+    },
+  );
+}
+
+async function checkFiles(
+  runtime: Runtime,
+  session: OfflineSession,
+  source: Resource<'source'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const inputs = await inputsOf(runtime, source, { interval: ALL_TIME, by: 'interval', from: undefined });
+  await session.inspect(await relationOf(runtime, source, inputs, signal));
+}

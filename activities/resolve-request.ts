@@ -1,0 +1,107 @@
+import { isKind, type PipelineSpec } from '../definitions/contract.js';
+import { GranaryError } from '../definitions/errors.js';
+import { ALL_TIME, interval, isAllTime, type Interval } from '../definitions/interval.js';
+import { didYouMean } from '../definitions/names.js';
+import { plan } from '../definitions/plan.js';
+import { findTarget } from '../definitions/target.js';
+import { intervalOfDate, intervalOfRange, lastCompleteInterval } from '../definitions/ticks.js';
+import { Timestamp } from '../definitions/timestamp.js';
+import { onlineStoreOf } from '../registry/online-view.js';
+import type { Definitions } from './definitions.js';
+import type { RunRequest } from './messages.js';
+
+/** What a request means: the pipeline, if one, the targets' ids, and the interval. Pure. */
+export function resolveRequest(
+  definitions: Definitions,
+  request: RunRequest,
+): {
+  readonly pipeline: PipelineSpec | undefined;
+  readonly targets: readonly string[];
+  readonly interval: Interval;
+} {
+  const pipeline = choosePipeline(definitions, request);
+  const targets = request.targets === undefined ? (pipeline?.targets ?? []) : targetIds(definitions, request);
+  if (request.type !== 'pipeline') for (const id of targets) checkTarget(definitions, request, id);
+  return { pipeline, targets, interval: chooseInterval(request, pipeline) };
+}
+
+function choosePipeline(definitions: Definitions, request: RunRequest): PipelineSpec | undefined {
+  const { name: project, pipelines } = definitions;
+  const all = [...pipelines.values()];
+  const names = all.map((p) => p.name).join(', ');
+  if (request.pipeline !== undefined) {
+    const found = pipelines.get(request.pipeline);
+    if (!found)
+      throw new GranaryError(
+        'UnknownResource',
+        `There is no pipeline "${request.pipeline}". ${didYouMean(request.pipeline, pipelines.keys())}`,
+      );
+    return found;
+  }
+  const { from, to } = request;
+  if (from !== undefined && to !== undefined && isAllTime({ start: from, end: to })) return undefined;
+  if (request.type === 'pipeline') {
+    const [only, other] = all;
+    if (!only && request.targets !== undefined) return undefined;
+    if (!only) throw new GranaryError('UnknownResource', `The project ${project} declares no pipeline.`);
+    if (other)
+      throw new GranaryError(
+        'InvalidInput',
+        `The project has several pipelines: ${names}. Name one: {"pipeline": "${only.name}"}.`,
+      );
+    return only;
+  }
+  // A view or a training set by hand takes the intervals of the one pipeline that makes it.
+  const ids = targetIds(definitions, request);
+  const making = all.filter((p) => {
+    const made = new Set([
+      ...plan(definitions.resources, p.targets, { start: '', end: '' }).steps.map((s) => s.id),
+      ...p.targets,
+    ]);
+    return ids.every((id) => made.has(id));
+  });
+  const [only, other] = making;
+  if (other && from === undefined)
+    throw new GranaryError(
+      'InvalidInput',
+      `Several pipelines make this: ${making.map((p) => p.name).join(', ')}. Name one with "pipeline", or give "from" and "to".`,
+    );
+  return other ? undefined : only;
+}
+
+/** The targets that a request names; `materialize` and `trainingSet` know the kind, so that a bare name will do. */
+function targetIds({ resources }: Definitions, { type, targets }: RunRequest): string[] {
+  const kind = type === 'materialize' ? 'view/' : type === 'trainingSet' ? 'trainingSet/' : '';
+  // Of several variants an unqualified name means the default one.
+  const defaults = new Map([...resources].filter(([, resource]) => resource.isDefault ?? true));
+  return (targets ?? []).map((text) => {
+    if (resources.has(text)) return text;
+    const named = text.includes('/') ? text : `${kind}${text}`;
+    return findTarget(/\./.test(text) ? resources : defaults, named, type).id;
+  });
+}
+
+function checkTarget({ resources }: Definitions, request: RunRequest, id: string): void {
+  const kind = request.type === 'materialize' ? 'view' : 'trainingSet';
+  const target = resources.get(id);
+  if (target?.kind !== kind)
+    throw new GranaryError('InvalidInput', `The workflow ${request.type} makes a ${kind}; "${id}" is none.`);
+  if (isKind(target, 'view')) onlineStoreOf(target);
+}
+
+/** The interval that is asked for, else the pipeline's last complete one; of what no pipeline schedules, all of time. */
+function chooseInterval(request: RunRequest, pipeline: PipelineSpec | undefined): Interval {
+  const { date, from, to } = request;
+  if (from !== undefined && to !== undefined) {
+    if (!pipeline) return interval(from, to);
+    return intervalOfRange(pipeline.schedule, pipeline, from, to);
+  }
+  if (!pipeline && date !== undefined)
+    throw new GranaryError(
+      'InvalidInterval',
+      'No pipeline makes this target, so there is no schedule whose date could be meant. Leave "date" out: its one interval is all of time.',
+    );
+  if (!pipeline) return ALL_TIME;
+  if (date !== undefined) return intervalOfDate(pipeline.schedule, pipeline, date);
+  return lastCompleteInterval(pipeline.schedule, pipeline, Timestamp.from(request.now));
+}

@@ -1,0 +1,40 @@
+import type { Resource } from '../definitions/contract.js';
+import { GranaryError, messageOf } from '../definitions/errors.js';
+import type { Binding } from '../definitions/provider.js';
+import type { FileProvider } from './files/provider.js';
+import { postgresCause } from './health-causes.js';
+import type { OnlineProvider } from './online/provider.js';
+
+/** What a health check needs of an environment's systems. */
+export interface HealthSystems {
+  binding(name: string): Binding;
+  files(name: string): FileProvider;
+  online(name: string): OnlineProvider;
+}
+
+/** What is checked of a system, by its binding: its name in messages, and what it takes to be healthy. */
+const SYSTEMS: Readonly<Record<Binding['type'], string>> = {
+  localFiles: 'LOCAL_FILES - write',
+  s3: 'S3_FILES - write',
+  redis: 'REDIS_ONLINE - client_initialization',
+  postgresOnline: 'POSTGRES_ONLINE - ping',
+};
+
+/**
+ * Asks the system behind a provider whether it can be worked with: connects, and writes where it takes that to know.
+ * @throws GranaryError with the system, the step that failed and the cause in words; the code is the cause's.
+ */
+export async function checkHealth(systems: HealthSystems, provider: Resource<'provider'>): Promise<void> {
+  const { name, spec } = provider;
+  const where = SYSTEMS[systems.binding(name).type];
+  try {
+    await (spec.type === 'files' ? systems.files(name) : systems.online(name)).check();
+  } catch (error) {
+    const known = error instanceof GranaryError ? error : undefined;
+    throw new GranaryError(
+      known?.code ?? 'Internal',
+      `Granary cannot connect to the provider during health check: (${where}) ${postgresCause(known) ?? messageOf(error)}`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,67 @@
+import { compiledContract } from '../definitions/contract-file.js';
+import { outcomesOf } from './apply-outcome.js';
+import type { Apply } from './applies.js';
+import type { Registry } from './registry.js';
+import type { RunStatus } from './tables.js';
+
+/** How Temporal says that a workflow closed (`TERMINATED`, `NOT_FOUND`, ...); undefined while it is open. */
+export type ClosedAs = (run: {
+  readonly workflowId: string;
+  readonly id: string | undefined;
+}) => Promise<string | undefined>;
+
+const CLOSED: Readonly<Record<string, RunStatus>> = {
+  COMPLETED: 'COMPLETED',
+  CANCELLED: 'CANCELLED',
+  TERMINATED: 'TERMINATED',
+  TIMED_OUT: 'DEADLINE_EXCEEDED',
+};
+
+/**
+ * Ends in the registry what Temporal closed without its saying so (terminated, timed out): runs, then applies, whose resources become
+ * READY or FAILED. Every new run and every reader of statuses does this first. `self` is the run that asks.
+ */
+export async function settle(registry: Registry, closedAs: ClosedAs, self?: string): Promise<void> {
+  for (const run of await registry.runs.open(50)) {
+    if (run.id === self) continue;
+    const closed = await closedAs(run);
+    if (closed !== undefined)
+      await registry.runs.end(
+        run.id,
+        CLOSED[closed] ?? 'FAILED',
+        [],
+        `Temporal closed the workflow: ${closed}.`,
+      );
+  }
+  for (const apply of await registry.applies.open(50))
+    if (apply.runId !== self || self === undefined) await settleApply(registry, closedAs, apply);
+}
+
+/** Ends one apply whose workflow Temporal closed. */
+export async function settleApply(registry: Registry, closedAs: ClosedAs, apply: Apply): Promise<void> {
+  const closed = await closedAs({ workflowId: apply.workflowId, id: apply.runId });
+  if (closed === undefined) return;
+  const unfinished =
+    apply.runId === undefined && closed === 'NOT_FOUND'
+      ? 'the workflow of the apply was never started; apply again'
+      : `the apply ended before this was made (Temporal closed its workflow: ${closed}); apply again`;
+  const { resources } = compiledContract(await registry.applies.contract(apply.id));
+  const [items, steps] = await Promise.all([
+    registry.applies.items(apply.id),
+    registry.applies.steps(childIds(apply)),
+  ]);
+  await registry.applies.end(
+    apply.id,
+    closed === 'COMPLETED' ? 'FAILED' : (CLOSED[closed] ?? 'FAILED'),
+    outcomesOf({ resources, items, steps, unfinished }),
+    unfinished,
+  );
+}
+
+/** The workflow ids of the runs that an apply starts. */
+export const childIds = ({ workflowId, id, plan }: Pick<Apply, 'workflowId' | 'id' | 'plan'>): string[] =>
+  (plan?.runs ?? []).map((_, n) => childId({ workflowId, id }, n));
+
+/** The workflow id of the n-th run that an apply starts; it bears the apply's name. */
+export const childId = ({ workflowId, id }: Pick<Apply, 'workflowId' | 'id'>, n: number): string =>
+  `${workflowId}${workflowId.endsWith(id) ? '' : `/${id}`}/${n + 1}`;

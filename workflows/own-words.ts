@@ -1,0 +1,31 @@
+import { ActivityFailure, ApplicationFailure, isCancellation, workflowInfo } from '@temporalio/workflow';
+
+/** What a run begins with: its failure is the run's, in its own words. */
+export async function inOwnWords<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (
+      isCancellation(error) ||
+      !(error instanceof ActivityFailure) ||
+      !(error.cause instanceof ApplicationFailure)
+    )
+      throw error;
+    const { message, type, details } = error.cause;
+    throw ApplicationFailure.create({
+      message,
+      type: type ?? 'Internal',
+      nonRetryable: true,
+      details: details ?? [],
+    });
+  }
+}
+
+/** The time that "the last complete interval" counts from: a scheduled run's tick, else the start of the workflow. */
+export function logicalNow(): string {
+  const info = workflowInfo();
+  const scheduled = info.typedSearchAttributes
+    .getAll()
+    .find(({ key }) => key.name === 'TemporalScheduledStartTime')?.value;
+  return (scheduled instanceof Date ? scheduled : info.startTime).toISOString();
+}
