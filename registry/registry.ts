@@ -1,4 +1,7 @@
 import { Audit } from './audit.js';
+import { Catalog } from './catalog.js';
+import { lineageOf, type DatasetLineage } from './catalog-lineage.js';
+import { Removals } from './catalog-removal.js';
 import { openDatabase } from './database.js';
 import { Datasets } from './datasets.js';
 import { Ledger } from './ledger.js';
@@ -14,6 +17,10 @@ export interface Registry {
   readonly datasets: Datasets;
   readonly ledger: Ledger;
   readonly audit: Audit;
+  readonly catalog: Catalog;
+  readonly removals: Removals;
+  /** The lineage of a version by its dataset's id, both ways. */
+  lineage(dataset: string): Promise<DatasetLineage>;
   /** Creates or upgrades the tables; safe from many processes at once. */
   migrate(): Promise<void>;
   close(): Promise<void>;
@@ -29,6 +36,9 @@ export function openRegistry(options: { readonly url: string; readonly schema: s
     datasets: new Datasets(database),
     ledger: new Ledger(database),
     audit: new Audit(database),
+    catalog: new Catalog(database),
+    removals: new Removals(database),
+    lineage: (dataset) => lineageOf(database, dataset),
     migrate: () => database.migrate(),
     close: () => database.close(),
   };

@@ -6,16 +6,21 @@ import {
   MATERIALIZE_FIELDS,
   parseInput,
   PIPELINE_FIELDS,
+  REMOVE_FIELDS,
   ROLLBACK_FIELDS,
   TRAINING_SET_FIELDS,
   type MaterializeInput,
   type PipelineInput,
+  type RemoveInput,
   type RollbackInput,
   type TrainingSetInput,
 } from './input.js';
+import type { RemovalOutcome } from '../activities/messages.js';
+import { removeResource } from './remove.js';
 import { runTargets, type RunResult } from './run-targets.js';
 
-export type { MaterializeInput, PipelineInput, RollbackInput, RunResult, TrainingSetInput };
+export type { MaterializeInput, PipelineInput, RemoveInput, RollbackInput, RunResult, TrainingSetInput };
+export type { RemovalOutcome };
 
 /** Runs a pipeline for one interval: by default the only pipeline and its last complete interval. */
 export async function pipeline(input?: PipelineInput): Promise<RunResult> {
@@ -54,4 +59,13 @@ export async function rollback(input?: RollbackInput): Promise<RunResult> {
     reason: 'the export of the 31st was cut off',
   });
   return await runTargets({ ...rest, targets: [featureSet], type: 'rollback' });
+}
+
+/** Deletes a resource that nothing depends on: its definition and its data, in files, online and in the registry. */
+export async function remove(input?: RemoveInput): Promise<RemovalOutcome> {
+  const { by = 'Temporal UI', ...rest } = parseInput<RemoveInput>('remove', input, REMOVE_FIELDS, {
+    resource: 'view/user_features',
+    reason: 'replaced by user_activity',
+  });
+  return await removeResource({ ...rest, by });
 }

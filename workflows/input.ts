@@ -40,6 +40,16 @@ export interface RollbackInput {
   readonly by?: string;
 }
 
+/** The input of `remove`. */
+export interface RemoveInput {
+  /** A resource's name: `user_features`, `view/user_features`, `source/user_features.v2`. */
+  readonly resource: string;
+  /** Kept in the registry. */
+  readonly reason?: string;
+  /** Who asks for it, `user@host`; client and command fill it in. Default: `Temporal UI`. */
+  readonly by?: string;
+}
+
 type FieldType = 'text' | 'texts' | 'flag';
 export type Fields = Readonly<Record<string, { readonly type: FieldType; readonly required?: true }>>;
 
@@ -57,6 +67,12 @@ export const TRAINING_SET_FIELDS: Fields = { ...COMMON, trainingSet: { type: 'te
 export const ROLLBACK_FIELDS: Fields = {
   featureSet: { type: 'text', required: true },
   version: { type: 'text' },
+  reason: { type: 'text' },
+  by: { type: 'text' },
+};
+
+export const REMOVE_FIELDS: Fields = {
+  resource: { type: 'text', required: true },
   reason: { type: 'text' },
   by: { type: 'text' },
 };

@@ -20,7 +20,7 @@ export interface ProfileSettings {
 }
 
 /** Registry look-ups: seconds, in the worker that has the workflow. */
-export const resolving = proxyLocalActivities<Pick<GranaryActivities, 'resolveRun'>>({
+export const resolving = proxyLocalActivities<Pick<GranaryActivities, 'resolveRun' | 'beginRemoval'>>({
   startToCloseTimeout: '1m',
   // A registry that is away for longer than this fails the run, by name.
   scheduleToCloseTimeout: '5m',
@@ -29,7 +29,7 @@ export const resolving = proxyLocalActivities<Pick<GranaryActivities, 'resolveRu
 
 /** Short statements against the registry. */
 export const quick = ({ heartbeatTimeout }: ProfileSettings, summary: string) =>
-  proxyActivities<Pick<GranaryActivities, 'claimStep' | 'recordLoad' | 'finishRun'>>({
+  proxyActivities<Pick<GranaryActivities, 'claimStep' | 'recordLoad' | 'finishRun' | 'finishRemoval'>>({
     ...cancellation,
     startToCloseTimeout: '5m',
     heartbeatTimeout,
@@ -54,6 +54,16 @@ export const publish = ({ heartbeatTimeout }: ProfileSettings, summary: string) 
   proxyActivities<Pick<GranaryActivities, 'storeVersion' | 'rollbackVersion'>>({
     ...cancellation,
     startToCloseTimeout: '1h',
+    heartbeatTimeout,
+    retry: PATIENT,
+    summary,
+  });
+
+/** Takes data away: as long as it takes while it heartbeats. */
+export const clearing = ({ heartbeatTimeout }: ProfileSettings, summary: string) =>
+  proxyActivities<Pick<GranaryActivities, 'removeOnline' | 'removeFiles'>>({
+    ...cancellation,
+    startToCloseTimeout: '30d',
     heartbeatTimeout,
     retry: PATIENT,
     summary,
