@@ -16,6 +16,9 @@ import type {
   ClaimResult,
   LoadCounts,
   RegisteredApply,
+  Removal,
+  RemovalOutcome,
+  RemovalQuestion,
   ResolvedRun,
   RunRequest,
   StagedLoad,
@@ -25,6 +28,7 @@ import type {
   ValidationOutcome,
 } from './messages.js';
 import { recordLoad } from './record-load.js';
+import { beginRemoval, finishRemoval, removeFiles, removeOnline } from './remove-resource.js';
 import { resolveRun } from './resolve-run.js';
 import { rollbackVersion } from './rollback-version.js';
 import type { Runtime } from './runtime.js';
@@ -54,6 +58,13 @@ export function createActivities(runtime: Runtime) {
       ),
     rollbackVersion: (request: StepRequest): Promise<StepResult> =>
       attempt(runtime, request, (at) => rollbackVersion(runtime, request, at)),
+    beginRemoval: (question: RemovalQuestion): Promise<Removal> =>
+      beating(() => beginRemoval(runtime, question)),
+    removeOnline: (removal: Removal): Promise<number | undefined> =>
+      beating((at) => removeOnline(runtime, removal, at)),
+    removeFiles: (removal: Removal): Promise<void> => beating((at) => removeFiles(runtime, removal, at)),
+    finishRemoval: (removal: Removal & { readonly entities?: number }): Promise<RemovalOutcome> =>
+      beating(() => finishRemoval(runtime, removal)),
     joinTrainingSet: (request: StepRequest): Promise<StagedRows> =>
       attempt(runtime, request, (at) => joinTrainingSet(runtime, request, at)),
     stageOnline: (request: StepRequest): Promise<StagedLoad> =>

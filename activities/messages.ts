@@ -146,6 +146,37 @@ export interface StepResult {
   };
 }
 
+/** What the first step of a removal is asked for. */
+export interface RemovalQuestion {
+  /** A resource by name, as commands take it. */
+  readonly resource: string;
+  readonly by: string;
+  readonly reason?: string;
+}
+
+/** A resource that is marked as being removed, and what is to go with it. */
+export interface Removal {
+  readonly run: ResolvedRun['run'];
+  readonly id: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly by: string;
+  readonly reason?: string;
+  /** Versions that the registry knows. */
+  readonly versions: number;
+  /** Whether an online store may hold values of it. */
+  readonly online: boolean;
+  readonly heartbeatTimeout: string;
+}
+
+/** What a removal took away. */
+export interface RemovalOutcome {
+  readonly resource: string;
+  readonly versions: number;
+  /** Entities that had values online, where the store can tell. */
+  readonly entities?: number;
+}
+
 /** How a step ended badly. */
 export interface StepFailure {
   readonly step: string;

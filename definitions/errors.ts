@@ -34,6 +34,11 @@ export const ERROR_CODES = {
     retryable: false,
     meaning: 'a feature set cannot be rolled back to that version; nothing was changed',
   },
+  RemovalRefused: {
+    retryable: false,
+    meaning: 'something depends on what is to be deleted; nothing was changed',
+  },
+  BeingRemoved: { retryable: false, meaning: 'what a run or a definition needs is being deleted' },
   UpstreamFailed: { retryable: false, meaning: 'a step it depends on failed' },
   StepsFailed: { retryable: false, meaning: 'steps of a run failed' },
   Internal: { retryable: true, meaning: 'an unforeseen error' },

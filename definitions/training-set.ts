@@ -37,7 +37,10 @@ export interface TrainingSetOptions<L extends Label, F extends readonly FeatureC
 }
 
 /** A label joined point-in-time with features: an immutable dataset an interval. */
-export interface TrainingSet<Row = Readonly<Record<string, unknown>>> extends Versioned {
+export interface TrainingSet<
+  Row = Readonly<Record<string, unknown>>,
+  LabelName extends string = string,
+> extends Versioned {
   readonly kind: 'trainingSet';
   readonly name: string;
   readonly label: Label;
@@ -47,6 +50,8 @@ export interface TrainingSet<Row = Readonly<Record<string, unknown>>> extends Ve
   readonly timeout: string | undefined;
   /** Phantom: the type of a row. */
   readonly row?: Row;
+  /** Phantom: the label's column. */
+  readonly labelName?: LabelName;
 }
 
 /**
@@ -56,7 +61,7 @@ export interface TrainingSet<Row = Readonly<Record<string, unknown>>> extends Ve
 export function trainingSet<const L extends Label, const F extends readonly FeatureChoice[]>(
   name: string,
   options: TrainingSetOptions<L, F>,
-): TrainingSet<TrainingRow<L, F>> {
+): TrainingSet<TrainingRow<L, F>, L['name']> {
   checkName('training set', name);
   const { label, features, include, store, timeout, ...about } = options;
   if (features.length === 0)
@@ -68,7 +73,7 @@ export function trainingSet<const L extends Label, const F extends readonly Feat
       : { kind: 'selection', view: choice, role: undefined, features: choice.features.map((f) => f.name) },
   );
   for (const selection of selections) roleOf(name, label, selection);
-  const set: TrainingSet<TrainingRow<L, F>> = {
+  const set: TrainingSet<TrainingRow<L, F>, L['name']> = {
     kind: 'trainingSet',
     name,
     label,

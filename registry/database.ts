@@ -8,6 +8,8 @@ import type { Tables } from './tables.js';
 
 const TIMESTAMPTZ = 1184;
 const INT8 = 20;
+/** SQLSTATE of a row that names what is being removed; see migrations.ts. */
+const REMOVED = 'GR001';
 
 /** The registry's database in one schema. Every error that says "not now" is `ProviderUnreachable`. */
 export interface Database {
@@ -81,6 +83,12 @@ export function registryError(error: unknown): unknown {
   if (error instanceof GranaryError) return error;
   const lost = connectionLost(error);
   const state = sqlState(error);
+  if (state === REMOVED)
+    return new GranaryError(
+      'BeingRemoved',
+      `${messageOf(error)} is being deleted, and nothing may begin to use it. Wait until "granary get ${messageOf(error)}" no longer finds it; if its deletion was cut off, repeat it: granary delete ${messageOf(error)}.`,
+      { cause: error },
+    );
   const problem = state === undefined ? undefined : stateProblem(state);
   if (lost !== undefined)
     return new GranaryError(

@@ -179,6 +179,38 @@ export class Datasets {
     return rows.map(toDataset);
   }
 
+  /** Every version of a target, newest interval and generation first; whether the ledger calls it current, and the workflow that made it. */
+  async versions(
+    target: string,
+    limit: number,
+    interval?: Interval,
+  ): Promise<
+    { readonly dataset: Dataset; readonly current: boolean; readonly workflowId: string | undefined }[]
+  > {
+    let query = this.#database.db
+      .selectFrom('datasets')
+      .leftJoin('ledger', (join) =>
+        join.onRef('ledger.dataset_id', '=', 'datasets.id').onRef('ledger.target', '=', 'datasets.target'),
+      )
+      .leftJoin('runs', 'runs.run_id', 'datasets.run_id')
+      .selectAll('datasets')
+      .select(['ledger.dataset_id as current', 'runs.workflow_id as workflow'])
+      .where('datasets.target', '=', target)
+      .orderBy('datasets.interval_end', 'desc')
+      .orderBy('datasets.interval_start', 'desc')
+      .orderBy('datasets.generation', 'desc')
+      .limit(limit);
+    if (interval)
+      query = query
+        .where('datasets.interval_start', '=', interval.start)
+        .where('datasets.interval_end', '=', interval.end);
+    return (await query.execute()).map(({ current, workflow, ...row }) => ({
+      dataset: toDataset(row),
+      current: current !== null,
+      workflowId: workflow ?? undefined,
+    }));
+  }
+
   /** What a version was made from. */
   async inputs(id: string): Promise<DatasetInput[]> {
     const rows = await this.#database.db

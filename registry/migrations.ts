@@ -74,4 +74,33 @@ CREATE TABLE {schema}.apply_items (
 CREATE INDEX runs_workflow ON {schema}.runs (workflow_id);
 `,
   },
+  {
+    id: 5,
+    // While a resource is being removed nothing may begin to use it, whoever writes it down (workers of earlier versions too): a row that names
+    // its id, as the id of a step or within a definition, is refused. Writers share a lock that marking takes alone, so that each sees the other.
+    sql: `
+CREATE TABLE {schema}.models (
+  name text NOT NULL, dataset_id text NOT NULL REFERENCES {schema}.datasets, target text NOT NULL,
+  linked_by text NOT NULL, at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (name, dataset_id));
+CREATE INDEX models_dataset ON {schema}.models (dataset_id);
+CREATE TABLE {schema}.removals (
+  target text PRIMARY KEY, run_id text NOT NULL, workflow_id text NOT NULL, actor text NOT NULL, reason text,
+  at timestamptz NOT NULL DEFAULT now());
+CREATE INDEX steps_by_resource ON {schema}.steps (step_id);
+CREATE INDEX dataset_inputs_of ON {schema}.dataset_inputs (input_dataset_id);
+CREATE FUNCTION {schema}.refuse_what_is_removed() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE found text;
+BEGIN
+  PERFORM pg_advisory_xact_lock_shared(hashtextextended('granary:removals:' || TG_TABLE_SCHEMA, 0));
+  SELECT r.target INTO found FROM {schema}.removals r
+    WHERE position(to_json(r.target)::text in to_jsonb(NEW)::text) > 0 LIMIT 1;
+  IF found IS NOT NULL THEN RAISE EXCEPTION '%', found USING ERRCODE = 'GR001'; END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER not_removed BEFORE INSERT ON {schema}.resources FOR EACH ROW EXECUTE FUNCTION {schema}.refuse_what_is_removed();
+CREATE TRIGGER not_removed BEFORE INSERT OR UPDATE ON {schema}.pipelines FOR EACH ROW EXECUTE FUNCTION {schema}.refuse_what_is_removed();
+CREATE TRIGGER not_removed BEFORE INSERT ON {schema}.models FOR EACH ROW EXECUTE FUNCTION {schema}.refuse_what_is_removed();
+CREATE TRIGGER not_removed BEFORE INSERT ON {schema}.steps FOR EACH ROW EXECUTE FUNCTION {schema}.refuse_what_is_removed();
+`,
+  },
 ];

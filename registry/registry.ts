@@ -1,5 +1,8 @@
 import { Applies } from './applies.js';
 import { Audit } from './audit.js';
+import { Catalog } from './catalog.js';
+import { lineageOf, type DatasetLineage } from './catalog-lineage.js';
+import { Removals } from './catalog-removal.js';
 import { openDatabase } from './database.js';
 import { Datasets } from './datasets.js';
 import { Ledger } from './ledger.js';
@@ -16,6 +19,10 @@ export interface Registry {
   readonly ledger: Ledger;
   readonly audit: Audit;
   readonly applies: Applies;
+  readonly catalog: Catalog;
+  readonly removals: Removals;
+  /** The lineage of a version by its dataset's id, both ways. */
+  lineage(dataset: string): Promise<DatasetLineage>;
   /** Creates or upgrades the tables; safe from many processes at once. */
   migrate(): Promise<void>;
   close(): Promise<void>;
@@ -32,6 +39,9 @@ export function openRegistry(options: { readonly url: string; readonly schema: s
     ledger: new Ledger(database),
     audit: new Audit(database),
     applies: new Applies(database),
+    catalog: new Catalog(database),
+    removals: new Removals(database),
+    lineage: (dataset) => lineageOf(database, dataset),
     migrate: () => database.migrate(),
     close: () => database.close(),
   };

@@ -3,7 +3,6 @@ import type { PipelineSpec, Resource } from '../definitions/contract.js';
 import type { ApplyPlan } from '../definitions/apply-plan.js';
 import type { Contract } from '../definitions/contract-file.js';
 import type { Plan } from '../definitions/plan.js';
-import type { RollbackDetail } from './audit.js';
 import type { LatestFile, DatasetInput } from './dataset.js';
 
 /** Instants are ISO-8601 texts in UTC with microseconds (see database.ts), counts are numbers. */
@@ -14,6 +13,9 @@ export type ResourceStatus = 'PENDING' | 'RUNNING' | 'READY' | 'FAILED';
 export type RunStatus =
   'PENDING' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED' | 'TERMINATED' | 'DEADLINE_EXCEEDED';
 export type StepStatus = 'PENDING' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
+
+/** What people do by hand. */
+export type AuditAction = 'rollback' | 'delete' | 'tag' | 'link';
 
 interface ByInterval {
   /** A resource's id. */
@@ -150,10 +152,29 @@ export interface Tables {
     id: Generated<number>;
     at: Generated<Instant>;
     actor: string;
-    action: 'rollback';
+    action: AuditAction;
     /** A resource's id. */
     target: string;
+    /** Empty where no run did it. */
     run_id: string;
-    detail: Json<RollbackDetail>;
+    detail: Json<Readonly<Record<string, unknown>>>;
+  };
+  /** Which versions of training sets a model was trained on. */
+  models: {
+    name: string;
+    dataset_id: string;
+    /** The training set's id. */
+    target: string;
+    linked_by: string;
+    at: Generated<Instant>;
+  };
+  /** Resources that are being removed; the row goes with the resource's. */
+  removals: {
+    target: string;
+    run_id: string;
+    workflow_id: string;
+    actor: string;
+    reason: string | null;
+    at: Generated<Instant>;
   };
 }

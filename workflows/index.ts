@@ -7,14 +7,18 @@ import {
   MATERIALIZE_FIELDS,
   parseInput,
   PIPELINE_FIELDS,
+  REMOVE_FIELDS,
   ROLLBACK_FIELDS,
   TRAINING_SET_FIELDS,
   type ApplyInput,
   type MaterializeInput,
   type PipelineInput,
+  type RemoveInput,
   type RollbackInput,
   type TrainingSetInput,
 } from './input.js';
+import type { RemovalOutcome } from '../activities/messages.js';
+import { removeResource } from './remove.js';
 import { runApply, type ApplyResult } from './run-apply.js';
 import { runTargets, type RunResult } from './run-targets.js';
 
@@ -23,6 +27,8 @@ export type {
   ApplyResult,
   MaterializeInput,
   PipelineInput,
+  RemovalOutcome,
+  RemoveInput,
   RollbackInput,
   RunResult,
   TrainingSetInput,
@@ -73,4 +79,13 @@ export async function apply(input?: ApplyInput): Promise<ApplyResult> {
     parseInput<ApplyInput>('apply', input, APPLY_FIELDS, { apply: 'amazed_volhard' }),
     pipeline,
   );
+}
+
+/** Deletes a resource that nothing depends on: its definition and its data, in files, online and in the registry. */
+export async function remove(input?: RemoveInput): Promise<RemovalOutcome> {
+  const { by = 'Temporal UI', ...rest } = parseInput<RemoveInput>('remove', input, REMOVE_FIELDS, {
+    resource: 'view/user_features',
+    reason: 'replaced by user_activity',
+  });
+  return await removeResource({ ...rest, by });
 }

@@ -46,6 +46,16 @@ export interface ApplyInput {
   readonly apply?: string;
 }
 
+/** The input of `remove`. */
+export interface RemoveInput {
+  /** A resource's name: `user_features`, `view/user_features`, `source/user_features.v2`. */
+  readonly resource: string;
+  /** Kept in the registry. */
+  readonly reason?: string;
+  /** Who asks for it, `user@host`; client and command fill it in. Default: `Temporal UI`. */
+  readonly by?: string;
+}
+
 type FieldType = 'text' | 'texts' | 'flag';
 export type Fields = Readonly<Record<string, { readonly type: FieldType; readonly required?: true }>>;
 
@@ -68,6 +78,11 @@ export const ROLLBACK_FIELDS: Fields = {
 };
 
 export const APPLY_FIELDS: Fields = { apply: { type: 'text' } };
+export const REMOVE_FIELDS: Fields = {
+  resource: { type: 'text', required: true },
+  reason: { type: 'text' },
+  by: { type: 'text' },
+};
 
 /**
  * Checks what somebody typed into the box of Temporal's UI. An empty box sends nothing. All problems are told at once, with

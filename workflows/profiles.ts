@@ -20,7 +20,9 @@ export interface ProfileSettings {
 }
 
 /** Registry look-ups: seconds, in the worker that has the workflow. */
-export const resolving = proxyLocalActivities<Pick<GranaryActivities, 'resolveRun' | 'beginApply'>>({
+export const resolving = proxyLocalActivities<
+  Pick<GranaryActivities, 'resolveRun' | 'beginApply' | 'beginRemoval'>
+>({
   startToCloseTimeout: '1m',
   // A registry that is away for longer than this fails the run, by name.
   scheduleToCloseTimeout: '5m',
@@ -30,7 +32,10 @@ export const resolving = proxyLocalActivities<Pick<GranaryActivities, 'resolveRu
 /** Short statements against the registry. */
 export const quick = ({ heartbeatTimeout }: ProfileSettings, summary: string) =>
   proxyActivities<
-    Pick<GranaryActivities, 'claimStep' | 'recordLoad' | 'finishRun' | 'registerApply' | 'finishApply'>
+    Pick<
+      GranaryActivities,
+      'claimStep' | 'recordLoad' | 'finishRun' | 'registerApply' | 'finishApply' | 'finishRemoval'
+    >
   >({
     ...cancellation,
     startToCloseTimeout: '5m',
@@ -59,6 +64,16 @@ export const publish = ({ heartbeatTimeout }: ProfileSettings, summary: string) 
   proxyActivities<Pick<GranaryActivities, 'storeVersion' | 'rollbackVersion'>>({
     ...cancellation,
     startToCloseTimeout: '1h',
+    heartbeatTimeout,
+    retry: PATIENT,
+    summary,
+  });
+
+/** Takes data away: as long as it takes while it heartbeats. */
+export const clearing = ({ heartbeatTimeout }: ProfileSettings, summary: string) =>
+  proxyActivities<Pick<GranaryActivities, 'removeOnline' | 'removeFiles'>>({
+    ...cancellation,
+    startToCloseTimeout: '30d',
     heartbeatTimeout,
     retry: PATIENT,
     summary,
