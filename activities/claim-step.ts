@@ -83,9 +83,7 @@ export async function claimStep(runtime: Runtime, request: StepRequest): Promise
   const resources = await runtime.registry.resources.all();
   const target = resources.get(step.id);
   if (!target) return { state: 'owned' };
-  const inputs = request.rollback
-    ? await runtime.registry.datasets.inputs(request.rollback.of)
-    : await stepInputs(runtime, resources, target, interval);
+  const inputs = await inputsToClaim(runtime, resources, target, request);
   const claim = { target: step.id, interval };
   for (;;) {
     const entry = await runtime.registry.ledger.get(step.id, interval);
@@ -120,6 +118,21 @@ export async function claimStep(runtime: Runtime, request: StepRequest): Promise
       });
     });
   return { state: 'owned' };
+}
+
+/** What a step pins. Steps that move what was made read nothing anew: theirs is what it was made from. */
+async function inputsToClaim(
+  runtime: Runtime,
+  resources: Resources,
+  target: RegisteredResource,
+  { step, interval, rollback }: StepRequest,
+): Promise<DatasetInput[]> {
+  const { datasets } = runtime.registry;
+  if (rollback) return await datasets.inputs(rollback.of);
+  if (step.kind !== 'promote' && step.kind !== 'retire')
+    return await stepInputs(runtime, resources, target, interval);
+  const newest = await datasets.newest(target.id);
+  return newest ? await datasets.inputs(newest.id) : [];
 }
 
 async function isValid(

@@ -17,7 +17,9 @@ export async function finishRun(
   { run, status, completed, failures }: FinishRequest,
 ): Promise<void> {
   const { registry } = runtime;
-  for (const { step, message } of failures) await registry.resources.mark(step, 'FAILED', message);
+  // A promotion makes nothing: that it failed says nothing of the variants.
+  if ((await registry.runs.get(run.id))?.type !== 'promote')
+    for (const { step, message } of failures) await registry.resources.mark(step, 'FAILED', message);
   await crashPoint('run.before-end');
   await registry.runs.end(
     run.id,
@@ -28,6 +30,7 @@ export async function finishRun(
     ],
     failures.map(({ step, message }) => `${step}: ${message}`).join('\n') || undefined,
   );
+  await registry.promotions.abandonEnded();
   await crashPoint('run.after-end');
   await collectStaging(runtime);
 }

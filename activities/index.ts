@@ -27,6 +27,7 @@ import type {
   StepResult,
   ValidationOutcome,
 } from './messages.js';
+import { promoteVariant, retireVariant } from './promote-variant.js';
 import { recordLoad } from './record-load.js';
 import { beginRemoval, finishRemoval, removeFiles, removeOnline } from './remove-resource.js';
 import { resolveRun } from './resolve-run.js';
@@ -65,6 +66,10 @@ export function createActivities(runtime: Runtime) {
     removeFiles: (removal: Removal): Promise<void> => beating((at) => removeFiles(runtime, removal, at)),
     finishRemoval: (removal: Removal & { readonly entities?: number }): Promise<RemovalOutcome> =>
       beating(() => finishRemoval(runtime, removal)),
+    promoteVariant: (request: StepRequest): Promise<StepResult> =>
+      attempt(runtime, request, (at) => promoteVariant(runtime, request, at)),
+    retireVariant: (request: StepRequest): Promise<StepResult> =>
+      attempt(runtime, request, () => retireVariant(runtime, request)),
     joinTrainingSet: (request: StepRequest): Promise<StagedRows> =>
       attempt(runtime, request, (at) => joinTrainingSet(runtime, request, at)),
     stageOnline: (request: StepRequest): Promise<StagedLoad> =>

@@ -1,8 +1,8 @@
 import { GranaryError } from '../definitions/errors.js';
 import { crashPoint } from './crash-points.js';
-import { resourceOf } from './inputs.js';
 import type { LoadCounts, StagedLoad, StepRequest } from './messages.js';
 import { checkContents } from './online-contents.js';
+import { movedSince, viewAtWork } from './promotion.js';
 import { onlineStoreOf, onlineView } from '../registry/online-view.js';
 import { withEngine, type Runtime } from './runtime.js';
 import type { Attempt } from './step.js';
@@ -35,7 +35,9 @@ export async function loadShard(
 ): Promise<LoadCounts> {
   const started = performance.now();
   const resources = await runtime.registry.resources.all();
-  const view = resourceOf(resources, request.step.id, 'view');
+  const view = viewAtWork(resources, request);
+  const moved = movedSince(runtime, view, load);
+  if (moved) throw moved;
   const online = runtime.providers.online(onlineStoreOf(view));
   const staged = load.shards[shard];
   if (!staged) throw new GranaryError('Internal', `The load has no shard ${shard}.`);

@@ -1,3 +1,4 @@
+import type { ResourceKind } from '../definitions/contract.js';
 import type { Interval } from '../definitions/interval.js';
 import type { Plan, PlanStep } from '../definitions/plan.js';
 import type { RuleResult } from '../definitions/validation.js';
@@ -6,7 +7,7 @@ import type { RuleResult } from '../definitions/validation.js';
  * What crosses the workflow boundary: references and counts, never rows. One object in, one out; fields are only ever added.
  */
 export interface RunRequest {
-  readonly type: 'pipeline' | 'materialize' | 'trainingSet' | 'rollback';
+  readonly type: 'pipeline' | 'materialize' | 'trainingSet' | 'rollback' | 'promote';
   /** Name of a pipeline. */
   readonly pipeline?: string;
   /** Names of targets instead of, or within, a pipeline. */
@@ -23,6 +24,9 @@ export interface RunRequest {
   /** Rollbacks: who asks for it, and why. */
   readonly by?: string;
   readonly reason?: string;
+  /** Promotions: the variant that is to become the default, or the one that was it before. */
+  readonly variant?: string;
+  readonly previous?: boolean;
   /** The logical "now": the scheduled time of a scheduled run, else the workflow's start. ISO-8601. */
   readonly now: string;
 }
@@ -38,6 +42,17 @@ export interface ResolvedRun {
   /** Step id -> longest time of one attempt of its heavy activity, where a definition says so. */
   readonly timeouts: Readonly<Record<string, string>>;
   readonly rollback?: Rollback;
+  readonly promotion?: PromotionRef;
+}
+
+/** A promotion, pinned at the run's first step. */
+export interface PromotionRef {
+  readonly kind: ResourceKind;
+  readonly name: string;
+  readonly number: number;
+  /** Ids of the default variant before and after. */
+  readonly from: string;
+  readonly to: string;
 }
 
 /** What a rollback puts in whose place, pinned at the run's first step. */
@@ -61,6 +76,8 @@ export interface StepRequest {
   readonly timeout?: string;
   /** Of the step that rolls a feature set back. */
   readonly rollback?: Rollback;
+  /** Of the steps of a promotion. */
+  readonly promotion?: PromotionRef;
 }
 
 /** How a claim ended: the interval is valid already, is ours to make, or belongs to a run that is still open. */
@@ -99,6 +116,9 @@ export interface ValidationOutcome {
 /** The newest row per entity in shards, ready to load. */
 export interface StagedLoad {
   readonly store: string;
+  /** The view's name and promotion in the store; absent in runs that began before they were noted. */
+  readonly location?: string;
+  readonly promotion?: number;
   /** The token under which it was staged; absent in runs that began before there was one. */
   readonly token?: number;
   readonly storeId: string;

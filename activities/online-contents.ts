@@ -3,11 +3,11 @@ import type { Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import { feastProject } from '../definitions/project.js';
 import type { OnlineProvider, StoreState } from '../providers/online/provider.js';
-import { onlineStoreOf } from '../registry/online-view.js';
+import { onlineStoreOf, type ViewAtWork } from '../registry/online-view.js';
 import type { StagedLoad } from './messages.js';
 import type { Runtime } from './runtime.js';
 
-type View = Resource<'view'> & { readonly location: string };
+type View = Resource<'view'> & Pick<ViewAtWork, 'location'>;
 
 /**
  * Whose rows a view's online store holds. A store that has lost what it had acknowledged (it restarted from an older

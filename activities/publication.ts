@@ -1,4 +1,5 @@
 import { publishedPath, type Dataset } from '../registry/dataset.js';
+import type { Registry } from '../registry/registry.js';
 import { crashPoint } from './crash-points.js';
 import type { Runtime } from './runtime.js';
 
@@ -22,10 +23,10 @@ export async function ensurePublished(runtime: Runtime, dataset: Dataset): Promi
 
 /** Points `latest` at the newest committed version of a target: the projection that any later run repairs. */
 export async function projectLatest(runtime: Runtime, target: string): Promise<void> {
-  const { datasets } = runtime.registry;
+  const { registry } = runtime;
   for (;;) {
-    const found = await datasets.newest(target);
-    if (!found?.hasLatest) return;
+    const found = await newestInPlace(registry, target);
+    if (!found) return;
     const newest = await ensurePublished(runtime, found);
     const outcome = await runtime.providers.files(newest.store).pointLatest(
       newest.folder,
@@ -36,7 +37,7 @@ export async function projectLatest(runtime: Runtime, target: string): Promise<v
         files: newest.files.map(({ name, bytes, sha256 }) => ({ path: name, bytes, sha256 })),
       },
       async () => {
-        const isNewest = (await datasets.newest(target))?.id === newest.id;
+        const isNewest = (await newestInPlace(registry, target))?.id === newest.id;
         await crashPoint('store.mid-latest');
         return isNewest;
       },
@@ -44,4 +45,14 @@ export async function projectLatest(runtime: Runtime, target: string): Promise<v
     // A newer version was committed meanwhile: project that one.
     if (outcome !== 'superseded') return;
   }
+}
+
+/**
+ * The newest version of a target that has a `latest`, where it lies in the folder of the target's name of this moment: a variant that bears the plain
+ * name no more has nothing to say there, and none of its own under its new name until its next version.
+ */
+async function newestInPlace(registry: Registry, target: string): Promise<Dataset | undefined> {
+  const newest = await registry.datasets.newest(target);
+  if (!newest?.hasLatest) return undefined;
+  return (await registry.resources.location(target)) === newest.folder ? newest : undefined;
 }

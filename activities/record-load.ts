@@ -3,9 +3,10 @@ import { feastProject } from '../definitions/project.js';
 import { crashPoint } from './crash-points.js';
 import type { DatasetInput } from '../registry/dataset.js';
 import type { Ledger } from '../registry/ledger.js';
-import { datasetInput, inputsHash, resourceOf } from './inputs.js';
+import { datasetInput, inputsHash } from './inputs.js';
 import type { LoadCounts, StagedLoad, StepRequest, StepResult } from './messages.js';
 import { checkContents, storeReplaced } from './online-contents.js';
+import { movedSince, retireReplaced, viewAtWork } from './promotion.js';
 import { onlineStoreOf } from '../registry/online-view.js';
 import type { Runtime } from './runtime.js';
 
@@ -18,7 +19,9 @@ export async function recordLoad(
 ): Promise<StepResult> {
   const { run, step, interval } = request;
   const { registry } = runtime;
-  const view = resourceOf(await registry.resources.all(), step.id, 'view');
+  const view = viewAtWork(await registry.resources.all(), request);
+  const moved = movedSince(runtime, view, load);
+  if (moved) throw moved;
   const online = runtime.providers.online(onlineStoreOf(view));
   const project = feastProject(runtime.scope);
   const sum = (key: 'written' | 'older' | 'unchanged'): number =>
@@ -45,11 +48,14 @@ export async function recordLoad(
     if (!(await online.acknowledge(project, view.location, state, receipt)))
       throw storeReplaced(online, view);
     await crashPoint('load.before-record');
-    await registry.ownership.commit({ target: step.id, interval }, run, token, (tx) =>
-      registry.ledger.recordLoads(tx, entries),
-    );
+    const claim = { target: step.id, interval };
+    await registry.ownership.commit(claim, run, token, async (tx) => {
+      if (request.promotion) await registry.promotions.switch(tx, request.promotion, claim, run);
+      await registry.ledger.recordLoads(tx, entries);
+    });
   }
   await crashPoint('load.after-record');
+  if (!request.promotion) await retireReplaced(runtime, view);
   await registry.resources.mark(step.id, 'READY');
   await registry.runs.setStep(run.id, step.id, 'COMPLETED');
   return {

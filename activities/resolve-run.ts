@@ -5,12 +5,14 @@ import { isKind, type PipelineSpec } from '../definitions/contract.js';
 import { messageOf } from '../definitions/errors.js';
 import { isAllTime } from '../definitions/interval.js';
 import { plan, type Plan } from '../definitions/plan.js';
+import type { RunRef } from '../registry/ownership.js';
 import { settle } from '../registry/settle.js';
 import { handlerMissing } from './build-rows.js';
 import { closeStatus } from './claim-step.js';
 import { crashPoint } from './crash-points.js';
 import { definitionsOf, type Definitions } from './definitions.js';
-import type { ResolvedRun, RunRequest } from './messages.js';
+import type { PromotionRef, ResolvedRun, Rollback, RunRequest } from './messages.js';
+import { resolvePromotion } from './resolve-promotion.js';
 import { resolveRequest } from './resolve-request.js';
 import { resolveRollback } from './resolve-rollback.js';
 import { runStaging, STAGING, writtenStores } from './staging.js';
@@ -28,15 +30,11 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     plan: resolved,
     pipeline,
     rollback,
+    promotion,
     resources,
-  } = request.type === 'rollback'
-    ? {
-        ...(await resolveRollback(runtime, request)),
-        pipeline: undefined,
-        resources: await registry.resources.all(),
-      }
-    : { ...(await resolveTargets(runtime, request)), rollback: undefined };
+  } = await resolveWork(runtime, request, run);
   await settle(registry, closeStatus, run.id);
+  await registry.promotions.abandonEnded();
   const retries = pipeline?.retries ?? { max: 3, delay: '10s' };
   await crashPoint('run.before-begin');
   await registry.runs.begin({
@@ -52,12 +50,35 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     ...(pipeline === undefined ? {} : { pipeline: pipeline.name }),
     plan: resolved,
     // What a rollback takes away may be half loaded already, which the ledger does not know.
-    rebuild: rollback !== undefined || (request.rebuild ?? false),
+    rebuild: rollback !== undefined || promotion !== undefined || (request.rebuild ?? false),
     retries,
     heartbeatTimeout: runtime.heartbeatTimeout,
     timeouts: timeouts(resources, resolved),
     ...(rollback === undefined ? {} : { rollback }),
+    ...(promotion === undefined ? {} : { promotion }),
   };
+}
+
+interface Work {
+  readonly plan: Plan;
+  readonly pipeline?: PipelineSpec | undefined;
+  readonly rollback?: Rollback;
+  readonly promotion?: PromotionRef;
+  readonly resources: Definitions['resources'];
+}
+
+async function resolveWork(runtime: Runtime, request: RunRequest, run: RunRef): Promise<Work> {
+  const { resources } = runtime.registry;
+  switch (request.type) {
+    case 'rollback':
+      return { ...(await resolveRollback(runtime, request)), resources: await resources.all() };
+    case 'promote':
+      return { ...(await resolvePromotion(runtime, request, run)), resources: await resources.all() };
+    case 'pipeline':
+    case 'materialize':
+    case 'trainingSet':
+      return await resolveTargets(runtime, request);
+  }
 }
 
 /** Registers the worker's definitions unless others were applied, and settles which steps make the targets for which interval. */

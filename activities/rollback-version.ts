@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { GranaryError } from '../definitions/errors.js';
 import { intervalName } from '../definitions/interval.js';
 import { METADATA_FILE, publishedPath, rowsChecksum, type Dataset } from '../registry/dataset.js';
@@ -6,6 +6,7 @@ import { crashPoint } from './crash-points.js';
 import { inputsHash, resourceOf } from './inputs.js';
 import type { Rollback, StepRequest, StepResult } from './messages.js';
 import { ensurePublished } from './publication.js';
+import { recordedMetadata } from './recorded-metadata.js';
 import { refused } from './resolve-rollback.js';
 import type { Runtime } from './runtime.js';
 import { documentText, stagingFolder, stageText } from './staging.js';
@@ -101,25 +102,4 @@ async function commit(
   });
   await crashPoint('rollback.after-commit');
   return (await registry.datasets.ofRun(step.id, interval, run.id)) as Dataset;
-}
-
-/** The metadata of an earlier version, after a look at each of its files: a commit of bytes that are gone could never be published. */
-async function recordedMetadata(runtime: Runtime, of: Dataset): Promise<Readonly<Record<string, unknown>>> {
-  const store = runtime.providers.files(of.store);
-  let metadata = '{}';
-  for (const { name, sha256 } of of.files) {
-    const path = publishedPath(of, name);
-    let found: string;
-    if (name === METADATA_FILE) {
-      metadata = (await store.readText(path)) ?? '';
-      found = createHash('sha256').update(metadata).digest('hex');
-    } else found = await store.checksum(path);
-    if (found !== sha256)
-      throw new GranaryError(
-        'ChecksumMismatch',
-        `${store.uri(path)} has the SHA-256 ${found}, but ${sha256} was recorded: ${of.version} cannot come back. Restore the file, or roll back to another version. Nothing was changed.`,
-        { details: { path, expected: sha256, found } },
-      );
-  }
-  return JSON.parse(metadata) as Readonly<Record<string, unknown>>;
 }

@@ -6,6 +6,7 @@ import { crashPoint } from './crash-points.js';
 import { datasetInput, relationOf, resourceOf, verifySources } from './inputs.js';
 import type { StagedLoad, StagedRef, StepRequest } from './messages.js';
 import { onlineContents } from './online-contents.js';
+import { viewAtWork } from './promotion.js';
 import { onlineStoreOf, onlineView } from '../registry/online-view.js';
 import { withEngine, type Runtime } from './runtime.js';
 import { stagingFolder, writtenStores } from './staging.js';
@@ -24,7 +25,7 @@ export async function stageOnline(
   const { run, step, interval } = request;
   const token = await runtime.registry.ownership.nextToken({ target: step.id, interval }, run);
   const resources = await runtime.registry.resources.all();
-  const view = resourceOf(resources, step.id, 'view');
+  const view = viewAtWork(resources, request);
   const source = resourceOf(resources, view.spec.source, 'source');
   const online = runtime.providers.online(onlineStoreOf(view));
   const { id: storeId, server } = await onlineContents(runtime, view);
@@ -76,6 +77,8 @@ export async function stageOnline(
     await crashPoint('stage.after-stage');
     return {
       store: storeName,
+      location: view.location,
+      promotion: view.promotion,
       token,
       storeId,
       server,
@@ -96,11 +99,9 @@ async function inputsToLoad(
 ): Promise<readonly DatasetInput[]> {
   const pinned = await runtime.registry.runs.inputs(request.run.id, request.step.id);
   if (source.spec.type === 'file' || source.spec.timestampField === undefined) return pinned;
-  const loaded = new Set(
-    (await runtime.registry.ledger.of(request.step.id))
-      .filter((entry) => entry.storeId === storeId)
-      .map((entry) => entry.dataset),
-  );
+  // A promotion loads everything: what is loaded lies under another name.
+  const entries = request.promotion ? [] : await runtime.registry.ledger.of(request.step.id);
+  const loaded = new Set(entries.filter((entry) => entry.storeId === storeId).map((entry) => entry.dataset));
   const missing = (await runtime.registry.datasets.current(source.id))
     .filter((dataset) => !loaded.has(dataset.id))
     .map(datasetInput);

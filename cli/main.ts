@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { GranaryError } from '../definitions/errors.js';
 import { runWorker } from '../worker/process.js';
 import { loadProject } from './load-project.js';
+import { addPromote } from './promote.js';
 import { addRollback } from './rollback.js';
 
 /** A whole number from 1, for options. */
@@ -68,6 +69,7 @@ program
     });
   });
 
+addPromote(program);
 addRollback(program);
 
 try {

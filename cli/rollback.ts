@@ -1,11 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { WorkflowFailedError } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
 import type { Command } from 'commander';
-import { GranaryClient, type FeatureSetVersion, type RunHandle, type RunResult } from '../client/index.js';
-import { ERROR_CODES, GranaryError, type ErrorCode } from '../definitions/errors.js';
+import { GranaryClient, type FeatureSetVersion, type RunResult } from '../client/index.js';
+import { GranaryError } from '../definitions/errors.js';
 import { intervalName } from '../definitions/interval.js';
 import { loadProject } from './load-project.js';
+import { resultOf } from './result-of.js';
 
 interface RollbackFlags {
   readonly project: string;
@@ -43,7 +41,14 @@ export function addRollback(program: Command): void {
             ...(flags.reason === undefined ? {} : { reason: flags.reason }),
           });
           process.stderr.write(`granary rollback: started ${run.workflowId} (run ${run.runId})\n`);
-          process.stdout.write(describeResult(featureSet, await resultOf(client, featureSet, run)));
+          process.stdout.write(
+            describeResult(
+              featureSet,
+              await resultOf(client, run).catch(async (error: unknown) => {
+                throw await ownFailure(client, featureSet, error);
+              }),
+            ),
+          );
         }
       } finally {
         await client.close();
@@ -51,36 +56,17 @@ export function addRollback(program: Command): void {
     });
 }
 
-/** Waits for the run as long as there is a worker to do it. */
-async function resultOf(client: GranaryClient, featureSet: string, run: RunHandle): Promise<RunResult> {
-  const ended = run.result().then(
-    (result) => ({ result }),
-    (error: unknown) => ({ error }),
-  );
-  for (;;) {
-    const outcome = await Promise.race([ended, sleep(5000, undefined, { ref: false })]);
-    if (!outcome) {
-      await client.requireWorker();
-      continue;
-    }
-    if ('result' in outcome) return outcome.result;
-    throw await ownFailure(client, featureSet, outcome.error);
-  }
-}
-
 /** A workflow's failure in Granary's words, and what is left to do when only the load of a view failed. */
 async function ownFailure(client: GranaryClient, featureSet: string, error: unknown): Promise<unknown> {
-  const cause = error instanceof WorkflowFailedError ? error.cause : undefined;
-  if (!(cause instanceof ApplicationFailure)) return error;
-  const code = Object.hasOwn(ERROR_CODES, cause.type ?? '') ? (cause.type as ErrorCode) : 'Internal';
-  const { failures = [] } = (cause.details?.[0] ?? {}) as { failures?: readonly { step: string }[] };
+  if (!(error instanceof GranaryError)) return error;
+  const { failures = [] } = error.details as { failures?: readonly { step: string }[] };
   const loaded = failures.length > 0 && failures.every(({ step }) => step.startsWith('view/'));
   const of = loaded ? (await client.versions(featureSet)).find((v) => v.current)?.rollback?.of : undefined;
   const remedy =
     of === undefined
       ? ''
       : ` The feature set itself is rolled back; to load its views, remove the cause and repeat with the version: granary rollback ${featureSet} ${of}`;
-  return new GranaryError(code, `${cause.message}${remedy}`, { cause });
+  return new GranaryError(error.code, `${error.message}${remedy}`, { cause: error });
 }
 
 function describeResult(name: string, { interval, steps }: RunResult): string {

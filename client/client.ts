@@ -20,7 +20,7 @@ import { openRegistry, type Registry } from '../registry/registry.js';
 import { refuseChanged } from '../registry/resources.js';
 import type { Run } from '../registry/runs.js';
 import { settle } from '../registry/settle.js';
-import type { PipelineInput, RollbackInput, RunResult } from '../workflows/index.js';
+import type { PipelineInput, PromoteInput, RollbackInput, RunResult } from '../workflows/index.js';
 import { planOf, readApply, startApply, type ApplyHandle, type ApplyState } from './apply.js';
 import { caller } from './caller.js';
 import { readFeatures, type EntityKeys, type OnlineFeatures } from './features.js';
@@ -152,6 +152,28 @@ export class GranaryClient {
       workflowIdConflictPolicy: 'USE_EXISTING',
       args: [input],
       staticSummary: `roll ${name} back${version === undefined ? '' : ` to ${version}`}`,
+    });
+    return this.#started(handle);
+  }
+
+  /**
+   * Makes a variant the default of its name: its rows are loaded online under the plain name, then names in files and in Feast change places.
+   * `previous` in the place of a variant undoes the last promotion. Who called, and `reason`, are kept in the registry.
+   * @throws GranaryError `ProviderUnreachable` when no worker polls the task queue.
+   */
+  async promote(
+    name: string,
+    options: ({ readonly variant: string } | { readonly previous: true }) & { readonly reason?: string },
+  ): Promise<RunHandle> {
+    await this.requireWorker();
+    const input: PromoteInput = { name, by: caller(), ...options };
+    const what = 'variant' in options ? options.variant : 'previous';
+    const handle = await this.#temporal.workflow.start('promote', {
+      taskQueue: this.#taskQueue,
+      workflowId: ['promote', feastProject(this.#open.scope), name, what].join('/'),
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      args: [input],
+      staticSummary: `promote ${name} to ${what}`,
     });
     return this.#started(handle);
   }

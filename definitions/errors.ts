@@ -39,6 +39,10 @@ export const ERROR_CODES = {
     meaning: 'something depends on what is to be deleted; nothing was changed',
   },
   BeingRemoved: { retryable: false, meaning: 'what a run or a definition needs is being deleted' },
+  PromotionRefused: {
+    retryable: false,
+    meaning: 'a variant cannot become the default; nothing was changed',
+  },
   UpstreamFailed: { retryable: false, meaning: 'a step it depends on failed' },
   StepsFailed: { retryable: false, meaning: 'steps of a run failed' },
   Internal: { retryable: true, meaning: 'an unforeseen error' },

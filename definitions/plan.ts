@@ -3,7 +3,8 @@ import { isKind, type Resource } from './contract.js';
 import { GranaryError } from './errors.js';
 import type { Interval } from './interval.js';
 
-export type StepKind = 'build' | 'transform' | 'materialize' | 'trainingSet' | 'rollback';
+export type StepKind =
+  'build' | 'transform' | 'materialize' | 'trainingSet' | 'rollback' | 'promote' | 'retire';
 
 /** One resource to bring up to date for the interval. */
 export interface PlanStep {
@@ -91,4 +92,25 @@ export function rollbackPlan(
   ];
   const prints = [featureSet, ...views].map((resource) => resource.fingerprint);
   return { interval, steps, fingerprint: fingerprint({ interval, steps: steps.map((s) => s.id), prints }) };
+}
+
+/**
+ * The steps of a promotion: the variant that becomes the default (a view that is served online is loaded under the plain name), then what it
+ * replaces online is taken away. Pure.
+ */
+export function promotionPlan(to: Resource, from: Resource, interval: Interval): Plan {
+  const online = isKind(to, 'view') && to.spec.online !== undefined;
+  const steps: readonly PlanStep[] = [
+    { id: to.id, kind: online ? 'materialize' : 'promote', name: to.name, dependsOn: [] },
+    ...(online ? [{ id: from.id, kind: 'retire' as const, name: from.name, dependsOn: [to.id] }] : []),
+  ];
+  return {
+    interval,
+    steps,
+    fingerprint: fingerprint({
+      interval,
+      steps: steps.map((s) => s.id),
+      prints: [to.fingerprint, from.fingerprint],
+    }),
+  };
 }

@@ -103,4 +103,13 @@ CREATE TRIGGER not_removed BEFORE INSERT ON {schema}.models FOR EACH ROW EXECUTE
 CREATE TRIGGER not_removed BEFORE INSERT ON {schema}.steps FOR EACH ROW EXECUTE FUNCTION {schema}.refuse_what_is_removed();
 `,
   },
+  {
+    id: 6,
+    sql: `
+CREATE TABLE {schema}.promotions (
+  kind text NOT NULL, name text NOT NULL, number integer NOT NULL, from_id text NOT NULL, to_id text NOT NULL, run_id text NOT NULL,
+  actor text NOT NULL, reason text, at timestamptz NOT NULL DEFAULT now(), switched_at timestamptz, abandoned_at timestamptz,
+  retired_at timestamptz, PRIMARY KEY (kind, name, number), UNIQUE (kind, name, run_id));
+`,
+  },
 ];

@@ -7,6 +7,7 @@ import { openDatabase } from './database.js';
 import { Datasets } from './datasets.js';
 import { Ledger } from './ledger.js';
 import { Ownership } from './ownership.js';
+import { Promotions } from './promotions.js';
 import { Resources } from './resources.js';
 import { Runs } from './runs.js';
 
@@ -21,6 +22,7 @@ export interface Registry {
   readonly applies: Applies;
   readonly catalog: Catalog;
   readonly removals: Removals;
+  readonly promotions: Promotions;
   /** The lineage of a version by its dataset's id, both ways. */
   lineage(dataset: string): Promise<DatasetLineage>;
   /** Creates or upgrades the tables; safe from many processes at once. */
@@ -41,6 +43,7 @@ export function openRegistry(options: { readonly url: string; readonly schema: s
     applies: new Applies(database),
     catalog: new Catalog(database),
     removals: new Removals(database),
+    promotions: new Promotions(database),
     lineage: (dataset) => lineageOf(database, dataset),
     migrate: () => database.migrate(),
     close: () => database.close(),

@@ -118,6 +118,13 @@ export class Resources {
     );
   }
 
+  /** The name of a resource in storage at this moment. */
+  async location(id: string): Promise<string | undefined> {
+    const { db } = this.#database;
+    return (await db.selectFrom('resources').select('location').where('id', '=', id).executeTakeFirst())
+      ?.location;
+  }
+
   /** Marks a resource's last outcome. */
   async mark(id: string, status: 'READY' | 'FAILED' | 'RUNNING', error?: string): Promise<void> {
     await this.#database.db

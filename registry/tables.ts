@@ -15,7 +15,7 @@ export type RunStatus =
 export type StepStatus = 'PENDING' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
 
 /** What people do by hand. */
-export type AuditAction = 'rollback' | 'delete' | 'tag' | 'link';
+export type AuditAction = 'rollback' | 'promote' | 'delete' | 'tag' | 'link';
 
 interface ByInterval {
   /** A resource's id. */
@@ -167,6 +167,24 @@ export interface Tables {
     target: string;
     linked_by: string;
     at: Generated<Instant>;
+  };
+  /** Variants that became the default of their name, or were to. */
+  promotions: {
+    kind: Resource['kind'];
+    name: string;
+    number: number;
+    /** Ids of the default variant before and after. */
+    from_id: string;
+    to_id: string;
+    run_id: string;
+    actor: string;
+    reason: string | null;
+    at: Generated<Instant>;
+    switched_at: Instant | null;
+    /** Its run ended without a switch. */
+    abandoned_at: Instant | null;
+    /** What it replaced online is gone. */
+    retired_at: Instant | null;
   };
   /** Resources that are being removed; the row goes with the resource's. */
   removals: {

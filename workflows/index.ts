@@ -7,12 +7,14 @@ import {
   MATERIALIZE_FIELDS,
   parseInput,
   PIPELINE_FIELDS,
+  PROMOTE_FIELDS,
   REMOVE_FIELDS,
   ROLLBACK_FIELDS,
   TRAINING_SET_FIELDS,
   type ApplyInput,
   type MaterializeInput,
   type PipelineInput,
+  type PromoteInput,
   type RemoveInput,
   type RollbackInput,
   type TrainingSetInput,
@@ -27,6 +29,7 @@ export type {
   ApplyResult,
   MaterializeInput,
   PipelineInput,
+  PromoteInput,
   RemovalOutcome,
   RemoveInput,
   RollbackInput,
@@ -71,6 +74,15 @@ export async function rollback(input?: RollbackInput): Promise<RunResult> {
     reason: 'the export of the 31st was cut off',
   });
   return await runTargets({ ...rest, targets: [featureSet], type: 'rollback' });
+}
+
+/** Makes a variant the default of its name: online first, then in files and names. */
+export async function promote(input?: PromoteInput): Promise<RunResult> {
+  const { name, ...rest } = parseInput<PromoteInput>('promote', input, PROMOTE_FIELDS, {
+    name: 'view/user_features',
+    variant: 'v2',
+  });
+  return await runTargets({ ...rest, targets: [name], type: 'promote' });
 }
 
 /** Applies definitions: what `granary apply` noted under a name, else the worker's own project. */

@@ -40,6 +40,20 @@ export interface RollbackInput {
   readonly by?: string;
 }
 
+/** The input of `promote`. */
+export interface PromoteInput {
+  /** A name: `user_features`, `view/user_features`. */
+  readonly name: string;
+  /** The variant that is to become the default. */
+  readonly variant?: string;
+  /** Instead of `variant`: the one that was the default before the last promotion. */
+  readonly previous?: boolean;
+  /** Kept in the registry. */
+  readonly reason?: string;
+  /** Who asks for it, `user@host`; client and command fill it in. Default: `Temporal UI`. */
+  readonly by?: string;
+}
+
 /** The input of `apply`. */
 export interface ApplyInput {
   /** The name under which `granary apply` noted what is to be applied. Default: the worker's own project is applied. */
@@ -73,6 +87,14 @@ export const TRAINING_SET_FIELDS: Fields = { ...COMMON, trainingSet: { type: 'te
 export const ROLLBACK_FIELDS: Fields = {
   featureSet: { type: 'text', required: true },
   version: { type: 'text' },
+  reason: { type: 'text' },
+  by: { type: 'text' },
+};
+
+export const PROMOTE_FIELDS: Fields = {
+  name: { type: 'text', required: true },
+  variant: { type: 'text' },
+  previous: { type: 'flag' },
   reason: { type: 'text' },
   by: { type: 'text' },
 };

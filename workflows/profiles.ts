@@ -61,7 +61,7 @@ export const heavy = ({ heartbeatTimeout }: ProfileSettings, summary: string) =>
 
 /** Copies files and moves pointers. */
 export const publish = ({ heartbeatTimeout }: ProfileSettings, summary: string) =>
-  proxyActivities<Pick<GranaryActivities, 'storeVersion' | 'rollbackVersion'>>({
+  proxyActivities<Pick<GranaryActivities, 'storeVersion' | 'rollbackVersion' | 'promoteVariant'>>({
     ...cancellation,
     startToCloseTimeout: '1h',
     heartbeatTimeout,
@@ -71,7 +71,7 @@ export const publish = ({ heartbeatTimeout }: ProfileSettings, summary: string) 
 
 /** Takes data away: as long as it takes while it heartbeats. */
 export const clearing = ({ heartbeatTimeout }: ProfileSettings, summary: string) =>
-  proxyActivities<Pick<GranaryActivities, 'removeOnline' | 'removeFiles'>>({
+  proxyActivities<Pick<GranaryActivities, 'removeOnline' | 'removeFiles' | 'retireVariant'>>({
     ...cancellation,
     startToCloseTimeout: '30d',
     heartbeatTimeout,

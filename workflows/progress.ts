@@ -2,16 +2,17 @@ import type { ResolvedRun, StepResult } from '../activities/messages.js';
 
 /** Keeps a run's current details: its resolved input and a table of steps, for Temporal's UI. */
 export function progress(
-  { plan, pipeline, rebuild, rollback }: ResolvedRun,
+  { plan, pipeline, rebuild, rollback, promotion }: ResolvedRun,
   publish: (markdown: string) => void,
 ) {
   const lines = new Map(
     plan.steps.map((step) => [step.id, { state: 'waiting', rows: '', seconds: '', where: '' }]),
   );
-  const what = rollback ? `rollback of ${plan.steps[0]?.name ?? ''}` : (pipeline ?? 'targets');
+  const byHand = rollback ? 'rollback' : promotion ? 'promotion' : undefined;
+  const what = byHand ? `${byHand} of ${plan.steps[0]?.name ?? ''}` : (pipeline ?? 'targets');
   const render = (): void => {
     const head = [
-      `**${what}** for \`[${plan.interval.start}, ${plan.interval.end})\`${rebuild && !rollback ? ', rebuilding' : ''}`,
+      `**${what}** for \`[${plan.interval.start}, ${plan.interval.end})\`${rebuild && !byHand ? ', rebuilding' : ''}`,
       '',
       '| step | state | rows | seconds | where |',
       '| --- | --- | ---: | ---: | --- |',

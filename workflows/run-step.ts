@@ -9,7 +9,7 @@ import type {
 } from '../activities/messages.js';
 import { intervalName } from '../definitions/interval.js';
 import type { PlanStep } from '../definitions/plan.js';
-import { heavy, publish, quick, waiting } from './profiles.js';
+import { clearing, heavy, publish, quick, waiting } from './profiles.js';
 
 /** Brings one resource up to date for the run's interval, or finds that it is. `note` says what it is doing now. */
 export async function runStep(
@@ -17,7 +17,7 @@ export async function runStep(
   step: PlanStep,
   note: (doing: string) => void,
 ): Promise<StepResult> {
-  const { run, retries, plan, rebuild, heartbeatTimeout, rollback } = resolved;
+  const { run, retries, plan, rebuild, heartbeatTimeout, rollback, promotion } = resolved;
   const timeout = resolved.timeouts[step.id];
   const request: StepRequest = {
     run,
@@ -26,6 +26,7 @@ export async function runStep(
     interval: plan.interval,
     rebuild,
     ...(step.kind === 'rollback' && rollback !== undefined ? { rollback } : {}),
+    ...(promotion === undefined ? {} : { promotion }),
   };
   // The definition's time limit is for its heavy work, not for waiting or publishing.
   const work: StepRequest = timeout === undefined ? request : { ...request, timeout };
@@ -58,6 +59,10 @@ export async function runStep(
     }
     case 'rollback':
       return await publish(settings, say('roll back')).rollbackVersion(request);
+    case 'promote':
+      return await publish(settings, say('promote')).promoteVariant(request);
+    case 'retire':
+      return await clearing(settings, say('retire')).retireVariant(request);
     case 'materialize':
       return await materializeStep();
   }

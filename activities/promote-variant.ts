@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto';
+import { isKind } from '../definitions/contract.js';
+import { GranaryError } from '../definitions/errors.js';
+import { METADATA_FILE, publishedPath, type Dataset } from '../registry/dataset.js';
+import type { RegisteredResource } from '../registry/resources.js';
+import { crashPoint } from './crash-points.js';
+import { inputsHash, resourceOf } from './inputs.js';
+import type { PromotionRef, StepRequest, StepResult } from './messages.js';
+import { retireReplaced } from './promotion.js';
+import { ensurePublished } from './publication.js';
+import { recordedMetadata } from './recorded-metadata.js';
+import type { Runtime } from './runtime.js';
+import { documentText, stagingFolder, stageText } from './staging.js';
+import type { Attempt } from './step.js';
+import { publishVersion, runFacts, stagedFile, versionsFolder } from './store-version.js';
+
+/**
+ * Makes a variant the default. A feature set's newest version is committed again under the plain name, in the transaction that switches, so that
+ * `latest` there follows it; of all else only the names change places. The first commit of a run wins.
+ * @throws GranaryError `PromotionRefused` when another variant became the default meanwhile; nothing was changed then.
+ */
+export async function promoteVariant(
+  runtime: Runtime,
+  request: StepRequest,
+  attempt: Attempt,
+): Promise<StepResult> {
+  const started = performance.now();
+  const { run, step, interval } = request;
+  const { registry } = runtime;
+  const promotion = promotionOf(request);
+  const claim = { target: step.id, interval };
+  const target = (await registry.resources.all()).get(step.id);
+  if (!target) throw new GranaryError('UnknownResource', `${step.id} was deleted meanwhile.`);
+  const newest = await registry.datasets.newest(step.id);
+  if (newest?.hasLatest) {
+    const again =
+      (await registry.datasets.ofRun(step.id, interval, run.id)) ??
+      (await commitAgain(runtime, request, { promotion, target, of: newest }, attempt.signal));
+    return await publishVersion(runtime, request, again, started);
+  }
+  if (!target.isDefault || target.promotion !== promotion.number) {
+    const token = await registry.ownership.nextToken(claim, run);
+    await crashPoint('promote.before-switch');
+    await registry.ownership.commit(claim, run, token, (tx) =>
+      registry.promotions.switch(tx, promotion, claim, run),
+    );
+  }
+  await crashPoint('promote.after-switch');
+  // A view that is not served online has nothing to take away.
+  if (isKind(target, 'view')) await registry.promotions.markRetired(promotion.name, promotion.number);
+  await registry.runs.setStep(run.id, step.id, 'COMPLETED');
+  return {
+    step: step.id,
+    outcome: 'made',
+    rows: newest?.rows ?? 0,
+    ms: { switch: Math.round(performance.now() - started) },
+  };
+}
+
+/** The bytes of a feature set's newest version as a new generation under the plain name, and the switch. */
+async function commitAgain(
+  runtime: Runtime,
+  request: StepRequest,
+  facts: { readonly promotion: PromotionRef; readonly target: RegisteredResource; readonly of: Dataset },
+  signal: AbortSignal,
+): Promise<Dataset> {
+  const { run, step, interval } = request;
+  const { registry } = runtime;
+  const { promotion, target } = facts;
+  const claim = { target: step.id, interval };
+  const token = await registry.ownership.nextToken(claim, run);
+  const of = await ensurePublished(runtime, facts.of);
+  const version = await registry.ownership.versionName(step.id, run);
+  const generation = await registry.datasets.nextGeneration(step.id, interval);
+  const metadata = documentText({
+    ...(await recordedMetadata(runtime, of)),
+    run: { ...runFacts(request, version, generation), promotion: { of: of.version, from: promotion.from } },
+  });
+  const path = `${stagingFolder(run.id, target, token)}/${METADATA_FILE}`;
+  const staged = await stageText(runtime, of.store, path, metadata, signal);
+  const inputs = await registry.datasets.inputs(of.id);
+  await crashPoint('promote.before-switch');
+  await registry.ownership.commit(claim, run, token, async (tx) => {
+    await registry.promotions.switch(tx, promotion, claim, run);
+    await registry.datasets.insert(tx, {
+      ...of,
+      id: randomUUID(),
+      generation,
+      version,
+      folder: versionsFolder({ kind: target.kind, location: promotion.name }),
+      files: of.files.map((file) =>
+        file.name === METADATA_FILE
+          ? stagedFile(METADATA_FILE, staged)
+          : { ...file, staged: publishedPath(of, file.name) },
+      ),
+      run: run.id,
+      token,
+      inputs,
+      inputsHash: inputsHash(inputs),
+    });
+  });
+  await crashPoint('promote.after-switch');
+  return (await registry.datasets.ofRun(step.id, interval, run.id)) as Dataset;
+}
+
+/** Takes away online what a promotion replaced. */
+export async function retireVariant(runtime: Runtime, request: StepRequest): Promise<StepResult> {
+  const started = performance.now();
+  const { run, step } = request;
+  const { registry } = runtime;
+  await crashPoint('promote.before-retire');
+  await retireReplaced(runtime, resourceOf(await registry.resources.all(), promotionOf(request).to, 'view'));
+  await crashPoint('promote.after-retire');
+  await registry.runs.setStep(run.id, step.id, 'COMPLETED');
+  return { step: step.id, outcome: 'made', rows: 0, ms: { retire: Math.round(performance.now() - started) } };
+}
+
+function promotionOf({ step, promotion }: StepRequest): PromotionRef {
+  if (!promotion) throw new GranaryError('Internal', `${step.id} is not to be promoted.`);
+  return promotion;
+}

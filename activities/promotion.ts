@@ -1,0 +1,74 @@
+import type { GranaryError } from '../definitions/errors.js';
+import type { Resource } from '../definitions/contract.js';
+import { onlineStoreOf, onlineView, type ViewAtWork } from '../registry/online-view.js';
+import type { RegisteredResource } from '../registry/resources.js';
+import { resourceOf, type Resources } from './inputs.js';
+import type { StagedLoad, StepRequest } from './messages.js';
+import { storeReplaced } from './online-contents.js';
+import type { Runtime } from './runtime.js';
+
+/** The view that a step loads: as it is registered or, in a promotion, as it will be. */
+export function viewAtWork(
+  resources: Resources,
+  { step, promotion }: StepRequest,
+): Resource<'view'> & RegisteredResource & ViewAtWork {
+  const view = resourceOf(resources, step.id, 'view');
+  if (promotion?.to !== view.id) return view;
+  const before = resourceOf(resources, promotion.from, 'view');
+  return {
+    ...view,
+    location: promotion.name,
+    promotion: promotion.number,
+    retired: retiredFeatures(before, view),
+  };
+}
+
+/** Features that a view's name had before and has not any more. */
+const retiredFeatures = (before: Resource<'view'>, now: Resource<'view'>): string[] =>
+  before.spec.features
+    .map(({ name }) => name)
+    .filter((name) => !now.spec.features.some((feature) => feature.name === name));
+
+/** Why a load must begin anew: its view bears another name, or another promotion, than when it was staged. */
+export function movedSince(runtime: Runtime, view: ViewAtWork, load: StagedLoad): GranaryError | undefined {
+  const moved =
+    view.location !== (load.location ?? view.location) ||
+    view.promotion !== (load.promotion ?? view.promotion);
+  return moved ? storeReplaced(runtime.providers.online(onlineStoreOf(view)), view) : undefined;
+}
+
+/**
+ * Takes away what promotions of a view's name replaced online: entities that only another variant had, and the rows under the name that the
+ * view itself bore before. Any load of the default variant does it, so that a promotion that was killed is finished by the next run.
+ */
+export async function retireReplaced(
+  runtime: Runtime,
+  view: RegisteredResource & Resource<'view'>,
+): Promise<void> {
+  const { registry, providers, scope } = runtime;
+  if (!view.isDefault) return;
+  const pending = await registry.promotions.unretired(view.name);
+  if (pending.length === 0) return;
+  const resources = await registry.resources.all();
+  const online = providers.online(onlineStoreOf(view));
+  const others = pending.flatMap(({ from, to }) =>
+    [from, to].flatMap((id) => {
+      const other = resources.get(id);
+      return other && other.id !== view.id ? [other as Resource<'view'> & RegisteredResource] : [];
+    }),
+  );
+  const target = {
+    ...onlineView(scope, view),
+    retired: [...new Set(others.flatMap((other) => retiredFeatures(other, view)))],
+  };
+  await online.fence(target, view.promotion);
+  await online.removeBelow(target, view.promotion);
+  // The place where it lay before it became the default, unless somebody bears that name by now.
+  const former = `${view.name}_${view.variant}`;
+  const isFree = async (): Promise<boolean> =>
+    ![...(await registry.resources.all()).values()].some(
+      ({ kind, location }) => kind === 'view' && location === former,
+    );
+  if (await isFree()) await online.remove({ ...onlineView(scope, view), name: former }, isFree);
+  await registry.promotions.markRetired(view.name, view.promotion);
+}

@@ -1,0 +1,73 @@
+import type { Command } from 'commander';
+import { GranaryClient, type RunResult } from '../client/index.js';
+import { GranaryError } from '../definitions/errors.js';
+import { loadProject } from './load-project.js';
+import { resultOf } from './result-of.js';
+
+interface PromoteFlags {
+  readonly project: string;
+  readonly env?: string;
+  readonly taskQueue?: string;
+  readonly previous?: true;
+  readonly reason?: string;
+  readonly json?: true;
+}
+
+export function addPromote(program: Command): void {
+  program
+    .command('promote')
+    .description(
+      'Makes a variant the default of its name: online first, then in files and in names. Until then readers see nothing of it; meanwhile each entity is wholly old or wholly new. A worker must be running.',
+    )
+    .argument('<name>', 'user_features, or view/user_features where two kinds share the name')
+    .argument('[variant]', 'the variant that is to become the default')
+    .option('--previous', 'back to the variant that was the default before the last promotion')
+    .option('--reason <text>', 'why; kept in the registry')
+    .option('--json', 'prints the result as JSON')
+    .option('-p, --project <file>', 'the file that exports the project', 'granary.ts')
+    .option('-e, --env <name>', 'the environment (default: GRANARY_ENV, then dev, then the only one)')
+    .option('--task-queue <name>', "the worker's task queue (default: granary-<project>-<environment>)")
+    .addHelpText(
+      'after',
+      '\nExamples:\n  granary promote view/user_features v2\n  granary promote view/user_features --previous --reason "v2 counts twice"',
+    )
+    .action(async (name: string, variant: string | undefined, flags: PromoteFlags) => {
+      if ((variant === undefined) !== (flags.previous === true))
+        throw new GranaryError(
+          'InvalidInput',
+          `Give either a variant or --previous: granary promote ${name} v2, or granary promote ${name} --previous.`,
+        );
+      const client = await GranaryClient.connect({
+        project: await loadProject(flags.project),
+        ...(flags.env === undefined ? {} : { environment: flags.env }),
+        ...(flags.taskQueue === undefined ? {} : { taskQueue: flags.taskQueue }),
+      });
+      try {
+        const reason = flags.reason === undefined ? {} : { reason: flags.reason };
+        const run = await client.promote(name, {
+          ...(variant === undefined ? { previous: true } : { variant }),
+          ...reason,
+        });
+        process.stderr.write(`granary promote: started ${run.workflowId} (run ${run.runId})\n`);
+        const result = await resultOf(client, run);
+        process.stdout.write(flags.json ? `${JSON.stringify(result, undefined, 2)}\n` : describe(result));
+      } finally {
+        await client.close();
+      }
+    });
+}
+
+function describe({ steps }: RunResult): string {
+  const [promoted] = steps;
+  if (!promoted) return '';
+  const lines = [`${promoted.step} is the default now.`];
+  if (promoted.loaded)
+    lines.push(
+      `Online: ${promoted.rows} entities in ${promoted.location ?? ''}; what only the other variant had is gone.`,
+    );
+  else if (promoted.version !== undefined)
+    lines.push(
+      `Its newest version is ${promoted.version}: ${promoted.rows} rows in ${promoted.location ?? ''}`,
+    );
+  return `${lines.join('\n')}\n`;
+}
