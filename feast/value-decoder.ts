@@ -9,7 +9,8 @@ const NOT_A_TIME = -(2n ** 63n);
 
 /**
  * The value of a `feast.types.Value`, as ColumnBatch holds values of `type`; no bytes are NULL. A narrower number is
- * widened (int32 -> int64, float -> double).
+ * widened (int32 -> int64, float -> double); a wider one is taken as it is where it fits: while a variant of another width is being
+ * promoted, its rows are there before its definition counts.
  * @throws GranaryError `SchemaMismatch` when the bytes are no such message or hold another type; `what` begins the
  * sentence.
  */
@@ -39,13 +40,18 @@ function readField(reader: ByteReader, type: ValueType, what: string): unknown {
   if (stored === undefined || wire !== WIRE_TYPES[stored]) throw mismatch(type, field, what);
   const value = readScalar(reader, stored);
   if (stored === 'timestamp' && value === NOT_A_TIME * 1_000_000n) return null;
-  return stored === 'int32' && scalar === 'int64' ? BigInt(value as number) : value;
+  if (stored === 'int32' && scalar === 'int64') return BigInt(value as number);
+  if (stored !== 'int64' || scalar !== 'int32') return value;
+  if (BigInt.asIntN(32, value as bigint) !== value) throw mismatch(type, field, what);
+  return Number(value);
 }
 
 function storedScalar(type: ScalarType, field: number): ScalarType | undefined {
   if (field === VALUE_FIELDS[type]) return type;
   if (type === 'int64' && field === VALUE_FIELDS.int32) return 'int32';
+  if (type === 'int32' && field === VALUE_FIELDS.int64) return 'int64';
   if (type === 'float64' && field === VALUE_FIELDS.float32) return 'float32';
+  if (type === 'float32' && field === VALUE_FIELDS.float64) return 'float64';
   return undefined;
 }
 

@@ -228,6 +228,14 @@ export class Runs {
           .updateTable('resources')
           .set({ status: 'RUNNING', error: null })
           .where('id', '=', step)
+          // A promotion makes nothing: what was READY stays so.
+          .where(({ exists, not, selectFrom }) =>
+            not(
+              exists(
+                selectFrom('runs').select('run_id').where('run_id', '=', run).where('type', '=', 'promote'),
+              ),
+            ),
+          )
           .execute();
     });
     return await this.inputs(run, step);

@@ -1,128 +1,118 @@
-import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
+import { execFile } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { GranaryClient } from '../../client/index.js';
-import { featureView, sql, intervalEnd, type Project } from '../../definitions/index.js';
-import {
-  online as onlineStore,
-  postgresOnline,
-  sales,
-  shop,
-  shopIn,
-  totalsOf,
-  user,
-  writeSales,
-  type Shop,
-} from '../fixtures/shop.js';
-import { openLake } from '../support/lake.js';
+import { postgresOnline } from '../fixtures/shop.js';
+import { failureOf } from '../support/failure.js';
+import { DAY, declared, latest, makeSecond, ONLINE, online, variants } from '../support/promoted.js';
 import { createWorld, type World } from '../support/world.js';
 
-const DAY = '2026-01-02';
 let world: World;
 beforeAll(async () => {
   world = await createWorld();
 });
 afterAll(() => world[Symbol.asyncDispose]());
 
-/** Sums doubled, of users other than 2, under another variant; the view over it has other features. */
-const second = totalsOf({
-  variant: 'v2',
-  build: sql`SELECT user_id, ${intervalEnd} AS event_timestamp, 2 * sum(amount) AS total, count(*) AS n FROM ${sales} WHERE user_id <> 2 GROUP BY user_id`,
-});
-const secondView = featureView('totals', {
-  variant: 'v2',
-  entities: [user],
-  source: second,
-  features: { total: { column: 'total' }, buys: { column: 'n' } },
-  online: onlineStore,
-});
-
-interface Made {
-  readonly name: string;
-  readonly folder: string;
-  readonly one: Shop;
-  readonly project: Project;
-}
-
-/** A shop whose daily run made both variants, the first being the default. */
-async function made(options: Parameters<typeof shop>[2] = {}): Promise<Made> {
-  const name = `p${randomBytes(5).toString('hex')}`;
-  const folder = join(world.folder, name);
-  await writeSales(folder);
-  const common = { ...options, variant: 'v1' };
-  const one = shopIn(name, folder, common);
-  await world.withWorker(one.project, async (client) => {
-    await (await client.run('shop_daily', { date: DAY })).result();
-  });
-  const { project } = shopIn(name, folder, { ...common, more: [secondView] });
-  return { name, folder, one, project };
-}
-
-/** Both features of all users, as one who reads by the plain name sees them. */
-const online = async (project: Project): Promise<unknown[]> => {
-  const client = await GranaryClient.connect({ project });
-  try {
-    const found = await client.features(secondView as never, [{ user_id: 1n }, { user_id: 2n }] as never);
-    return found.map(({ values }) => values);
-  } finally {
-    await client.close();
-  }
-};
-
-const latest = async ({ lake: address }: Shop, folder: string): Promise<string> => {
-  await using lake = openLake(address);
-  return String(await lake.read(`${folder}/latest/features.csv`));
-};
-const resources = (project: Project): Promise<Record<string, unknown>[]> =>
-  world.registry(
-    project,
-    `SELECT id, location, is_default, promotion FROM {schema}.resources WHERE name = 'totals' ORDER BY id`,
-  );
-const build = (client: GranaryClient) => client.run('shop_daily', { date: DAY, targets: ['view/totals.v2'] });
-
 describe.each([
   ['Redis', {}],
   ['Postgres', { online: postgresOnline() }],
 ])('promoting a variant, online in %s', (_, options) => {
   it('changes nothing that readers see before, then everything; and back', async () => {
-    const { one, project } = await made(options);
-    await world.withWorker(project, async (client) => {
-      const before = await online(project);
-      expect(before).toEqual([
-        { total: 30, n: 2n },
-        { total: 5.5, n: 1n },
-      ]);
-      await (await build(client)).result();
-      expect(await online(project)).toEqual(before);
+    const { first, both } = await declared(world, options);
+    await world.withWorker(both, async (client) => {
+      expect(await online(both)).toEqual(ONLINE.first);
+      await makeSecond(client);
+      expect(await online(both)).toEqual(ONLINE.first);
 
       await (await client.promote('view/totals', { variant: 'v2', reason: 'sums twice' })).result();
-      expect(await online(project)).toEqual([
-        { total: 60, buys: 2n },
-        { total: null, buys: null },
-      ]);
-      expect(await resources(project)).toMatchObject([
+      expect(await online(both)).toEqual(ONLINE.second);
+      expect(await variants(world, both)).toMatchObject([
         { id: 'source/totals.v1', location: 'totals', is_default: true },
         { id: 'source/totals.v2', location: 'totals_v2', is_default: false },
         { id: 'view/totals.v1', location: 'totals_v1', is_default: false, promotion: 1 },
         { id: 'view/totals.v2', location: 'totals', is_default: true, promotion: 2 },
       ]);
 
-      const first = await latest(one, 'totals');
-      const next = await latest(one, 'totals_v2');
+      const before = await latest(first, 'totals');
+      const next = await latest(first, 'totals_v2');
+      expect(next).not.toBe(before);
       await (await client.promote('source/totals', { variant: 'v2' })).result();
-      expect(await latest(one, 'totals')).toBe(next);
-      expect(next).not.toBe(first);
+      expect(await latest(first, 'totals')).toBe(next);
 
       // The variant that was the default goes on beside it, and disturbs nothing.
       await (await client.run('shop_daily', { date: DAY, rebuild: true })).result();
-      expect(await latest(one, 'totals')).toBe(next);
-      expect(await latest(one, 'totals_v1')).toBe(first);
-      expect((await online(project))[0]).toEqual({ total: 60, buys: 2n });
+      expect(await latest(first, 'totals')).toBe(next);
+      expect(await latest(first, 'totals_v1')).toBe(before);
+      expect(await online(both)).toEqual(ONLINE.second);
 
       await (await client.promote('view/totals', { previous: true })).result();
       await (await client.promote('source/totals', { previous: true })).result();
-      expect(await online(project)).toEqual(before);
-      expect(await latest(one, 'totals')).toBe(first);
+      expect(await online(both)).toEqual(ONLINE.first);
+      expect(await latest(first, 'totals')).toBe(before);
+      expect(
+        await world.registry(
+          both,
+          `SELECT target, detail->>'reason' AS reason FROM {schema}.audit WHERE action = 'promote' ORDER BY id`,
+        ),
+      ).toEqual([
+        { target: 'view/totals.v2', reason: 'sums twice' },
+        { target: 'source/totals.v2', reason: null },
+        { target: 'view/totals.v1', reason: null },
+        { target: 'source/totals.v1', reason: null },
+      ]);
     });
-  });
+  }, 180_000);
 });
+
+it('a promotion that is refused says why, and changes nothing', async () => {
+  const { both } = await declared(world);
+  const cases = [
+    ['totals', { variant: 'v2' }, 'InvalidInput', /names source\/totals and view\/totals/],
+    ['view/nope', { variant: 'v2' }, 'UnknownResource', /there is no .* "view\/nope"/],
+    ['view/totals', { variant: 'v9' }, 'UnknownResource', /no variant "v9". Other variants: v2/],
+    ['view/totals', { variant: 'v1' }, 'PromotionRefused', /v1 is the default variant of totals already/],
+    ['view/totals', { previous: true }, 'PromotionRefused', /was never promoted/],
+    [
+      'view/totals',
+      { variant: 'v2' },
+      'PromotionRefused',
+      /is not fresh: it is made up to 2026-01-01, and the default view\/totals.v1 up to 2026-01-02/,
+    ],
+  ] as const;
+  await world.withWorker(both, async (client) => {
+    await (await client.run('shop_daily', { date: '2026-01-01', targets: ['view/totals.v2'] })).result();
+    const before = await variants(world, both);
+    for (const [name, options, code, message] of cases) {
+      const failure = await failureOf((await client.promote(name, options)).result());
+      expect(failure.type).toBe(code);
+      expect(failure.message).toMatch(message);
+    }
+    expect(await variants(world, both)).toEqual(before);
+    expect(await online(both)).toEqual(ONLINE.first);
+  });
+}, 120_000);
+
+it('granary promote says what is the default now, and refuses in words', async () => {
+  const { both, name, folder } = await declared(world);
+  const granary = (...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> =>
+    new Promise((resolve) => {
+      execFile(
+        process.execPath,
+        ['cli/granary.cjs', 'promote', ...args, '--project', 'test/fixtures/promoted-project.ts'],
+        { env: { ...process.env, SHOP_NAME: name, SHOP_FOLDER: folder } },
+        (error, stdout, stderr) => resolve({ status: error ? Number(error.code) : 0, stdout, stderr }),
+      );
+    });
+  await world.withWorker(both, async (client) => {
+    await makeSecond(client);
+    const done = await granary('view/totals', 'v2');
+    expect(done).toMatchObject({ status: 0 });
+    expect(done.stdout).toMatch(
+      /^view\/totals.v2 is the default now.\nOnline: 2 entities in redis at .*; what only the other variant had is gone.\n$/,
+    );
+    const refused = await granary('view/totals', 'v2');
+    expect(refused).toMatchObject({ status: 1, stdout: '' });
+    expect(refused.stderr).toMatch(
+      /granary: v2 is the default variant of totals already.*\[PromotionRefused\]/,
+    );
+    expect((await granary('view/totals')).stderr).toMatch(/Give either a variant or --previous/);
+  });
+}, 120_000);

@@ -6,11 +6,17 @@ import { s3Endpoint } from './s3.js';
 
 /** A store of files as any reader sees it, without the provider that wrote it. */
 export interface Lake extends AsyncDisposable {
-  /** A file's bytes; undefined when it is not there or the store does not answer. */
+  /**
+   * A file's bytes; undefined when it is not there.
+   * @throws Unanswered when the store says neither.
+   */
   read(path: string): Promise<Buffer | undefined>;
   /** Every path in a folder and below, sorted. */
   list(folder: string): Promise<string[]>;
 }
+
+/** A server that is away says nothing of what is in it. */
+export class Unanswered extends Error {}
 
 /** What a lake's address binds to: a folder, or `s3://bucket/prefix`. */
 export function lakeBinding(address: string): Binding {
@@ -29,7 +35,11 @@ function s3Place(address: string): { readonly bucket: string; readonly prefix: s
 }
 
 const folderLake = (root: string): Lake => ({
-  read: (path) => readFile(join(root, path)).catch(() => undefined),
+  read: (path) =>
+    readFile(join(root, path)).catch((error: unknown) => {
+      if ((error as { code?: string }).code === 'ENOENT') return undefined;
+      throw error;
+    }),
   async list(folder) {
     const entries = await readdir(join(root, folder), { recursive: true, withFileTypes: true });
     return entries
@@ -47,8 +57,9 @@ function bucketLake({ bucket, prefix }: { readonly bucket: string; readonly pref
       try {
         const { Body } = await client.getObject({ Bucket: bucket, Key: `${prefix}/${path}` });
         return Body && Buffer.from(await Body.transformToByteArray());
-      } catch {
-        return undefined;
+      } catch (error) {
+        if ((error as Error).name === 'NoSuchKey') return undefined;
+        throw new Unanswered('the store does not answer', { cause: error });
       }
     },
     async list(folder) {

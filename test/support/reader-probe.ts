@@ -6,7 +6,7 @@ import type { ScalarType } from '../../definitions/types.js';
 import { EntityKeySerializer } from '../../feast/entity-key.js';
 import { redisKey } from '../../feast/redis-layout.js';
 import { ORDER_BYTES, orderField } from '../../providers/online/redis/order.js';
-import { openLake, type Lake } from './lake.js';
+import { openLake, Unanswered, type Lake } from './lake.js';
 import { addresses, type World } from './world.js';
 
 /** Readers that look at everything users see, fifty times a second, while something goes wrong. */
@@ -42,7 +42,9 @@ export async function probeReaders(world: World, watched: Watched): Promise<Read
   let stopped = false;
   const loops = [probe.version, probe.latest, probe.keys].map(async (look) => {
     while (!stopped) {
-      await look.call(probe);
+      await look.call(probe).catch((error: unknown) => {
+        if (!(error instanceof Unanswered)) probe.wrong(`a look failed: ${String(error)}`);
+      });
       await sleep(PAUSE_MS);
     }
   });
