@@ -1,11 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { WorkflowFailedError } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
 import type { Command } from 'commander';
-import { GranaryClient, type FeatureSetVersion, type RunHandle, type RunResult } from '../client/index.js';
-import { ERROR_CODES, GranaryError, type ErrorCode } from '../definitions/errors.js';
+import { GranaryClient, type FeatureSetVersion, type RunResult } from '../client/index.js';
+import { GranaryError } from '../definitions/errors.js';
 import { intervalName } from '../definitions/interval.js';
+import { awaitRun, workflowFailure } from './await-run.js';
 import { loadProject } from './load-project.js';
+import { table } from './table.js';
+import { rollbackNote } from './versions.js';
 
 interface RollbackFlags {
   readonly project: string;
@@ -43,7 +43,10 @@ export function addRollback(program: Command): void {
             ...(flags.reason === undefined ? {} : { reason: flags.reason }),
           });
           process.stderr.write(`granary rollback: started ${run.workflowId} (run ${run.runId})\n`);
-          process.stdout.write(describeResult(featureSet, await resultOf(client, featureSet, run)));
+          const result = await awaitRun(client, run.result()).catch(async (error: unknown) => {
+            throw await ownFailure(client, featureSet, error);
+          });
+          process.stdout.write(describeResult(featureSet, result));
         }
       } finally {
         await client.close();
@@ -51,28 +54,11 @@ export function addRollback(program: Command): void {
     });
 }
 
-/** Waits for the run as long as there is a worker to do it. */
-async function resultOf(client: GranaryClient, featureSet: string, run: RunHandle): Promise<RunResult> {
-  const ended = run.result().then(
-    (result) => ({ result }),
-    (error: unknown) => ({ error }),
-  );
-  for (;;) {
-    const outcome = await Promise.race([ended, sleep(5000, undefined, { ref: false })]);
-    if (!outcome) {
-      await client.requireWorker();
-      continue;
-    }
-    if ('result' in outcome) return outcome.result;
-    throw await ownFailure(client, featureSet, outcome.error);
-  }
-}
-
 /** A workflow's failure in Granary's words, and what is left to do when only the load of a view failed. */
 async function ownFailure(client: GranaryClient, featureSet: string, error: unknown): Promise<unknown> {
-  const cause = error instanceof WorkflowFailedError ? error.cause : undefined;
-  if (!(cause instanceof ApplicationFailure)) return error;
-  const code = Object.hasOwn(ERROR_CODES, cause.type ?? '') ? (cause.type as ErrorCode) : 'Internal';
+  const failure = workflowFailure(error);
+  if (!failure) return error;
+  const { code, cause } = failure;
   const { failures = [] } = (cause.details?.[0] ?? {}) as { failures?: readonly { step: string }[] };
   const loaded = failures.length > 0 && failures.every(({ step }) => step.startsWith('view/'));
   const of = loaded ? (await client.versions(featureSet)).find((v) => v.current)?.rollback?.of : undefined;
@@ -117,18 +103,8 @@ function describeVersions(name: string, versions: readonly FeatureSetVersion[]):
     String(v.rows),
     v.workflowId ?? '',
     v.run,
-    v.rollback
-      ? `${v.rollback.of} in place of ${v.rollback.from}, by ${v.rollback.by}${v.rollback.reason === undefined ? '' : `: ${v.rollback.reason}`}`
-      : '',
+    v.rollback ? rollbackNote(v.rollback) : '',
   ]);
   const head = ['', 'generation', 'version', 'committed', 'rows', 'workflow', 'run', 'rolled back to'];
-  const table = [head, ...rows].map((cells) => cells.map((cell) => cell.replaceAll(/\s+/g, ' ')));
-  const width = (i: number): number => Math.max(...table.map((cells) => cells[i]?.length ?? 0));
-  const lines = table.map((cells) =>
-    cells
-      .map((cell, i) => cell.padEnd(width(i)))
-      .join('  ')
-      .trimEnd(),
-  );
-  return `${name}, newest interval ${intervalName(current.interval)} (* is current):\n${lines.join('\n')}\n`;
+  return `${name}, newest interval ${intervalName(current.interval)} (* is current):\n${table(head, rows)}`;
 }

@@ -208,7 +208,7 @@ export class ResourceCatalog {
     const versions = await versionsOf(this.#registry, entry.id, { limit: 2 ** 31 - 1 });
     const folders = new Map<string, number>();
     for (const { uri } of versions) {
-      const folder = this.#uriOf(uri).replace(/[^/]*$/, '');
+      const folder = this.#folder(uri);
       folders.set(folder, (folders.get(folder) ?? 0) + 1);
     }
     const online = onlineStore(entry);
@@ -220,27 +220,43 @@ export class ResourceCatalog {
       ],
       removes: [
         ...[...folders].map(([folder, n]) => `${n} ${n === 1 ? 'version' : 'versions'} in ${folder}`),
-        ...(online === undefined
-          ? []
-          : [`its values of every entity in ${this.#open.providers.online(online).description}`]),
+        ...(online === undefined ? [] : [`its values of every entity in ${this.#onlineAddress(online)}`]),
         `its ${entry.kind === 'model' ? 'links' : 'definition'} in the registry`,
       ],
     };
   }
 
-  #uriOf({ store, path }: DatasetVersion['uri']): string {
-    return this.#open.providers.files(store).uri(path);
+  /** The address of what lies in a store, or the store's name where its settings are not at hand. */
+  #address(store: string, path: string): string {
+    try {
+      return this.#open.providers.files(store).uri(path);
+    } catch (error) {
+      if (!(error instanceof GranaryError)) throw error;
+      return `${store}:${path}`;
+    }
+  }
+
+  #onlineAddress(store: string): string {
+    try {
+      return this.#open.providers.online(store).description;
+    } catch (error) {
+      if (!(error instanceof GranaryError)) throw error;
+      return store;
+    }
   }
 
   #locations(entry: CatalogEntry, versions: readonly DatasetVersion[]): string[] {
-    const { providers } = this.#open;
     const online = onlineStore(entry);
     const { spec } = entry;
     return [
-      ...('path' in spec ? [providers.files(spec.store).uri('') + `/${spec.path}`] : []),
-      ...new Set(versions.map(({ uri }) => this.#uriOf(uri).replace(/[^/]*$/, ''))),
-      ...(online === undefined ? [] : [`${entry.location ?? ''} in ${providers.online(online).description}`]),
+      ...('path' in spec ? [`${this.#address(spec.store, '')}/${spec.path}`] : []),
+      ...new Set(versions.map(({ uri }) => this.#folder(uri))),
+      ...(online === undefined ? [] : [`${entry.location ?? ''} in ${this.#onlineAddress(online)}`]),
     ];
+  }
+
+  #folder({ store, path }: DatasetVersion['uri']): string {
+    return this.#address(store, path).replace(/[^/]*$/, '');
   }
 
   async #entries(): Promise<ReadonlyMap<string, CatalogEntry>> {
