@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { tableFromIPC, tableToIPC } from 'apache-arrow';
-import { Timestamp } from 'granary';
+import { Timestamp, type ValueType } from 'granary';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { GranaryClient, type Example } from '../../client/index.js';
 import { arrowTable } from '../../client/arrow.js';
@@ -31,7 +31,7 @@ afterAll(async () => {
 
 describe('a training set is read', () => {
   it('as examples of features and label, which print like a quickstart', async () => {
-    const examples: Example<object>[] = [];
+    const examples: Example<Readonly<Record<string, unknown>>>[] = [];
     const printed: string[] = [];
     for await (const row of client.trainingSet('large_purchases')) {
       examples.push(row);
@@ -177,10 +177,10 @@ describe('features are read online', () => {
 
 describe('an Arrow table', () => {
   it('holds every type, NULL in each, and lists', async () => {
-    const schema = {
+    const schema: Record<string, ValueType> = {
       ...{ b: 'bool', i: 'int32', l: 'int64', f: 'float32', d: 'float64', s: 'string', y: 'bytes' },
       ...{ t: 'timestamp', ls: 'list<string>', li: 'list<int64>', lt: 'list<timestamp>' },
-    } as const;
+    };
     const row = [
       true,
       7,
@@ -202,7 +202,7 @@ describe('an Arrow table', () => {
     const column = (name: string): unknown[] =>
       (table.getChild(name)?.toArray() ? [...(table.getChild(name) ?? [])] : []).map((value: unknown) =>
         typeof value === 'object' && value !== null && 'toArray' in value
-          ? [...(value as Iterable<unknown>)]
+          ? [...(value as unknown as Iterable<unknown>)]
           : value,
       );
     expect(column('b')).toEqual([true, null, true]);

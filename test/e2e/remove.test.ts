@@ -16,6 +16,8 @@ beforeAll(async () => {
 });
 afterAll(() => world[Symbol.asyncDispose]());
 
+/** A run that Temporal does not know. */
+const UNKNOWN = '00000000-0000-4000-8000-000000000000';
 const DAYS = ['2026-01-01', '2026-01-02'];
 
 /** How a run that was started fails. */
@@ -143,18 +145,18 @@ describe('deleting resources', () => {
       await (await client.remove('model/churn.v3')).result();
       await world.registry(
         made.project,
-        `INSERT INTO {schema}.runs VALUES ('open', 'pipeline/open', 'pipeline', NULL, now(), now() + '1 day', 'RUNNING', '{}', '{}', NULL, now(), NULL)`,
+        `INSERT INTO {schema}.runs VALUES ('${UNKNOWN}', 'pipeline/open', 'pipeline', NULL, now(), now() + '1 day', 'RUNNING', '{}', '{}', NULL, now(), NULL)`,
       );
       await world.registry(
         made.project,
-        `INSERT INTO {schema}.steps VALUES ('open', 'trainingSet/large_purchases.v1', 'RUNNING')`,
+        `INSERT INTO {schema}.steps VALUES ('${UNKNOWN}', 'trainingSet/large_purchases.v1', 'RUNNING')`,
       );
       // Temporal knows no such workflow, so it counts as closed and is settled, and the deletion goes on.
       const outcome = await (await client.remove('large_purchases')).result();
       expect(outcome).toEqual({ resource: 'trainingSet/large_purchases.v1', versions: 1 });
       const [settled] = await world.registry(
         made.project,
-        `SELECT status FROM {schema}.runs WHERE run_id = 'open'`,
+        `SELECT status FROM {schema}.runs WHERE run_id = '${UNKNOWN}'`,
       );
       expect(settled).toEqual({ status: 'FAILED' });
     });
@@ -181,7 +183,7 @@ describe('deleting resources', () => {
       await (await client.run('shop_daily', { date: DAYS[0] ?? '' })).result();
       await world.registry(
         made.project,
-        `INSERT INTO {schema}.removals SELECT id, 'r', 'remove/cut-off', 'ada', NULL FROM {schema}.resources WHERE id LIKE 'view/totals%'`,
+        `INSERT INTO {schema}.removals SELECT id, '${UNKNOWN}', 'remove/cut-off', 'ada', NULL FROM {schema}.resources WHERE id LIKE 'view/totals%'`,
       );
       expect((await client.resources.get('view/totals')).status).toBe('DELETING');
       await expect(failed(client.run('shop_daily', { date: DAYS[1] ?? '' }))).resolves.toMatchObject({
@@ -195,6 +197,7 @@ describe('deleting resources', () => {
         type: 'RemovalRefused',
       });
       await world.registry(made.project, `DELETE FROM {schema}.pipelines`);
+      await (await client.remove('large_purchases')).result();
       expect(await (await client.remove('view/totals')).result()).toMatchObject({ entities: 1 });
       expect(await known(made, 'view/totals')).toEqual(nothing);
     });
