@@ -10,7 +10,7 @@ const name = `c${randomBytes(5).toString('hex')}`;
 let world: World;
 let made: Shop;
 let folder: string;
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 240_000 });
 beforeAll(async () => {
   world = await createWorld();
   folder = join(world.folder, name);
@@ -20,7 +20,7 @@ beforeAll(async () => {
     for (const date of ['2026-01-01', '2026-01-02'])
       await (await client.run('shop_daily', { date })).result();
   });
-}, 60_000);
+}, 120_000);
 afterAll(async () => {
   delete process.env['SHOP_VARIANT'];
   await world[Symbol.asyncDispose]();

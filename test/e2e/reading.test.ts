@@ -9,7 +9,7 @@ import { arrowTable } from '../../client/arrow.js';
 import { shop, type Shop } from '../fixtures/shop.js';
 import { createWorld, type World } from '../support/world.js';
 
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 240_000 });
 
 let world: World;
 let made: Shop;

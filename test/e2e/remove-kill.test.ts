@@ -64,6 +64,6 @@ describe.concurrent('a worker killed in a deletion at', () => {
         await client.close();
       }
     },
-    180_000,
+    300_000,
   );
 });
