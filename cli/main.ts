@@ -1,17 +1,21 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { GranaryError } from '../definitions/errors.js';
 import { runWorker } from '../worker/process.js';
+import { count } from './count.js';
+import { addDelete } from './delete.js';
+import { addDescribe } from './describe.js';
+import { addGet } from './get.js';
+import { addHistory } from './history.js';
+import { addLineage } from './lineage.js';
+import { addList } from './list.js';
 import { loadProject } from './load-project.js';
 import { addPromote } from './promote.js';
+import { addModel } from './model.js';
+import { addPreview } from './preview.js';
 import { addRollback } from './rollback.js';
-
-/** A whole number from 1, for options. */
-const count = (text: string): number => {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1)
-    throw new InvalidArgumentError('It must be a whole number from 1.');
-  return value;
-};
+import { addSearch } from './search.js';
+import { addTag } from './tag.js';
+import { addVersions } from './versions.js';
 
 interface WorkerFlags {
   readonly project: string;
@@ -71,6 +75,17 @@ program
 
 addPromote(program);
 addRollback(program);
+addList(program);
+addGet(program);
+addDescribe(program);
+addSearch(program);
+addLineage(program);
+addHistory(program);
+addVersions(program);
+addPreview(program);
+addTag(program);
+addModel(program);
+addDelete(program);
 
 try {
   await program.parseAsync();

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { GranaryClient, type RunResult } from '../client/index.js';
 import { GranaryError } from '../definitions/errors.js';
+import { awaitRun, workflowFailure } from './await-run.js';
 import { loadProject } from './load-project.js';
-import { resultOf } from './result-of.js';
 
 interface PromoteFlags {
   readonly project: string;
@@ -49,8 +49,13 @@ export function addPromote(program: Command): void {
           ...reason,
         });
         process.stderr.write(`granary promote: started ${run.workflowId} (run ${run.runId})\n`);
-        const result = await resultOf(client, run);
+        const result = await awaitRun(client, run.result());
         process.stdout.write(flags.json ? `${JSON.stringify(result, undefined, 2)}\n` : describe(result));
+      } catch (error) {
+        const failure = workflowFailure(error);
+        throw failure
+          ? new GranaryError(failure.code, failure.cause.message, { cause: failure.cause })
+          : error;
       } finally {
         await client.close();
       }

@@ -2,8 +2,10 @@ import type { Command } from 'commander';
 import { GranaryClient, type FeatureSetVersion, type RunResult } from '../client/index.js';
 import { GranaryError } from '../definitions/errors.js';
 import { intervalName } from '../definitions/interval.js';
+import { awaitRun, workflowFailure } from './await-run.js';
 import { loadProject } from './load-project.js';
-import { resultOf } from './result-of.js';
+import { table } from './table.js';
+import { rollbackNote } from './versions.js';
 
 interface RollbackFlags {
   readonly project: string;
@@ -41,14 +43,10 @@ export function addRollback(program: Command): void {
             ...(flags.reason === undefined ? {} : { reason: flags.reason }),
           });
           process.stderr.write(`granary rollback: started ${run.workflowId} (run ${run.runId})\n`);
-          process.stdout.write(
-            describeResult(
-              featureSet,
-              await resultOf(client, run).catch(async (error: unknown) => {
-                throw await ownFailure(client, featureSet, error);
-              }),
-            ),
-          );
+          const result = await awaitRun(client, run.result()).catch(async (error: unknown) => {
+            throw await ownFailure(client, featureSet, error);
+          });
+          process.stdout.write(describeResult(featureSet, result));
         }
       } finally {
         await client.close();
@@ -58,8 +56,10 @@ export function addRollback(program: Command): void {
 
 /** A workflow's failure in Granary's words, and what is left to do when only the load of a view failed. */
 async function ownFailure(client: GranaryClient, featureSet: string, error: unknown): Promise<unknown> {
-  if (!(error instanceof GranaryError)) return error;
-  const { failures = [] } = error.details as { failures?: readonly { step: string }[] };
+  const failure = workflowFailure(error);
+  if (!failure) return error;
+  const { code, cause } = failure;
+  const { failures = [] } = (cause.details?.[0] ?? {}) as { failures?: readonly { step: string }[] };
   const loaded = failures.length > 0 && failures.every(({ step }) => step.startsWith('view/'));
   const of = loaded ? (await client.versions(featureSet)).find((v) => v.current)?.rollback?.of : undefined;
   const remedy =
@@ -103,18 +103,8 @@ function describeVersions(name: string, versions: readonly FeatureSetVersion[]):
     String(v.rows),
     v.workflowId ?? '',
     v.run,
-    v.rollback
-      ? `${v.rollback.of} in place of ${v.rollback.from}, by ${v.rollback.by}${v.rollback.reason === undefined ? '' : `: ${v.rollback.reason}`}`
-      : '',
+    v.rollback ? rollbackNote(v.rollback) : '',
   ]);
   const head = ['', 'generation', 'version', 'committed', 'rows', 'workflow', 'run', 'rolled back to'];
-  const table = [head, ...rows].map((cells) => cells.map((cell) => cell.replaceAll(/\s+/g, ' ')));
-  const width = (i: number): number => Math.max(...table.map((cells) => cells[i]?.length ?? 0));
-  const lines = table.map((cells) =>
-    cells
-      .map((cell, i) => cell.padEnd(width(i)))
-      .join('  ')
-      .trimEnd(),
-  );
-  return `${name}, newest interval ${intervalName(current.interval)} (* is current):\n${lines.join('\n')}\n`;
+  return `${name}, newest interval ${intervalName(current.interval)} (* is current):\n${table(head, rows)}`;
 }

@@ -12,20 +12,36 @@ import type { FeatureView } from '../definitions/feature-view.js';
 import { intervalName } from '../definitions/interval.js';
 import type { Pipeline } from '../definitions/pipeline.js';
 import { defaultTaskQueue, feastProject, type Project } from '../definitions/project.js';
-import type { AnySource } from '../definitions/source.js';
+import type { AnySource, Source } from '../definitions/source.js';
 import type { TrainingSet } from '../definitions/training-set.js';
-import type { Schema, Value } from '../definitions/types.js';
+import type { Row, Schema, Value } from '../definitions/types.js';
 import { openProject, type OpenProject } from '../providers/bind.js';
 import { openRegistry, type Registry } from '../registry/registry.js';
 import { refuseChanged } from '../registry/resources.js';
 import type { Run } from '../registry/runs.js';
 import { settle } from '../registry/settle.js';
-import type { PipelineInput, PromoteInput, RollbackInput, RunResult } from '../workflows/index.js';
+import type {
+  PipelineInput,
+  PromoteInput,
+  RemovalOutcome,
+  RollbackInput,
+  RunResult,
+} from '../workflows/index.js';
 import { planOf, readApply, startApply, type ApplyHandle, type ApplyState } from './apply.js';
 import { caller } from './caller.js';
+import { sourceRows, trainingExamples, type SourceRows, type TrainingExamples } from './examples.js';
+import {
+  readVectors,
+  type EntityValues,
+  type FeatureReference,
+  type NamedFeatures,
+  type OneEntity,
+} from './feature-vectors.js';
 import { readFeatures, type EntityKeys, type OnlineFeatures } from './features.js';
+import type { Vector } from './printed.js';
 import { checkProviders, type ProviderHealth } from './provider-health.js';
-import { openTrainingRows, type TrainingRows } from './training-rows.js';
+import { ResourceCatalog } from './resources.js';
+import { openTrainingRows, type VersionChoice } from './training-rows.js';
 import { listVersions, type FeatureSetVersion } from './versions.js';
 
 /** `temporal.api.enums.v1.TaskQueueType`: the queue that starts workflows. */
@@ -57,12 +73,28 @@ export interface StepProgress {
   readonly error: string | undefined;
 }
 
+/** A deletion that was started. */
+export interface RemovalHandle {
+  readonly workflowId: string;
+  readonly runId: string;
+  /** Resolves when all is gone; rejects with the run's failure. */
+  result(): Promise<RemovalOutcome>;
+}
+
+const isView = (asked: FeatureView | readonly FeatureReference[]): asked is FeatureView =>
+  !Array.isArray(asked);
+
+/** A definition's name as readers find it: with its variant where it has one of its own. */
+const nameOf = ({ name, variant }: { readonly name: string; readonly variant?: string }): string =>
+  variant === undefined ? name : `${name}.${variant}`;
+
 /** Starts runs and reads what they made. Close it when done. */
 export class GranaryClient {
   readonly #open: OpenProject;
   readonly #registry: Registry;
   readonly #temporal: Client;
   readonly #taskQueue: string;
+  #resources: ResourceCatalog | undefined;
 
   private constructor(open: OpenProject, temporal: Client, taskQueue: string) {
     this.#open = open;
@@ -257,24 +289,86 @@ export class GranaryClient {
   };
 
   /** The online values of a view for some entities, in their order; a value that is not there is null. */
-  async features<K extends Schema, F extends Schema>(
+  features<K extends Schema, F extends Schema>(
     view: FeatureView<K & FeatureView['entities'][number]['joinKeys'], F>,
     entities: readonly EntityKeys<K>[],
-  ): Promise<OnlineFeatures<F>[]> {
-    return await readFeatures<F>(
+  ): Promise<OnlineFeatures<F>[]>;
+  /**
+   * The values of some features for one entity, in order and by name: `[319]`; for several, one such list an entity. What is not there is null.
+   * Features are views, selections of them, or names; an entity with one join key may be given by its own name.
+   */
+  async features<const R extends readonly FeatureReference[]>(
+    features: R,
+    entity: OneEntity,
+  ): Promise<Vector<NamedFeatures<R>>>;
+  async features<const R extends readonly FeatureReference[]>(
+    features: R,
+    entities: EntityValues | readonly OneEntity[],
+  ): Promise<Vector<NamedFeatures<R>>[]>;
+  async features(
+    asked: FeatureView | readonly FeatureReference[],
+    entities: EntityValues | readonly EntityValues[],
+  ): Promise<unknown> {
+    if (!isView(asked)) return await readVectors(this.#open, this.#registry, asked, entities);
+    return await readFeatures(
       this.#open,
       this.#registry,
-      view.name,
+      asked.name,
       entities as readonly Readonly<Record<string, Value>>[],
     );
   }
 
-  /** The training rows of an interval, by default the newest that was built. */
-  async trainingSet<R>(
-    set: TrainingSet<R>,
-    options: { readonly date?: string } = {},
-  ): Promise<TrainingRows<R>> {
-    return await openTrainingRows<R>(this.#open, this.#registry, set.name, options);
+  /**
+   * A version of a training set, by default that of the newest interval. `for await (const { features, label } of client.trainingSet(x))` reads its
+   * rows; awaited, it is the version with whole rows, its address and its schema.
+   */
+  trainingSet<R, N extends string>(set: TrainingSet<R, N>, options?: VersionChoice): TrainingExamples<R, N>;
+  trainingSet(
+    set: string,
+    options?: VersionChoice,
+  ): TrainingExamples<Readonly<Record<string, unknown>>, string>;
+  trainingSet(
+    set: TrainingSet | string,
+    options: VersionChoice = {},
+  ): TrainingExamples<Readonly<Record<string, unknown>>, string> {
+    const name = typeof set === 'string' ? set : nameOf(set);
+    return trainingExamples(this.#registry, () =>
+      openTrainingRows(this.#open, this.#registry, name, options),
+    );
+  }
+
+  /** The rows of a version of a feature set or a transformation, by default that of the newest interval. */
+  featureSet<S extends Schema>(set: Source<S>, options?: VersionChoice): SourceRows<Row<S>>;
+  featureSet(set: string, options?: VersionChoice): SourceRows<Row>;
+  featureSet(set: Source | string, options: VersionChoice = {}): SourceRows<Row> {
+    const name = typeof set === 'string' ? set : nameOf(set);
+    return sourceRows(() => openTrainingRows(this.#open, this.#registry, name, options, 'source'));
+  }
+
+  /** What is registered: list, get, search, lineage, versions, history. */
+  get resources(): ResourceCatalog {
+    return (this.#resources ??= new ResourceCatalog(this.#open, this.#registry));
+  }
+
+  /**
+   * Deletes a resource that nothing depends on: its definition, its versions, its values online. Resolves when all is gone.
+   * @throws GranaryError `ProviderUnreachable` when no worker polls the task queue.
+   */
+  async remove(resource: string, { reason }: { readonly reason?: string } = {}): Promise<RemovalHandle> {
+    const { id } = await this.resources.get(resource);
+    await this.requireWorker();
+    const handle = await this.#temporal.workflow.start('remove', {
+      taskQueue: this.#taskQueue,
+      workflowId: ['remove', feastProject(this.#open.scope), id].join('/'),
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      args: [{ resource: id, by: caller(), ...(reason === undefined ? {} : { reason }) }],
+      staticSummary: `delete ${id}`,
+    });
+    return {
+      workflowId: handle.workflowId,
+      runId: handle.firstExecutionRunId,
+      result: () => handle.result() as Promise<RemovalOutcome>,
+    };
   }
 
   async close(): Promise<void> {

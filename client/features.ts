@@ -1,4 +1,4 @@
-import { isKind } from '../definitions/contract.js';
+import { isKind, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import { didYouMean } from '../definitions/names.js';
 import { Timestamp } from '../definitions/timestamp.js';
@@ -7,6 +7,7 @@ import type { OpenProject } from '../providers/bind.js';
 import { reader } from '../providers/rows.js';
 import { onlineStoreOf, onlineView } from '../registry/online-view.js';
 import type { Registry } from '../registry/registry.js';
+import type { RegisteredResource } from '../registry/resources.js';
 
 /** The join keys of one entity: `{ airport: 'ATL' }`. */
 export type EntityKeys<K extends Schema> = { readonly [J in keyof K]: Value<K[J]> };
@@ -20,14 +21,16 @@ export interface OnlineFeatures<F extends Schema = Schema> {
 
 /** Reads a view's default variant for some entities. */
 export async function readFeatures<F extends Schema>(
-  { scope, providers }: OpenProject,
+  open: OpenProject,
   registry: Registry,
   name: string,
   entities: readonly Readonly<Record<string, Value>>[],
 ): Promise<OnlineFeatures<F>[]> {
-  const resources = [...(await registry.resources.all()).values()].filter((r) => r.kind === 'view');
+  const resources = [...(await registry.resources.all()).values()].filter(
+    (r): r is Resource<'view'> & RegisteredResource => isKind(r, 'view'),
+  );
   const view = resources.find((r) => r.name === name && r.isDefault);
-  if (!view || !isKind(view, 'view'))
+  if (!view)
     throw new GranaryError(
       'UnknownResource',
       `No feature view "${name}" is registered. ${didYouMean(
@@ -35,6 +38,16 @@ export async function readFeatures<F extends Schema>(
         resources.map((r) => r.name),
       )}`,
     );
+  return await readValues<F>(open, view, entities);
+}
+
+/** Reads all features of a registered view for some entities, given by its join keys. */
+export async function readValues<F extends Schema>(
+  { scope, providers }: OpenProject,
+  view: Resource<'view'> & RegisteredResource,
+  entities: readonly Readonly<Record<string, Value>>[],
+): Promise<OnlineFeatures<F>[]> {
+  const { name } = view;
   const target = onlineView(scope, view);
   const keys = entities.map((entity) =>
     target.joinKeys.map(({ name: key, type }) => {

@@ -1,10 +1,22 @@
 /** Starting runs and reading what they made: `import { GranaryClient } from 'granary/client'`. */
-export { GranaryClient, type GranaryClientOptions, type RunHandle } from './client.js';
+export { GranaryClient, type GranaryClientOptions, type RemovalHandle, type RunHandle } from './client.js';
+export type { NamedBatch, SourceRows, StoredRows, TrainingExamples } from './examples.js';
+export type { EntityValues, FeatureReference, OneEntity } from './feature-vectors.js';
 export type { EntityKeys, OnlineFeatures } from './features.js';
-export type { TrainingRows } from './training-rows.js';
-export type { FeatureSetVersion } from './versions.js';
-export type { PipelineInput, RunResult } from '../workflows/index.js';
 export type { ApplyHandle, ApplyState } from './apply.js';
 export type { ProviderHealth } from './provider-health.js';
 export type { ApplyItem } from '../registry/applies.js';
 export type { ApplyPlan } from '../definitions/apply-plan.js';
+export type { VersionLineage, VersionNode } from './lineage.js';
+export { type Example, type Vector } from './printed.js';
+export type {
+  RemovalPlan,
+  ResourceCatalog,
+  ResourceDescription,
+  ResourceDetail,
+  ResourceEvent,
+  ResourceSummary,
+} from './resources.js';
+export type { TrainingRows, VersionChoice } from './training-rows.js';
+export type { DatasetVersion, FeatureSetVersion } from './versions.js';
+export type { PipelineInput, RemovalOutcome, RunResult } from '../workflows/index.js';

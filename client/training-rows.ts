@@ -16,43 +16,60 @@ import { duckdbOfflineProvider } from '../providers/offline/duckdb/provider.js';
 import { rowsOf } from '../providers/rows.js';
 import { publishedPath, ROWS_FILE, rowsChecksum, type Dataset } from '../registry/dataset.js';
 import type { Registry } from '../registry/registry.js';
+import type { RegisteredResource } from '../registry/resources.js';
 
-/** One version of a training set, ready to be read. */
+/** One version of a training set or a feature set, ready to be read. */
 export interface TrainingRows<R = Readonly<Record<string, unknown>>> {
+  /** The resource that it is a version of. */
+  readonly resource: RegisteredResource;
   readonly dataset: Dataset;
   /** Address of the Parquet file, for pandas, polars and others. */
   readonly uri: string;
   readonly schema: Schema;
   /** Streams the rows with back-pressure: constant memory. */
   rows(options?: { readonly limit?: number }): AsyncGenerator<R>;
+  /** Streams the rows in columns, in the schema's order, as the engine hands them over. */
+  batches(options?: { readonly limit?: number }): AsyncGenerator<ColumnBatch>;
 }
 
-/** Opens the version of an interval that starts on a date, or the newest. */
+/** Which version to read: by its name, that of an interval which starts on a date, or the newest interval's. */
+export interface VersionChoice {
+  readonly date?: string;
+  readonly version?: string;
+}
+
+/** Opens a version of a training set, or of a source that has versions. */
 export async function openTrainingRows<R>(
   { providers, project }: OpenProject,
   registry: Registry,
   name: string,
-  { date }: { readonly date?: string },
+  { date, version }: VersionChoice,
+  kind: 'trainingSet' | 'source' = 'trainingSet',
 ): Promise<TrainingRows<R>> {
-  const sets = [...(await registry.resources.all()).values()].filter((r) => isKind(r, 'trainingSet'));
-  const set = sets.find((r) => r.name === name && r.isDefault);
+  const what = kind === 'trainingSet' ? 'training set' : 'source';
+  const sets = [...(await registry.resources.all()).values()].filter((r) => isKind(r, kind));
+  const set = sets.find((r) => (r.name === name && r.isDefault) || `${r.name}.${r.variant}` === name);
   if (!set)
     throw new GranaryError(
       'UnknownResource',
-      `No training set "${name}" is registered. ${didYouMean(
+      `No ${what} "${name}" is registered. ${didYouMean(
         name,
         sets.map((r) => r.name),
       )}`,
     );
-  const versions = await registry.datasets.current(set.id);
-  const dataset =
-    date === undefined
-      ? versions.at(-1)
-      : versions.find((version) => version.interval.start === startOf(project, set.id, date));
+  const choose = async (): Promise<Dataset | undefined> => {
+    if (version !== undefined) return await registry.datasets.named(set.id, version);
+    const versions = await registry.datasets.current(set.id);
+    const start = date === undefined ? undefined : startOf(project, set.id, date);
+    return start === undefined ? versions.at(-1) : versions.find((v) => v.interval.start === start);
+  };
+  const dataset = await choose();
   if (!dataset)
     throw new GranaryError(
       'SourceMissing',
-      `The training set ${name} has no version${date === undefined ? '' : ` for ${date}`} yet. Run its pipeline first.`,
+      version === undefined
+        ? `The ${what} ${name} has no version${date === undefined ? '' : ` for ${date}`} yet. Run its pipeline first.`
+        : `The ${what} ${name} has no version "${version}". "granary versions ${kind}/${name}" shows them.`,
     );
   const store = providers.files(dataset.store);
   const described = JSON.parse(
@@ -74,7 +91,7 @@ export async function openTrainingRows<R>(
       });
       yield* session.read(
         {
-          name: `training set ${name}`,
+          name: `${what} ${name}`,
           format: 'parquet',
           files: [{ path, uri: store.uri(file), generation: 0 }],
           schema,
@@ -86,10 +103,12 @@ export async function openTrainingRows<R>(
     }
   }
   return {
+    resource: set,
     dataset,
     uri: store.uri(file),
     schema,
     rows: (options) => rowsOf(batches(options?.limit), schema) as AsyncGenerator<Row> as AsyncGenerator<R>,
+    batches: (options) => batches(options?.limit),
   };
 }
 

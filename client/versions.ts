@@ -3,8 +3,8 @@ import { findFeatureSet } from '../definitions/target.js';
 import type { RollbackEntry } from '../registry/audit.js';
 import type { Registry } from '../registry/registry.js';
 
-/** One version of a feature set's newest interval. */
-export interface FeatureSetVersion {
+/** One version of a feature set, a transformation or a training set. */
+export interface DatasetVersion {
   /** Name of its folder. */
   readonly version: string;
   readonly interval: Interval;
@@ -17,9 +17,16 @@ export interface FeatureSetVersion {
   readonly workflowId: string | undefined;
   /** Whether it is what readers see. */
   readonly current: boolean;
+  /** Where it lies: a path in a file store. */
+  readonly uri: { readonly store: string; readonly path: string };
+  /** Models that were trained on it. */
+  readonly models: readonly string[];
   /** Of a version that a rollback made: whose bytes it has, what it took the place of, by whom and why. */
   readonly rollback?: RollbackEntry;
 }
+
+/** One version of a feature set's newest interval. */
+export type FeatureSetVersion = DatasetVersion;
 
 /** The versions of the newest interval, newest generation first; none when it was never built. */
 export async function listVersions(registry: Registry, name: string): Promise<FeatureSetVersion[]> {
@@ -27,19 +34,26 @@ export async function listVersions(registry: Registry, name: string): Promise<Fe
   await registry.migrate();
   const { id } = findFeatureSet(await registry.resources.all(), name, 'rollback');
   const newest = await registry.datasets.newest(id);
-  if (!newest) return [];
-  const rollbacks = new Map((await registry.audit.rollbacks(id)).map((entry) => [entry.version, entry]));
-  const generations = await registry.datasets.generations(id, newest.interval);
-  return await Promise.all(
-    generations.map(async (dataset, i): Promise<FeatureSetVersion> => {
-      const { version, interval, generation, committedAt, rows, run } = dataset;
-      const entry = rollbacks.get(version);
-      const workflowId = (await registry.runs.get(run))?.workflowId;
-      return {
-        ...{ version, interval, generation, committedAt, rows, run, workflowId },
-        current: i === 0,
-        ...(entry === undefined ? {} : { rollback: entry }),
-      };
-    }),
-  );
+  return newest ? await versionsOf(registry, id, { interval: newest.interval }) : [];
+}
+
+/** A target's versions, the newest interval and generation first; of one interval where it is given. */
+export async function versionsOf(
+  registry: Registry,
+  target: string,
+  { limit = 1000, interval }: { readonly limit?: number; readonly interval?: Interval },
+): Promise<DatasetVersion[]> {
+  const rollbacks = new Map((await registry.audit.rollbacks(target)).map((entry) => [entry.version, entry]));
+  const versions = await registry.datasets.versions(target, limit, interval);
+  const links = await registry.catalog.links(versions.map(({ dataset }) => dataset.id));
+  return versions.map(({ dataset, current, workflowId }): DatasetVersion => {
+    const { version, generation, committedAt, rows, run, store, folder } = dataset;
+    const rollback = rollbacks.get(version);
+    return {
+      ...{ version, interval: dataset.interval, generation, committedAt, rows, run, workflowId, current },
+      uri: { store, path: `${folder}/${version}` },
+      models: links.filter((link) => link.dataset === dataset.id).map(({ model }) => model),
+      ...(rollback === undefined ? {} : { rollback }),
+    };
+  });
 }

@@ -42,12 +42,12 @@ export function searchEntries(entries: Iterable<CatalogEntry>, text: string): Se
   const documents = [...entries].map(documentOf);
   const fuse = new Fuse(documents, {
     keys: [...FIELDS],
-    // Beginning, length and place of a match say nothing here; a third of the letters may differ.
+    // Beginning, length and place of a match say nothing here; two of five letters may differ, as where two changed places.
     ignoreLocation: true,
     ignoreFieldNorm: true,
     includeScore: true,
     includeMatches: true,
-    threshold: 0.3,
+    threshold: 0.4,
   });
   let found: Map<Document, { rank: number; in: ReadonlySet<string> }> | undefined;
   for (const word of words) {

@@ -84,6 +84,15 @@ it.runIf(asked)(
       });
       await ended(handle);
       await record('rollback', handle);
+      for (const resource of ['pipeline/shop_daily', 'large_purchases', 'view/totals']) {
+        const removed = await start(spoilt.project, 'remove', { resource, reason: 'not used' });
+        await ended(removed);
+        if (resource === 'view/totals') await record('remove', removed);
+      }
+      // Files and no values online, the other way through.
+      const files = await start(spoilt.project, 'remove', { resource: 'source/totals' });
+      await ended(files);
+      await record('remove-files', files);
     });
     const failing = await shop(`${world.name}b`, join(world.folder, 'b'), {
       rows: `SELECT NULL::BIGINT AS user_id, TIMESTAMP '2026-01-02' AS sold_at, 1.0::DOUBLE AS amount`,

@@ -21,6 +21,8 @@ describe('recorded histories', () => {
         'materialize.json',
         'pipeline.json',
         'pipeline-current.json',
+        'remove-files.json',
+        'remove.json',
         'rollback.json',
         'store-replaced.json',
         'training-set.json',

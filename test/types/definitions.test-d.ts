@@ -166,6 +166,26 @@ describe('what is inferred', () => {
       void row.nope;
     }
   });
+  it('the examples of a training set: label and features, in order and by name', async () => {
+    const set = trainingSet('fraud_training', { label: fraud, features: [view.select('total')] });
+    for await (const { features, label: value } of ({} as GranaryClient).trainingSet(set)) {
+      expectTypeOf(value).toEqualTypeOf<boolean | null>();
+      expectTypeOf(features.named.total).toEqualTypeOf<number | null>();
+      expectTypeOf(features[0]).toEqualTypeOf<number | null | undefined>();
+      // @ts-expect-error the label is no feature
+      void features.named.fraud;
+    }
+    const read = () => (({}) as GranaryClient).trainingSet(set);
+    for await (const row of ({} as GranaryClient).featureSet(totals))
+      expectTypeOf(row.n).toEqualTypeOf<number | null>();
+  });
+  it('one entity gives one list of values, several give several', async () => {
+    const one = await ({} as GranaryClient).features([view, 'other:x'], { user_id: 1n });
+    expectTypeOf(one.named).toExtend<Readonly<Record<string, unknown>>>();
+    const many = await ({} as GranaryClient).features([view], { user_id: [1n, 2n] });
+    expectTypeOf(many).toBeArray();
+    expectTypeOf(many[0]?.named['user:total']).toEqualTypeOf<number | null | undefined>();
+  });
   it('the declared type where it is narrower than the column', () => {
     const narrow = feature('f', { entity: user, source: totals, key: 'user_id', value: 'n', type: t.int64 });
     expectTypeOf(narrow.types).toEqualTypeOf<{ readonly f: 'int64' } | undefined>();

@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import type { ResourceDescription } from '../client/resources.js';
+import { show, useCatalog, withCatalogOptions, type CatalogFlags } from './catalog.js';
+import { detailFacts } from './get.js';
+import { runText } from './history.js';
+import { facts } from './table.js';
+import { versionsText } from './versions.js';
+
+export function addDescribe(program: Command): void {
+  withCatalogOptions(
+    program
+      .command('describe')
+      .description(
+        'Shows all that is known of a resource: what get shows, its schema, where it lies, versions, runs.',
+      )
+      .argument('<resource>', 'its name')
+      .addHelpText('after', '\nExample:\n  granary describe fraud_training'),
+  ).action(async (resource: string, flags: CatalogFlags) => {
+    await useCatalog(flags, async ({ catalog }) => show(flags, await catalog.describe(resource), text));
+  });
+}
+
+const text = (found: ResourceDescription): string =>
+  facts([
+    ...detailFacts(found),
+    ['SCHEMA', Object.entries(found.schema).map(([name, type]) => `${name}: ${type}`)],
+    ['LOCATION', found.locations],
+    [
+      'NEWEST VERSIONS (* is current)',
+      linesOf(found.versions.length > 0 ? versionsText(found.versions) : ''),
+    ],
+    ['LAST RUNS', found.runs.map(runText)],
+  ]);
+
+const linesOf = (block: string): string[] => block.split('\n').filter((line) => line !== '');

@@ -1,0 +1,113 @@
+import type { Table } from 'apache-arrow';
+import { isKind } from '../definitions/contract.js';
+import { GranaryError } from '../definitions/errors.js';
+import type { Schema } from '../definitions/types.js';
+import type { ColumnBatch } from '../providers/columns.js';
+import { reader } from '../providers/rows.js';
+import type { Registry } from '../registry/registry.js';
+import { arrowTable } from './arrow.js';
+import { Example, vector } from './printed.js';
+import type { TrainingRows } from './training-rows.js';
+
+/** Rows of a version in columns, by name; at most 2048 at a time. */
+export interface NamedBatch {
+  readonly rows: number;
+  readonly columns: Readonly<Record<string, readonly unknown[]>>;
+}
+
+/** What may be done with stored rows: they are read anew each time, with back-pressure. */
+export interface StoredRows<Row> {
+  /** Opens the version; what it resolves to says which one it is. */
+  open(): Promise<TrainingRows<Row>>;
+  /** The columns and their types, in order. */
+  columns(): Promise<Schema>;
+  /** Rows in columns, as users see values: timestamps are Timestamp. */
+  batches(): AsyncGenerator<NamedBatch>;
+  /** All rows as one Arrow table, in memory. */
+  table(): Promise<Table>;
+}
+
+/**
+ * A version of a training set. `for await` gives its rows as `{ features, label }`; awaited, it is the version with its whole rows.
+ */
+export interface TrainingExamples<Row, LabelName extends string>
+  extends StoredRows<Row>, AsyncIterable<Example<Row, LabelName>>, PromiseLike<TrainingRows<Row>> {}
+
+/** A version of a feature set or a transformation. `for await` gives its rows; awaited, it is the version. */
+export interface SourceRows<Row>
+  extends StoredRows<Row>, AsyncIterable<Row>, PromiseLike<TrainingRows<Row>> {}
+
+/** The rows of a version; nothing is read before it is asked for. */
+export function sourceRows<Row>(load: () => Promise<TrainingRows<Row>>): SourceRows<Row> {
+  return {
+    ...stored(load),
+    async *[Symbol.asyncIterator]() {
+      yield* (await load()).rows();
+    },
+  };
+}
+
+/** The examples of a training set's version; nothing is read before it is asked for. */
+export function trainingExamples<Row, LabelName extends string>(
+  registry: Registry,
+  load: () => Promise<TrainingRows<Row>>,
+): TrainingExamples<Row, LabelName> {
+  return {
+    ...stored(load),
+    async *[Symbol.asyncIterator]() {
+      const rows = await load();
+      const { features, label } = await columnsOf(registry, rows);
+      const at = new Map(Object.keys(rows.schema).map((name, i) => [name, i]));
+      const read = Object.values(rows.schema).map(reader);
+      const places = features.map((name) => at.get(name) ?? -1);
+      const labelAt = at.get(label) ?? -1;
+      for await (const { rows: count, columns } of rows.batches())
+        for (let i = 0; i < count; i++) {
+          const value = (c: number): unknown => read[c]?.(columns[c]?.[i]);
+          yield new Example<Row, LabelName>(vector(features, places.map(value)), value(labelAt));
+        }
+    },
+  };
+}
+
+function stored<Row>(
+  load: () => Promise<TrainingRows<Row>>,
+): StoredRows<Row> & PromiseLike<TrainingRows<Row>> {
+  return {
+    open: load,
+    then: (resolve, reject) => load().then(resolve, reject),
+    columns: async () => (await load()).schema,
+    async *batches() {
+      const rows = await load();
+      for await (const batch of rows.batches()) yield namedBatch(batch, rows.schema);
+    },
+    table: async () => {
+      const rows = await load();
+      return await arrowTable(rows.batches(), rows.schema);
+    },
+  };
+}
+
+function namedBatch({ rows, columns }: ColumnBatch, schema: Schema): NamedBatch {
+  return {
+    rows,
+    columns: Object.fromEntries(
+      Object.entries(schema).map(([name, type], c) => {
+        const values = columns[c] ?? [];
+        return [name, type.includes('timestamp') ? values.map(reader(type)) : values];
+      }),
+    ),
+  };
+}
+
+/** Which columns of a training set are its features, in order, and which is its label. */
+async function columnsOf(
+  registry: Registry,
+  { resource }: Pick<TrainingRows, 'resource'>,
+): Promise<{ readonly features: readonly string[]; readonly label: string }> {
+  if (!isKind(resource, 'trainingSet'))
+    throw new GranaryError('Internal', `${resource.id} is no training set.`);
+  const { features, label } = resource.spec;
+  const { name } = (await registry.resources.all()).get(label) ?? { name: label };
+  return { features: features.flatMap(({ columns }) => columns.map(({ as }) => as)), label: name };
+}

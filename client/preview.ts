@@ -1,0 +1,98 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isKind, orderedSchema, type FileSourceSpec, type Resource } from '../definitions/contract.js';
+import { GranaryError } from '../definitions/errors.js';
+import type { Row, Schema, ValueType } from '../definitions/types.js';
+import type { OpenProject } from '../providers/bind.js';
+import { FileHold } from '../providers/files/file-hold.js';
+import { duckdbOfflineProvider } from '../providers/offline/duckdb/provider.js';
+import { rowsOf } from '../providers/rows.js';
+import { graphOf } from '../registry/catalog-graph.js';
+import { findEntry } from '../registry/catalog-names.js';
+import type { Registry } from '../registry/registry.js';
+import { openTrainingRows } from './training-rows.js';
+
+/** The first rows of a resource. */
+export interface Preview {
+  /** The resource's id, and the version where it has some: `source/totals.1a2b3c4d@v_20260131T000312`. */
+  readonly of: string;
+  readonly columns: readonly { readonly name: string; readonly type: ValueType }[];
+  readonly rows: readonly Row[];
+}
+
+/**
+ * The first rows of a raw source's files in the order of their names, or of a version.
+ * @throws GranaryError `InvalidInput` for what has no rows of its own; `SourceMissing` without files or version.
+ */
+export async function previewRows(
+  { open, registry }: { readonly open: OpenProject; readonly registry: Registry },
+  name: string,
+  { limit, version }: { readonly limit: number; readonly version?: string },
+): Promise<Preview> {
+  await registry.migrate();
+  const entries = await registry.catalog.entries();
+  const entry = findEntry(entries, name);
+  const resource = (await registry.resources.all()).get(entry.id);
+  if (resource && isKind(resource, 'source') && resource.spec.type === 'file')
+    return await previewFiles(open, resource, resource.spec, limit);
+  if (!resource || (resource.kind !== 'source' && resource.kind !== 'trainingSet')) {
+    const source = (graphOf(entries).reads.get(entry.id) ?? []).find((id) => id.startsWith('source/'));
+    throw new GranaryError(
+      'InvalidInput',
+      `${entry.id} has no rows of its own: sources and training sets have.${source === undefined ? '' : ` It reads ${source}: granary preview ${source}`}`,
+    );
+  }
+  const choice = version === undefined ? {} : { version };
+  const qualified = `${resource.name}.${resource.variant}`;
+  const found = await openTrainingRows<Row>(open, registry, qualified, choice, resource.kind);
+  const rows: Row[] = [];
+  for await (const row of found.rows({ limit })) rows.push(row);
+  return { of: `${entry.id}@${found.dataset.version}`, columns: columnsOf(found.schema), rows };
+}
+
+async function previewFiles(
+  { providers }: OpenProject,
+  { id, name }: Resource,
+  spec: FileSourceSpec,
+  limit: number,
+): Promise<Preview> {
+  const store = providers.files(spec.store);
+  const files = await store.list(spec.path);
+  if (files.length === 0)
+    throw new GranaryError(
+      'SourceMissing',
+      `The source ${name} has no file: ${store.uri('')}/${spec.path} matches none.`,
+    );
+  const schema = orderedSchema(spec);
+  const rows: Row[] = [];
+  const scratch = await mkdtemp(join(tmpdir(), 'granary-read-'));
+  await using hold = new FileHold();
+  try {
+    await using session = await duckdbOfflineProvider().open({
+      scratch,
+      memoryLimit: '512MiB',
+      threads: 1,
+      signal: new AbortController().signal,
+    });
+    // One file after the other: more are fetched only while rows are wanting.
+    for (const file of files) {
+      const path = await hold.run(() => store.localPath(file));
+      const relation = {
+        name: `source ${name}`,
+        format: spec.format,
+        files: [{ path, uri: store.uri(file), generation: 0 }],
+        schema,
+      };
+      for await (const row of rowsOf(session.read(relation, { limit: limit - rows.length }), schema))
+        rows.push(row);
+      if (rows.length >= limit) break;
+    }
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+  return { of: id, columns: columnsOf(schema), rows };
+}
+
+const columnsOf = (schema: Schema): Preview['columns'] =>
+  Object.entries(schema).map(([name, type]) => ({ name, type }));
