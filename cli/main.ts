@@ -1,8 +1,12 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { GranaryError } from '../definitions/errors.js';
 import { runWorker } from '../worker/process.js';
+import { addApply } from './apply.js';
+import { addCompile } from './compile.js';
 import { loadProject } from './load-project.js';
+import { addProvider } from './provider.js';
 import { addRollback } from './rollback.js';
+import { addStatus } from './status.js';
 
 /** A whole number from 1, for options. */
 const count = (text: string): number => {
@@ -68,6 +72,10 @@ program
     });
   });
 
+addApply(program);
+addStatus(program);
+addCompile(program);
+addProvider(program);
 addRollback(program);
 
 try {

@@ -204,8 +204,14 @@ export class GranaryClient {
     const plan = await this.planApply();
     refuseChanged(plan.refused);
     await this.requireWorker();
-    const started = await startApply(this.#open, this.#registry, this.#temporal, this.#taskQueue);
-    return { ...started, plan, status: () => this.applyStatus(started.run) };
+    const { run, workflowId, ended } = await startApply(
+      this.#open,
+      this.#registry,
+      this.#temporal,
+      this.#taskQueue,
+    );
+    const status = (): Promise<ApplyState> => this.applyStatus(run);
+    return { run, workflowId, plan, status, result: () => ended().then(status) };
   }
 
   /**
