@@ -1,6 +1,6 @@
 import { Applies } from './applies.js';
 import { Audit } from './audit.js';
-import { openDatabase } from './database.js';
+import { openDatabase, type RegistryAddress } from './database.js';
 import { Datasets } from './datasets.js';
 import { Ledger } from './ledger.js';
 import { Ownership } from './ownership.js';
@@ -22,7 +22,7 @@ export interface Registry {
 }
 
 /** Opens the registry; connects at first use. */
-export function openRegistry(options: { readonly url: string; readonly schema: string }): Registry {
+export function openRegistry(options: RegistryAddress): Registry {
   const database = openDatabase(options);
   return {
     resources: new Resources(database),

@@ -17,7 +17,9 @@ import { BatchEncoder, WireBuffer } from './batch-encoder.js';
 import { RedisContents } from './contents.js';
 import { ORDER_BYTES, orderField, readOrder } from './order.js';
 import { RawCommand } from './raw-command.js';
-import { redisError, replyWord } from './redis-errors.js';
+import { RedisCredentials } from './credentials.js';
+import { checkServer } from './health.js';
+import { isRefused, redisError, replyWord } from './redis-errors.js';
 import { Slots } from './slots.js';
 
 /** Rows of one script call: long enough that the call costs little, short enough to block the server for under 1 ms. */
@@ -32,11 +34,13 @@ const RETRIES = 3;
 /**
  * An online store in Redis 7.0 or newer, or Valkey, in Feast's layout. `url` is `redis://` or `rediss://` (TLS), with user,
  * password and database where needed. Connects at the first use; a command fails after a second when the server refuses
- * connections, and after five when it is silent.
+ * connections, and after five when it is silent. A function is asked again for each new connection, and when the server refuses the
+ * password: so a rotated one is taken up.
  * @throws GranaryError `ConfigurationMissing` when the URL is not one.
  */
-export function redisOnlineProvider(options: { readonly url: string }): OnlineProvider {
-  return new RedisOnlineProvider(options.url);
+export function redisOnlineProvider(options: { readonly url: string | (() => string) }): OnlineProvider {
+  const { url } = options;
+  return new RedisOnlineProvider(new RedisCredentials(typeof url === 'string' ? () => url : url));
 }
 
 class RedisOnlineProvider implements OnlineProvider {
@@ -45,11 +49,13 @@ class RedisOnlineProvider implements OnlineProvider {
   readonly #contents: RedisContents;
   readonly #slots = new Slots(CALLS_IN_FLIGHT, () => new WireBuffer());
   readonly #encoders = new WeakMap<OnlineView, BatchEncoder>();
+  readonly #credentials: RedisCredentials;
   #connectionError: Error | undefined;
 
-  constructor(url: string) {
-    this.description = `redis at ${publicAddress(url)}`;
-    this.#redis = new Redis(url, {
+  constructor(credentials: RedisCredentials) {
+    this.#credentials = credentials;
+    this.description = `redis at ${publicAddress(credentials.url)}`;
+    this.#redis = new Redis(credentials.url, {
       lazyConnect: true,
       // Nothing here needs RESP3, and RESP2 goes through every proxy.
       protocol: 2,
@@ -57,7 +63,10 @@ class RedisOnlineProvider implements OnlineProvider {
       connectTimeout: CONNECT_TIMEOUT_MS,
       commandTimeout: COMMAND_TIMEOUT_MS,
       maxRetriesPerRequest: RETRIES,
-      retryStrategy: (attempt) => Math.min(50 * 2 ** attempt, 1000),
+      retryStrategy: (attempt) => {
+        this.#credentials.renew(this.#redis);
+        return Math.min(50 * 2 ** attempt, 1000);
+      },
     });
     this.#contents = new RedisContents(this.#redis, this.description);
     this.#redis.on('error', (error: Error) => (this.#connectionError = error));
@@ -65,7 +74,7 @@ class RedisOnlineProvider implements OnlineProvider {
   }
 
   async check(): Promise<void> {
-    await this.#run(() => this.#redis.ping());
+    await this.#run(() => checkServer(this.#redis, this.description));
   }
 
   async state(project: string): Promise<StoreState> {
@@ -188,8 +197,10 @@ class RedisOnlineProvider implements OnlineProvider {
 
   /** Sends one encoded call, and the script before it where the server does not know it (new, restarted, flushed). */
   async #call(encoder: BatchEncoder, wire: Buffer): Promise<readonly number[]> {
-    const send = async (): Promise<readonly number[]> =>
-      (await this.#redis.sendCommand(new RawCommand('evalsha', wire))) as number[];
+    const send = (): Promise<readonly number[]> =>
+      this.#renewing(
+        async () => (await this.#redis.sendCommand(new RawCommand('evalsha', wire))) as number[],
+      );
     try {
       return await send();
     } catch (error) {
@@ -201,9 +212,21 @@ class RedisOnlineProvider implements OnlineProvider {
 
   async #run<T>(command: () => Promise<T>): Promise<T> {
     try {
-      return await command();
+      return await this.#renewing(command);
     } catch (error) {
       throw redisError(error, this.description, this.#connectionError);
+    }
+  }
+
+  /** Tries once more with the credentials of this moment when the server refuses those it was given. */
+  async #renewing<T>(command: () => Promise<T>): Promise<T> {
+    try {
+      return await command();
+    } catch (error) {
+      if (!isRefused(error) && !isRefused(this.#connectionError)) throw error;
+      if (!this.#credentials.renew(this.#redis)) throw error;
+      this.#redis.disconnect(true);
+      return await command();
     }
   }
 
