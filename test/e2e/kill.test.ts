@@ -30,7 +30,9 @@ const POINTS: readonly Armed['point'][] = [
 
 it('a run passes every crash point: none is forgotten by the kill tests', () => {
   // Those of a rollback and of an apply are passed in rollback-kill.test.ts and apply-kill.test.ts.
-  expect(CRASH_POINTS.filter((point) => !/^(rollback|apply)\./.test(point) && !passed.has(point))).toEqual([]);
+  expect(CRASH_POINTS.filter((point) => !/^(rollback|apply)\./.test(point) && !passed.has(point))).toEqual(
+    [],
+  );
   expect([...passed].filter((line) => !(CRASH_POINTS as readonly string[]).includes(line))).toEqual([]);
 });
 

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { createServer as createTcpServer, type AddressInfo, type Server } from 'node:net';
+import { connect, createServer as createTcpServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -101,21 +101,16 @@ async function redisWith(...settings: string[]): Promise<number> {
     },
   );
   children.push(child);
-  const probe = new Redis({ port, lazyConnect: true, retryStrategy: null, enableReadyCheck: false });
-  probe.on('error', () => undefined);
   await until(
-    'redis answers',
-    async () => {
-      try {
-        if (probe.status !== 'ready') await probe.connect();
-        return true;
-      } catch {
-        return false;
-      }
-    },
+    'redis listens',
+    () =>
+      new Promise<boolean>((resolve) => {
+        const socket = connect(port, '127.0.0.1');
+        socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+        socket.once('connect', () => socket.destroy());
+      }),
     { timeoutMs: 10_000 },
   );
-  probe.disconnect();
   return port;
 }
 
@@ -192,7 +187,7 @@ describe('a health check of Redis', () => {
       const admin = new Redis(`redis://:first@127.0.0.1:${port}`);
       await admin.config('SET', 'requirepass', 'second');
       await writeFile(file, `redis://:second@127.0.0.1:${port}`);
-      await admin.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+      await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
       admin.disconnect();
       expect(await store.state('h_dev')).toEqual(first);
     } finally {
