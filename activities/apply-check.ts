@@ -5,7 +5,7 @@ import { GranaryError, messageOf } from '../definitions/errors.js';
 import { ALL_TIME } from '../definitions/interval.js';
 import { lastCompleteInterval } from '../definitions/ticks.js';
 import { Timestamp } from '../definitions/timestamp.js';
-import { upstreamOf } from '../definitions/upstream.js';
+import { neededFor } from '../definitions/upstream.js';
 import type { OfflineSession } from '../providers/offline/provider.js';
 import type { Outcome } from '../registry/applies.js';
 import { childId } from '../registry/settle.js';
@@ -41,7 +41,8 @@ export async function checkApply(
     [...items, ...outcomes].filter(({ status }) => status === 'FAILED').map((item) => item.id),
   );
   const sources = open.filter(
-    (r): r is Resource<'source'> => isKind(r, 'source') && !upstreamOf(r).some((other) => failed.has(other)),
+    (r): r is Resource<'source'> =>
+      isKind(r, 'source') && !neededFor(r, resources).some((other) => failed.has(other)),
   );
   outcomes.push(...(await checkSources(runtime, sources, attempt)));
   await registry.applies.record(id, outcomes);
@@ -49,7 +50,7 @@ export async function checkApply(
   for (const { id: of, status } of outcomes) if (status === 'FAILED') failed.add(of);
   // What a failure reaches does not run.
   for (const resource of resources.values())
-    if (upstreamOf(resource).some((other) => failed.has(other))) failed.add(resource.id);
+    if (neededFor(resource, resources).some((other) => failed.has(other))) failed.add(resource.id);
   const named = new Map([
     ...(await registry.resources.pipelines()).map((p) => [p.name, p] as const),
     ...pipelines,

@@ -1,15 +1,17 @@
-import { access } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { tsImport } from 'tsx/esm/api';
+import { parseContract, type Contract } from '../definitions/contract-file.js';
 import { GranaryError } from '../definitions/errors.js';
 import type { Project } from '../definitions/project.js';
 
 /**
- * Loads a project's file as it is, TypeScript or JavaScript: its default export of `defineProject(...)`.
- * @throws GranaryError `InvalidInput` when the file is absent or exports no project.
+ * Loads a project's file as it is, TypeScript or JavaScript: its default export of `defineProject(...)`. A file that ends with `.json` is a
+ * contract that `granary compile` wrote.
+ * @throws GranaryError `InvalidInput` when the file is absent or exports no project; `InvalidDefinition` for a contract that is not whole.
  */
-export async function loadProject(file: string): Promise<Project> {
+export async function loadProject(file: string): Promise<Project | Contract> {
   const path = resolve(file);
   try {
     await access(path);
@@ -19,6 +21,7 @@ export async function loadProject(file: string): Promise<Project> {
       `There is no project file ${path}. Give its path: --project granary.ts`,
     );
   }
+  if (path.endsWith('.json')) return parseContract(await readFile(path, 'utf8'), file);
   const loaded = (await tsImport(pathToFileURL(path).href, import.meta.url)) as {
     readonly default?: unknown;
   };

@@ -1,6 +1,8 @@
 import { Command } from 'commander';
 import { GranaryError } from '../definitions/errors.js';
 import { runWorker } from '../worker/process.js';
+import { addApply } from './apply.js';
+import { addCompile } from './compile.js';
 import { count } from './count.js';
 import { addDelete } from './delete.js';
 import { addDescribe } from './describe.js';
@@ -9,11 +11,13 @@ import { addHistory } from './history.js';
 import { addLineage } from './lineage.js';
 import { addList } from './list.js';
 import { loadProject } from './load-project.js';
-import { addPromote } from './promote.js';
 import { addModel } from './model.js';
 import { addPreview } from './preview.js';
+import { addPromote } from './promote.js';
+import { addProvider } from './provider.js';
 import { addRollback } from './rollback.js';
 import { addSearch } from './search.js';
+import { addStatus } from './status.js';
 import { addTag } from './tag.js';
 import { addVersions } from './versions.js';
 
@@ -73,6 +77,10 @@ program
     });
   });
 
+addApply(program);
+addStatus(program);
+addCompile(program);
+addProvider(program);
 addPromote(program);
 addRollback(program);
 addList(program);

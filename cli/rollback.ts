@@ -66,7 +66,7 @@ async function ownFailure(client: GranaryClient, featureSet: string, error: unkn
     of === undefined
       ? ''
       : ` The feature set itself is rolled back; to load its views, remove the cause and repeat with the version: granary rollback ${featureSet} ${of}`;
-  return new GranaryError(error.code, `${error.message}${remedy}`, { cause: error });
+  return new GranaryError(code, `${cause.message}${remedy}`, { cause });
 }
 
 function describeResult(name: string, { interval, steps }: RunResult): string {

@@ -1,4 +1,4 @@
-import type { Client } from '@temporalio/client';
+import { WorkflowFailedError, type Client } from '@temporalio/client';
 import { planApply, type ApplyPlan } from '../definitions/apply-plan.js';
 import { contractOf } from '../definitions/contract-file.js';
 import { GranaryError } from '../definitions/errors.js';
@@ -38,6 +38,8 @@ export interface ApplyHandle {
   readonly plan: ApplyPlan;
   /** How it stands now. */
   status(): Promise<ApplyState>;
+  /** How it stands once it has ended, well or badly. */
+  result(): Promise<ApplyState>;
 }
 
 /** What applying a project would do, against what is registered now. */
@@ -57,20 +59,25 @@ export async function startApply(
   registry: Registry,
   temporal: Client,
   taskQueue: string,
-): Promise<Pick<ApplyHandle, 'run' | 'workflowId'>> {
+): Promise<Pick<ApplyHandle, 'run' | 'workflowId'> & { ended(): Promise<void> }> {
   const contract = contractOf(project, environments);
   for (;;) {
     const run = runName(Math.random);
     const workflowId = `apply/${feastProject(scope)}/${run}`;
     // Somebody may have the name.
     if (!(await registry.applies.add({ id: run, workflowId, by: caller(), contract }))) continue;
-    await temporal.workflow.start('apply', {
+    const handle = await temporal.workflow.start('apply', {
       taskQueue,
       workflowId,
       args: [{ apply: run }],
       staticSummary: `apply ${run}`,
     });
-    return { run, workflowId };
+    const ended = async (): Promise<void> => {
+      await handle.result().catch((error: unknown) => {
+        if (!(error instanceof WorkflowFailedError)) throw error;
+      });
+    };
+    return { run, workflowId, ended };
   }
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import {
   Client,
@@ -234,6 +235,18 @@ export class GranaryClient {
       );
   }
 
+  /** A worker that was started a moment ago may not have polled yet. */
+  async #awaitWorker(): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.requireWorker();
+      } catch (error) {
+        if (tries === 20) throw error;
+        await sleep(250);
+      }
+    }
+  }
+
   /** A run as the registry has it; a workflow that closed without recording its end counts as Temporal closed it. */
   async status(runId: string): Promise<Run | undefined> {
     const run = await this.#registry.runs.get(runId);
@@ -257,9 +270,15 @@ export class GranaryClient {
   async apply(): Promise<ApplyHandle> {
     const plan = await this.planApply();
     refuseChanged(plan.refused);
-    await this.requireWorker();
-    const started = await startApply(this.#open, this.#registry, this.#temporal, this.#taskQueue);
-    return { ...started, plan, status: () => this.applyStatus(started.run) };
+    await this.#awaitWorker();
+    const { run, workflowId, ended } = await startApply(
+      this.#open,
+      this.#registry,
+      this.#temporal,
+      this.#taskQueue,
+    );
+    const status = (): Promise<ApplyState> => this.applyStatus(run);
+    return { run, workflowId, plan, status, result: () => ended().then(status) };
   }
 
   /**

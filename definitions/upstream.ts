@@ -19,6 +19,15 @@ export function upstreamOf(resource: Resource): readonly string[] {
   return [...new Set(ids)];
 }
 
+/** The ids without which a resource cannot be made: a training set reads the source of a view, not its online rows. Pure. */
+export function neededFor(resource: Resource, resources: ReadonlyMap<string, Resource>): readonly string[] {
+  if (!isKind(resource, 'trainingSet')) return upstreamOf(resource);
+  return upstreamOf(resource).flatMap((id) => {
+    const view = resources.get(id);
+    return view && isKind(view, 'view') ? [view.spec.source, ...view.spec.entities] : [id];
+  });
+}
+
 /** How people name a resource: `transactions (demo)`; without a variant, `postgres-demo`. */
 export const resourceName = ({ name, variant }: Pick<Resource, 'name' | 'variant'>): string =>
   variant === '' ? name : `${name} (${variant})`;

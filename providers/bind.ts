@@ -43,7 +43,7 @@ export interface OpenProject {
   readonly project: CompiledProject;
   readonly environments: Project['environments'];
   readonly providers: BoundProviders;
-  readonly registry: { readonly url: string; readonly schema: string };
+  readonly registry: { readonly url: () => string; readonly schema: string };
 }
 
 /**
@@ -56,10 +56,13 @@ export function openProject(project: Project | Contract, environment?: string): 
   const chosen = head.environments[name] as Environment;
   const scope: Scope = { project: head.name, environment: name };
   const schema = registrySchema(scope);
-  const url = resolveSecret(
-    `The registry's address of the environment ${name}`,
-    chosen.registry?.url ?? fromEnv('GRANARY_REGISTRY_URL'),
-  );
+  const url = (): string =>
+    resolveSecret(
+      `The registry's address of the environment ${name}`,
+      chosen.registry?.url ?? fromEnv('GRANARY_REGISTRY_URL'),
+    );
+  // A setting that is absent is told now, not at the first run.
+  url();
   return {
     scope,
     project: isContract(project) ? compiledContract(project) : compile(project, readSecret),
@@ -115,7 +118,8 @@ function bindProviders(environmentName: string, environment: Environment, schema
           bound.type,
           'an online store: redisStore(...) or postgresStore(...)',
         );
-      const url = resolveSecret(`The address of the online store "${name}"`, bound.url);
+      // Read where it is used, and again after it was rotated.
+      const url = (): string => resolveSecret(`The address of the online store "${name}"`, bound.url);
       const made =
         bound.type === 'redis' ? redisOnlineProvider({ url }) : postgresOnlineProvider({ url, schema });
       online.set(name, made);

@@ -31,9 +31,10 @@ export async function checkHealth(systems: HealthSystems, provider: Resource<'pr
     await (spec.type === 'files' ? systems.files(name) : systems.online(name)).check();
   } catch (error) {
     const known = error instanceof GranaryError ? error : undefined;
+    const refused = postgresCause(known);
     throw new GranaryError(
-      known?.code ?? 'Internal',
-      `Granary cannot connect to the provider during health check: (${where}) ${postgresCause(known) ?? messageOf(error)}`,
+      refused === undefined ? (known?.code ?? 'Internal') : 'ConfigurationMissing',
+      `Granary cannot connect to the provider during health check: (${where}) ${refused ?? messageOf(error)}`,
       { cause: error },
     );
   }

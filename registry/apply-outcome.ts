@@ -1,5 +1,5 @@
 import { isKind, type Resource } from '../definitions/contract.js';
-import { resourceName, upstreamOf } from '../definitions/upstream.js';
+import { neededFor, resourceName } from '../definitions/upstream.js';
 import type { ApplyItem, Outcome, StepState } from './applies.js';
 
 /** What the table of an apply calls a resource. */
@@ -53,7 +53,7 @@ export function outcomesOf({ resources, items, steps, runErrors, unfinished }: F
     }
     const step = steps.get(id);
     const resource = resources.get(id);
-    const upstream = (resource ? upstreamOf(resource) : []).find((other) => causes.has(other));
+    const upstream = (resource ? neededFor(resource, resources) : []).find((other) => causes.has(other));
     const cause = upstream === undefined ? undefined : causes.get(upstream);
     const why = runErrors?.get(id) ?? unfinished;
     if (step?.status === 'COMPLETED') outcomes.push({ id, status: 'READY' });

@@ -20,10 +20,31 @@ export interface Database {
   close(): Promise<void>;
 }
 
-/** Opens a pool; connects at first use. */
-export function openDatabase(options: { readonly url: string; readonly schema: string }): Database {
+/** Where a registry is. */
+export interface RegistryAddress {
+  readonly url: string | (() => string);
+  readonly schema: string;
+}
+
+/** A pool's client that reads the URL when it is made. */
+function rotatingClient(url: RegistryAddress['url']): typeof pg.Client {
+  let known = typeof url === 'string' ? url : '';
+  return class extends pg.Client {
+    constructor(config?: string | pg.ClientConfig) {
+      try {
+        if (typeof url !== 'string') known = url();
+      } catch {
+        // A secret that is being replaced may be absent for a moment: what was known may still do.
+      }
+      super({ ...(typeof config === 'object' ? config : {}), connectionString: known });
+    }
+  };
+}
+
+/** Opens a pool; connects at first use. A function is asked for the URL at each new connection, so that a rotated password is taken up. */
+export function openDatabase(options: RegistryAddress): Database {
   const pool = new pg.Pool({
-    connectionString: options.url,
+    Client: rotatingClient(options.url),
     max: 10,
     connectionTimeoutMillis: 10_000,
     // A host that vanishes answers nothing: without these an await would never end.

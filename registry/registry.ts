@@ -3,7 +3,7 @@ import { Audit } from './audit.js';
 import { Catalog } from './catalog.js';
 import { lineageOf, type DatasetLineage } from './catalog-lineage.js';
 import { Removals } from './catalog-removal.js';
-import { openDatabase } from './database.js';
+import { openDatabase, type RegistryAddress } from './database.js';
 import { Datasets } from './datasets.js';
 import { Ledger } from './ledger.js';
 import { Ownership } from './ownership.js';
@@ -31,7 +31,7 @@ export interface Registry {
 }
 
 /** Opens the registry; connects at first use. */
-export function openRegistry(options: { readonly url: string; readonly schema: string }): Registry {
+export function openRegistry(options: RegistryAddress): Registry {
   const database = openDatabase(options);
   return {
     resources: new Resources(database),

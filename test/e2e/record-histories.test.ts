@@ -7,6 +7,7 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { expect, it } from 'vitest';
 import type { BuildContext, Project } from '../../definitions/index.js';
 import { Timestamp } from '../../definitions/index.js';
+import { applied } from '../fixtures/applied.js';
 import { shop, totalsOf, writeSales } from '../fixtures/shop.js';
 import { untilRunning } from '../support/running.js';
 import { createWorld } from '../support/world.js';
@@ -93,6 +94,18 @@ it.runIf(asked)(
       const files = await start(spoilt.project, 'remove', { resource: 'source/totals' });
       await ended(files);
       await record('remove-files', files);
+    });
+    const fresh = await shop(`${world.name}f`, join(world.folder, 'f'));
+    await world.withWorker(fresh.project, async () => {
+      const handle = await start(fresh.project, 'apply', {});
+      await ended(handle);
+      await record('apply', handle);
+    });
+    const broken = applied(`${world.name}g`, join(world.folder, 'g'));
+    await world.withWorker(broken, async () => {
+      const handle = await start(broken, 'apply', {});
+      await ended(handle);
+      await record('apply-failed', handle);
     });
     const failing = await shop(`${world.name}b`, join(world.folder, 'b'), {
       rows: `SELECT NULL::BIGINT AS user_id, TIMESTAMP '2026-01-02' AS sold_at, 1.0::DOUBLE AS amount`,

@@ -16,6 +16,8 @@ describe('recorded histories', () => {
   it('are there for every workflow, and for runs that failed, waited and were cancelled', () => {
     expect(files.map((name) => name.replace(/^.*\//, ''))).toEqual(
       expect.arrayContaining([
+        'apply.json',
+        'apply-failed.json',
         'cancelled.json',
         'failed.json',
         'materialize.json',

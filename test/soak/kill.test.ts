@@ -2,8 +2,8 @@ import { CRASH_POINTS } from '../../activities/crash-points.js';
 import { killedAt } from '../support/disturbed-run.js';
 import { faultSuite } from '../support/fault-suite.js';
 
-/** Points of a rollback have a test of their own: a pipeline passes none of them. */
-const POINTS = CRASH_POINTS.filter((point) => !/^(rollback|remove)\./.test(point));
+/** Works by hand have tests of their own: a pipeline passes none of their points. */
+const POINTS = CRASH_POINTS.filter((point) => !/^(rollback|remove|apply|promote)\./.test(point));
 /** Between the questions that a store asks before it writes `latest`: a link on disk, five objects in a bucket. */
 const latest = (passings: readonly number[]) =>
   passings.map((passing) => `store.mid-latest:${passing}` as const);

@@ -19,7 +19,9 @@ import { byteaArray, int8Array, timestampArray } from './binary-array.js';
 import { lockForWriting, raiseFence, requireFence } from './fences.js';
 import { columnName } from './names.js';
 import { type NewestRows, newestRows } from './newest-rows.js';
+import { checkPrivileges } from './health.js';
 import { postgresError } from './postgres-errors.js';
+import { rotatingClient } from './rotating-client.js';
 import { statements } from './statements.js';
 import { columnsOf, dropViewTable, ensureStoreTables, ensureViewTable, inTransaction } from './tables.js';
 
@@ -37,10 +39,12 @@ const QUERY_TIMEOUT_MS = 65_000;
  * @throws GranaryError `ConfigurationMissing` when the URL is not one of Postgres.
  */
 export function postgresOnlineProvider(options: {
-  readonly url: string;
+  /** A function is asked again for each new connection: so a rotated password is taken up. */
+  readonly url: string | (() => string);
   readonly schema: string;
 }): OnlineProvider {
-  return new PostgresOnlineProvider(options.url, options.schema);
+  const { url, schema } = options;
+  return new PostgresOnlineProvider(typeof url === 'string' ? () => url : url, schema);
 }
 
 /** A row of the statement that reads; the features are `v0`, `v1`, ... */
@@ -59,11 +63,11 @@ class PostgresOnlineProvider implements OnlineProvider {
   readonly #pool: pg.Pool;
   readonly #schema: string;
 
-  constructor(url: string, schema: string) {
-    this.description = `postgres at ${publicAddress(url)}`;
+  constructor(url: () => string, schema: string) {
+    this.description = `postgres at ${publicAddress(url())}`;
     this.#schema = schema;
     this.#pool = new pg.Pool({
-      connectionString: url,
+      Client: rotatingClient(url),
       max: CONNECTIONS,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: QUERY_TIMEOUT_MS,
@@ -75,7 +79,7 @@ class PostgresOnlineProvider implements OnlineProvider {
   }
 
   async check(): Promise<void> {
-    await this.#run((client) => client.query('SELECT 1'));
+    await this.#run((client) => checkPrivileges(client, this.#schema, this.description));
   }
 
   /** A committed row is durable here: only another id, or a receipt that is gone (a restored backup), tells of a loss. */

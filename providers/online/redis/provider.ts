@@ -18,7 +18,9 @@ import { RedisContents } from './contents.js';
 import { fencesKey, RAISE_FENCE } from './fences.js';
 import { ORDER_BYTES, orderField, readOrder } from './order.js';
 import { RawCommand } from './raw-command.js';
-import { redisError, replyWord } from './redis-errors.js';
+import { RedisCredentials } from './credentials.js';
+import { checkServer } from './health.js';
+import { isRefused, redisError, replyWord } from './redis-errors.js';
 import { removeBelow, removeView } from './remove-view.js';
 import { Slots } from './slots.js';
 
@@ -34,11 +36,13 @@ const RETRIES = 3;
 /**
  * An online store in Redis 7.0 or newer, or Valkey, in Feast's layout. `url` is `redis://` or `rediss://` (TLS), with user,
  * password and database where needed. Connects at the first use; a command fails after a second when the server refuses
- * connections, and after five when it is silent.
+ * connections, and after five when it is silent. A function is asked again for each new connection, and when the server refuses the
+ * password: so a rotated one is taken up.
  * @throws GranaryError `ConfigurationMissing` when the URL is not one.
  */
-export function redisOnlineProvider(options: { readonly url: string }): OnlineProvider {
-  return new RedisOnlineProvider(options.url);
+export function redisOnlineProvider(options: { readonly url: string | (() => string) }): OnlineProvider {
+  const { url } = options;
+  return new RedisOnlineProvider(new RedisCredentials(typeof url === 'string' ? () => url : url));
 }
 
 class RedisOnlineProvider implements OnlineProvider {
@@ -47,11 +51,13 @@ class RedisOnlineProvider implements OnlineProvider {
   readonly #contents: RedisContents;
   readonly #slots = new Slots(CALLS_IN_FLIGHT, () => new WireBuffer());
   readonly #encoders = new WeakMap<OnlineView, BatchEncoder>();
+  readonly #credentials: RedisCredentials;
   #connectionError: Error | undefined;
 
-  constructor(url: string) {
-    this.description = `redis at ${publicAddress(url)}`;
-    this.#redis = new Redis(url, {
+  constructor(credentials: RedisCredentials) {
+    this.#credentials = credentials;
+    this.description = `redis at ${publicAddress(credentials.url)}`;
+    this.#redis = new Redis(credentials.url, {
       lazyConnect: true,
       // Nothing here needs RESP3, and RESP2 goes through every proxy.
       protocol: 2,
@@ -59,7 +65,10 @@ class RedisOnlineProvider implements OnlineProvider {
       connectTimeout: CONNECT_TIMEOUT_MS,
       commandTimeout: COMMAND_TIMEOUT_MS,
       maxRetriesPerRequest: RETRIES,
-      retryStrategy: (attempt) => Math.min(50 * 2 ** attempt, 1000),
+      retryStrategy: (attempt) => {
+        this.#credentials.renew(this.#redis);
+        return Math.min(50 * 2 ** attempt, 1000);
+      },
     });
     this.#contents = new RedisContents(this.#redis, this.description);
     this.#redis.on('error', (error: Error) => (this.#connectionError = error));
@@ -67,7 +76,7 @@ class RedisOnlineProvider implements OnlineProvider {
   }
 
   async check(): Promise<void> {
-    await this.#run(() => this.#redis.ping());
+    await this.#run(() => checkServer(this.#redis, this.description));
   }
 
   async state(project: string): Promise<StoreState> {
@@ -202,8 +211,10 @@ class RedisOnlineProvider implements OnlineProvider {
 
   /** Sends one encoded call, and the script before it where the server does not know it (new, restarted, flushed). */
   async #call(encoder: BatchEncoder, wire: Buffer): Promise<readonly number[]> {
-    const send = async (): Promise<readonly number[]> =>
-      (await this.#redis.sendCommand(new RawCommand('evalsha', wire))) as number[];
+    const send = (): Promise<readonly number[]> =>
+      this.#renewing(
+        async () => (await this.#redis.sendCommand(new RawCommand('evalsha', wire))) as number[],
+      );
     try {
       return await send();
     } catch (error) {
@@ -215,9 +226,21 @@ class RedisOnlineProvider implements OnlineProvider {
 
   async #run<T>(command: () => Promise<T>): Promise<T> {
     try {
-      return await command();
+      return await this.#renewing(command);
     } catch (error) {
       throw redisError(error, this.description, this.#connectionError);
+    }
+  }
+
+  /** Tries once more with the credentials of this moment when the server refuses those it was given. */
+  async #renewing<T>(command: () => Promise<T>): Promise<T> {
+    try {
+      return await command();
+    } catch (error) {
+      if (!isRefused(error) && !isRefused(this.#connectionError)) throw error;
+      if (!this.#credentials.renew(this.#redis)) throw error;
+      this.#redis.disconnect(true);
+      return await command();
     }
   }
 

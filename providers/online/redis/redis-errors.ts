@@ -38,6 +38,16 @@ export function redisError(error: unknown, server: string, lastConnectionError?:
   return new GranaryError(code, `${server}: ${meaning} (${message}).`, { cause });
 }
 
+/** Whether the server refuses the user or the password. */
+export function isRefused(error: unknown): boolean {
+  const word = replyWord(error);
+  return (
+    word === 'NOAUTH' ||
+    word === 'WRONGPASS' ||
+    (word === 'ERR' && /invalid password/i.test(messageOf(error)))
+  );
+}
+
 /** The first word of a reply that is an error (`WRONGTYPE`, `ERR`); `undefined` for an error of the connection. */
 export function replyWord(error: unknown): string | undefined {
   if (!(error instanceof Error) || error.name !== 'ReplyError') return undefined;

@@ -1,0 +1,110 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { GranaryClient, type ApplyHandle, type ApplyState } from '../client/index.js';
+import { refuseChanged } from '../registry/resources.js';
+import { openProject } from '../providers/bind.js';
+import { applyTable, creatingLines, planText } from './apply-table.js';
+import { loadProject } from './load-project.js';
+
+interface ApplyFlags {
+  readonly env?: string;
+  readonly taskQueue?: string;
+  readonly dryRun?: true;
+  readonly json?: true;
+  readonly detach?: true;
+}
+
+export function addApply(program: Command): void {
+  program
+    .command('apply')
+    .description(
+      'Registers the definitions of a file, checks providers and sources, and has what is new or failed made. Shows the plan first. A worker must be running.',
+    )
+    .argument('[file]', 'the file that exports the project, or a contract of granary compile', 'granary.ts')
+    .option('-e, --env <name>', 'the environment (default: GRANARY_ENV, then dev, then the only one)')
+    .option('--dry-run', 'shows the plan and writes nothing')
+    .option('--json', 'one JSON object instead of the table')
+    .option('--detach', 'starts the apply and does not wait for it')
+    .option('--task-queue <name>', "the worker's task queue (default: granary-<project>-<environment>)")
+    .addHelpText('after', '\nExample:\n  granary apply examples/flights/granary.ts --env dev')
+    .action(async (file: string, flags: ApplyFlags) => {
+      const project = await loadProject(file);
+      const environment = flags.env === undefined ? {} : { environment: flags.env };
+      const client = await GranaryClient.connect({
+        project,
+        ...environment,
+        ...(flags.taskQueue === undefined ? {} : { taskQueue: flags.taskQueue }),
+      });
+      try {
+        const plan = await client.planApply();
+        const { project: compiled, scope } = openProject(project, flags.env);
+        if (!flags.json)
+          process.stdout.write(
+            planText(plan, compiled.resources, `${scope.project} in ${scope.environment}`),
+          );
+        refuseChanged(plan.refused);
+        if (flags.dryRun) {
+          if (flags.json) process.stdout.write(`${JSON.stringify({ plan }, null, 2)}\n`);
+          return;
+        }
+        const handle = await client.apply();
+        await (flags.detach ? detach(handle, file, flags) : follow(client, handle, flags));
+      } finally {
+        await client.close();
+      }
+    });
+}
+
+async function detach(handle: ApplyHandle, file: string, { json, env }: ApplyFlags): Promise<void> {
+  const { run, workflowId, plan } = handle;
+  const watch = `granary status ${run} --project ${file}${env === undefined ? '' : ` --env ${env}`}`;
+  process.stdout.write(
+    json
+      ? `${JSON.stringify({ run, workflowId, plan }, null, 2)}\n`
+      : `Applying Run: ${run}\nIt goes on without this command. Watch it with: ${watch}\n`,
+  );
+  return Promise.resolve();
+}
+
+/** Shows an apply until it ends; the process' exit status says whether all is READY. */
+async function follow(client: GranaryClient, handle: ApplyHandle, { json }: ApplyFlags): Promise<void> {
+  const live = process.stdout.isTTY && !json;
+  if (!json) process.stdout.write(`Applying Run: ${handle.run}\n`);
+  let created = false;
+  let shown = 0;
+  let state = await handle.status();
+  for (let pause = 100, asked = Date.now(); ; pause = Math.min(pause * 1.3, 2000)) {
+    state = await handle.status();
+    if (!json && !created && state.plan) {
+      created = true;
+      if (JSON.stringify(state.plan.created) !== JSON.stringify(handle.plan.created))
+        process.stdout.write('Another apply came first; what is new is against its result.\n');
+      for (const warning of state.plan.warnings) process.stderr.write(`granary: ${warning}\n`);
+      process.stdout.write(creatingLines(state.plan, state.resources));
+    }
+    const over = isOver(state);
+    if (live && created) shown = redraw(shown, applyTable(state));
+    if (over) break;
+    if (Date.now() - asked > 5000) {
+      await client.requireWorker();
+      asked = Date.now();
+    }
+    await sleep(pause);
+  }
+  if (json) process.stdout.write(`${JSON.stringify(state, null, 2)}\n`);
+  else if (!live || !created) process.stdout.write(applyTable(state));
+  process.exitCode = succeeded(state) ? 0 : 1;
+}
+
+/** Whether an apply has ended. */
+export const isOver = ({ status }: ApplyState): boolean => status !== 'PENDING' && status !== 'RUNNING';
+
+/** Whether all of an apply's resources are READY. */
+export const succeeded = ({ status, resources }: ApplyState): boolean =>
+  status === 'COMPLETED' && resources.every((item) => item.status === 'READY');
+
+/** Writes the table over the one before; resolves to its lines. */
+function redraw(before: number, text: string): number {
+  process.stdout.write(`${before === 0 ? '' : `\u001b[${before}A\u001b[J`}${text}`);
+  return text.split('\n').length - 1;
+}

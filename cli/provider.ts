@@ -1,0 +1,45 @@
+import type { Command } from 'commander';
+import { checkProviders, type ProviderHealth } from '../client/provider-health.js';
+import { openProject } from '../providers/bind.js';
+import { loadProject } from './load-project.js';
+
+interface CheckFlags {
+  readonly project: string;
+  readonly env?: string;
+  readonly json?: true;
+}
+
+export function addProvider(program: Command): void {
+  program
+    .command('provider')
+    .description('The systems behind the names of an environment.')
+    .command('check')
+    .description(
+      'Checks, from this machine, whether providers can be worked with. Exit status 1 when one cannot.',
+    )
+    .argument('[name]', 'one provider (default: all)')
+    .option('-p, --project <file>', 'the file that exports the project', 'granary.ts')
+    .option('-e, --env <name>', 'the environment (default: GRANARY_ENV, then dev, then the only one)')
+    .option('--json', 'a JSON list instead of the table')
+    .addHelpText('after', '\nExample:\n  granary provider check online --env prod')
+    .action(async (name: string | undefined, flags: CheckFlags) => {
+      const open = openProject(await loadProject(flags.project), flags.env);
+      try {
+        const found = await checkProviders(open, name);
+        process.stdout.write(flags.json ? `${JSON.stringify(found, null, 2)}\n` : describe(found));
+        if (found.some(({ healthy }) => !healthy)) process.exitCode = 1;
+      } finally {
+        await open.providers.close();
+      }
+    });
+}
+
+const describe = (found: readonly ProviderHealth[]): string => {
+  const width = Math.max(...found.map(({ name }) => name.length));
+  return found
+    .map(
+      ({ name, healthy, error, ms }) =>
+        `${name.padEnd(width)}  ${healthy ? `healthy (${ms} ms)` : (error ?? '')}\n`,
+    )
+    .join('');
+};
