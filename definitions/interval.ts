@@ -8,6 +8,16 @@ export interface Interval {
 }
 
 /**
+ * The one interval of what no pipeline schedules. Its ends are those of what every engine and every ISO-8601 text can
+ * express with four digits of a year.
+ */
+export const ALL_TIME: Interval = { start: '0001-01-01T00:00:00Z', end: '9999-12-31T00:00:00Z' };
+
+/** Whether an interval is {@link ALL_TIME}. */
+export const isAllTime = ({ start, end }: Interval): boolean =>
+  start === ALL_TIME.start && end === ALL_TIME.end;
+
+/**
  * The interval `[start, end)` in canonical text.
  * @throws GranaryError `InvalidInterval` when it is empty or reversed.
  */
@@ -38,8 +48,9 @@ export function durationMicros(text: string): bigint {
   return BigInt(m[1] ?? '0') * UNITS[m[2] as keyof typeof UNITS] * 1_000_000n;
 }
 
-/** A short name of an interval for summaries and ids: `2001-03-04` for a UTC day, else `start..end`. */
+/** A short name of an interval for summaries: `2001-03-04` for a UTC day, `all of time`, else `start..end`. */
 export function intervalName({ start, end }: Interval): string {
+  if (isAllTime({ start, end })) return 'all of time';
   const day = start.slice(0, 10);
   const isDay = Timestamp.from(end).micros - Timestamp.from(start).micros === 86_400_000_000n;
   if (isDay && start === `${day}T00:00:00Z`) return day;
