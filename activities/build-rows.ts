@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { link } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildFunction } from '../definitions/built-source.js';
-import { orderedSchema, type BuiltSourceSpec, type Resource } from '../definitions/contract.js';
+import { isRaw, orderedSchema, type BuiltSourceSpec, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import { fillSql, quoteName } from '../definitions/sql.js';
 import type { FileProvider } from '../providers/files/provider.js';
@@ -28,8 +28,8 @@ export async function buildRows(
   const resources = await runtime.registry.resources.all();
   const source = resourceOf(resources, step.id, 'source');
   const { spec } = source;
-  if (spec.type === 'file')
-    throw new GranaryError('Internal', `${step.id} is a file source; there is nothing to build.`);
+  if (isRaw(spec))
+    throw new GranaryError('Internal', `${step.id} is a raw source; there is nothing to build.`);
   const pinned = await runtime.registry.runs.inputs(run.id, step.id);
   const kind = spec.type === 'featureSet' ? 'build' : 'transform';
   return await withEngine(runtime, request, attempt, async (session, folder, at) => {
@@ -98,8 +98,7 @@ async function relations(
   const entries = Object.entries(spec.inputs).map(async ([name, id]) => {
     const source = resourceOf(resources, id, 'source');
     // A version belongs to the interval it was built for; only raw sources are cut by their timestamps.
-    const bounds =
-      source.spec.type === 'file' ? { from: readFrom(spec, interval), before: interval.end } : {};
+    const bounds = isRaw(source.spec) ? { from: readFrom(spec, interval), before: interval.end } : {};
     return [name, await relationOf(runtime, source, pinned, signal, bounds)] as const;
   });
   return Object.fromEntries(await Promise.all(entries));

@@ -1,6 +1,6 @@
 import { Context, log } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { isKind, type Resource } from '../definitions/contract.js';
+import { isKind, isRaw, type Resource } from '../definitions/contract.js';
 import { messageOf } from '../definitions/errors.js';
 import { durationMicros, type Interval } from '../definitions/interval.js';
 import { Timestamp } from '../definitions/timestamp.js';
@@ -24,7 +24,7 @@ export async function stepInputs(
 ): Promise<DatasetInput[]> {
   if (isKind(target, 'source')) {
     const { spec } = target;
-    if (spec.type === 'file') return [];
+    if (isRaw(spec)) return [];
     const sources = [...new Set(Object.values(spec.inputs))].map((id) => resourceOf(resources, id, 'source'));
     const reads = await Promise.all(
       sources.map((source) =>
@@ -35,7 +35,7 @@ export async function stepInputs(
   }
   if (isKind(target, 'view')) {
     const source = resourceOf(resources, target.spec.source, 'source');
-    if (source.spec.type === 'file')
+    if (isRaw(source.spec))
       return await inputsOf(runtime, source, { interval, by: 'interval', from: undefined });
     return (await inputsOf(runtime, source, { interval, by: 'interval', from: undefined })).slice(-1);
   }

@@ -1,6 +1,6 @@
 import { Context, log } from '@temporalio/activity';
 import { findTarget } from '../definitions/target.js';
-import { isKind, type PipelineSpec } from '../definitions/contract.js';
+import { isKind, isRaw, type PipelineSpec } from '../definitions/contract.js';
 import { GranaryError, messageOf } from '../definitions/errors.js';
 import { interval, type Interval } from '../definitions/interval.js';
 import { didYouMean } from '../definitions/names.js';
@@ -77,7 +77,7 @@ async function resolveTargets(
     if (
       resource &&
       isKind(resource, 'source') &&
-      resource.spec.type !== 'file' &&
+      !isRaw(resource.spec) &&
       'handler' in resource.spec.build &&
       !project.handlers.has(resource.id)
     )

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { isKind, orderedSchema, type Resource } from '../definitions/contract.js';
+import { isKind, isRaw, orderedSchema, type Resource } from '../definitions/contract.js';
 import type { Schema } from '../definitions/types.js';
 import {
   METADATA_FILE,
@@ -183,7 +183,7 @@ function shapeOf(
   resources: Resources,
   target: Resource,
 ): { schema: Schema; keys: readonly string[]; timestampField?: string; metadata: object } {
-  if (isKind(target, 'source') && target.spec.type !== 'file')
+  if (isKind(target, 'source') && !isRaw(target.spec))
     return {
       schema: orderedSchema(target.spec),
       keys: target.spec.keys,

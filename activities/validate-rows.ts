@@ -1,4 +1,4 @@
-import { orderedSchema } from '../definitions/contract.js';
+import { isRaw, orderedSchema } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import { intervalName } from '../definitions/interval.js';
 import { resourceOf } from './inputs.js';
@@ -20,7 +20,7 @@ export async function validateRows(
   const resources = await runtime.registry.resources.all();
   const source = resourceOf(resources, request.step.id, 'source');
   const { spec } = source;
-  const rules = spec.type === 'file' ? [] : spec.validate;
+  const rules = isRaw(spec) ? [] : spec.validate;
   if (rules.length === 0) return { results: [], ms: 0 };
   const results = await withEngine(runtime, request, attempt, async (session, _folder, at) => {
     const store = runtime.providers.files(staged.store);

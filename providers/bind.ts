@@ -11,11 +11,15 @@ import {
 } from '../definitions/project.js';
 import { fromEnv } from '../definitions/secret.js';
 import type { Binding } from '../definitions/provider.js';
+import { postgresUrl, redisUrl } from './addresses.js';
 import { localFileProvider } from './files/local.js';
 import type { FileProvider } from './files/provider.js';
 import { s3FileProvider } from './files/s3/provider.js';
 import { cacheOptions } from './files/s3/settings.js';
 import { postgresOnlineProvider } from './online/postgres/provider.js';
+import { postgresOfflineProvider } from './offline/postgres/provider.js';
+import { wholeName } from './offline/postgres/sql-text.js';
+import type { TableProvider } from './offline/table-provider.js';
 import type { OnlineProvider } from './online/provider.js';
 import { redisOnlineProvider } from './online/redis/provider.js';
 import { readSecret, resolveSecret } from './secrets.js';
@@ -26,6 +30,8 @@ export interface BoundProviders {
   files(name: string): FileProvider;
   /** @throws GranaryError `ConfigurationMissing` when the name is not bound to an online store. */
   online(name: string): OnlineProvider;
+  /** @throws GranaryError `ConfigurationMissing` when the name is not bound to a database of sources. */
+  offline(name: string): TableProvider;
   close(): Promise<void>;
 }
 
@@ -58,10 +64,11 @@ export function openProject(project: Project, environment?: string): OpenProject
   };
 }
 
-/** Binds an environment's provider names. `schema` is the Postgres schema for online tables. */
+/** Binds an environment's provider names. `schema` is the Postgres schema for online tables; `<schema>_offline` holds what SQL made. */
 function bindProviders(environmentName: string, environment: Environment, schema: string): BoundProviders {
   const files = new Map<string, FileProvider>();
   const online = new Map<string, OnlineProvider>();
+  const offline = new Map<string, TableProvider>();
   const binding = (name: string): Binding => {
     const found = Object.hasOwn(environment.bind, name) ? environment.bind[name] : undefined;
     if (!found)
@@ -96,21 +103,38 @@ function bindProviders(environmentName: string, environment: Environment, schema
       const known = online.get(name);
       if (known) return known;
       const bound = binding(name);
-      if (bound.type === 'localFiles' || bound.type === 's3')
+      if (bound.type !== 'redis' && bound.type !== 'postgresOnline')
         throw wrongKind(
           environmentName,
           name,
           bound.type,
           'an online store: redisStore(...) or postgresStore(...)',
         );
-      const url = resolveSecret(`The address of the online store "${name}"`, bound.url);
+      const what = `the online store "${name}"`;
       const made =
-        bound.type === 'redis' ? redisOnlineProvider({ url }) : postgresOnlineProvider({ url, schema });
+        bound.type === 'redis'
+          ? redisOnlineProvider({ url: redisUrl(what, bound) })
+          : postgresOnlineProvider({ url: postgresUrl(what, bound), schema });
       online.set(name, made);
       return made;
     },
+    offline(name) {
+      const known = offline.get(name);
+      if (known) return known;
+      const bound = binding(name);
+      if (bound.type !== 'postgres')
+        throw wrongKind(environmentName, name, bound.type, 'a database of sources: postgresDatabase(...)');
+      const made = postgresOfflineProvider({
+        url: () => postgresUrl(`the database "${name}"`, bound),
+        schema: wholeName(`${schema}_offline`),
+      });
+      offline.set(name, made);
+      return made;
+    },
     async close() {
-      await Promise.all([...files.values(), ...online.values()].map((provider) => provider.close()));
+      await Promise.all(
+        [...files.values(), ...online.values(), ...offline.values()].map((provider) => provider.close()),
+      );
     },
   };
 }
