@@ -25,7 +25,7 @@ export class CopyOut implements Submittable {
   #driver: Listener[] = [];
   #rest: Buffer = Buffer.alloc(0);
   #ended = false;
-  #error: unknown;
+  #error: Error | undefined;
   #wake: () => void = () => undefined;
 
   constructor(sql: string, decoder: BinaryDecoder) {
@@ -67,7 +67,7 @@ export class CopyOut implements Submittable {
       this.#decoder.push(payload, this.#ready);
     } catch (error) {
       // The rest of the rows is of no use; the reader ends the connection.
-      this.#error = error;
+      this.#error = error instanceof Error ? error : new Error(String(error));
       this.#end();
     }
   }
