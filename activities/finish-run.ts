@@ -1,3 +1,4 @@
+import { collectTables } from './collect-tables.js';
 import { crashPoint } from './crash-points.js';
 import type { RunStatus } from '../registry/tables.js';
 import type { ResolvedRun, StepFailure } from './messages.js';
@@ -30,4 +31,5 @@ export async function finishRun(
   );
   await crashPoint('run.after-end');
   await collectStaging(runtime);
+  await collectTables(runtime);
 }

@@ -60,4 +60,8 @@ CREATE SEQUENCE {schema}.online_receipts;
 ALTER TABLE {schema}.ledger ADD COLUMN receipt bigint;
 `,
   },
+  {
+    id: 4,
+    sql: 'ALTER TABLE {schema}.datasets ADD COLUMN rows_table jsonb;',
+  },
 ];

@@ -1,4 +1,5 @@
 import type { Interval } from '../../definitions/interval.js';
+import type { Schema } from '../../definitions/types.js';
 import type { RuleResult, ValidationRule } from '../../definitions/validation.js';
 import type { ColumnBatch } from '../columns.js';
 import type {
@@ -116,6 +117,8 @@ export interface TableProvider {
    * repeating it does nothing. A version of a later generation stays (`superseded`).
    */
   publish(version: TableVersion): Promise<'published' | 'superseded'>;
+  /** The declared columns of a table that Granary made, in their order. */
+  schemaOf(table: string): Promise<Schema>;
   /** What was kept beside a staged table. */
   stagedDetail(table: string): Promise<unknown>;
   /** Runs that have staged tables. */

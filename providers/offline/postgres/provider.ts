@@ -1,5 +1,7 @@
 import { GranaryError } from '../../../definitions/errors.js';
 import type { TableProvider, TableVersion } from '../table-provider.js';
+import { tableColumns } from './catalogue.js';
+import { suggestedType } from './column-types.js';
 import { Connection, type Server } from './connection.js';
 import { publishVersion } from './publish.js';
 import { PostgresSession } from './session.js';
@@ -42,6 +44,20 @@ export function postgresOfflineProvider(options: {
       using(`Publishing ${version.table}`, async (c) => {
         await ensureSchema(c, schema);
         return await publishVersion(c, schema, version);
+      }),
+    schemaOf: (table) =>
+      using('Reading columns', async (c) => {
+        const columns = await tableColumns(c, { schema, table });
+        if (!columns)
+          throw new GranaryError(
+            'SourceMissing',
+            `The table ${schema}.${table} is gone from the database. Run again with rebuild.`,
+          );
+        return Object.fromEntries(
+          columns
+            .filter(({ name }) => !name.startsWith('__'))
+            .map(({ name, family }) => [name, suggestedType(family) ?? 'string']),
+        );
       }),
     stagedDetail: (table) =>
       using('Reading staged rows', async (c) => {

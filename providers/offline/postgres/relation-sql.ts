@@ -4,7 +4,7 @@ import { Timestamp } from '../../../definitions/timestamp.js';
 import { literal } from '../duckdb/sql-text.js';
 import type { TableRelation } from '../table-provider.js';
 import { inspectTable } from './catalogue.js';
-import { convert, type FoundColumn } from './column-types.js';
+import { convert, sqlType, type FoundColumn } from './column-types.js';
 import type { Connection } from './connection.js';
 import { tableSql } from './sql-text.js';
 import { HIDDEN, versionsTable } from './system-tables.js';
@@ -23,6 +23,7 @@ export async function relationSql(
   relation: TableRelation,
   { generation }: RelationOptions = {},
 ): Promise<string> {
+  if (relation.versions?.length === 0) return emptySelect(relation, generation);
   const found = await inspectTable(c, relation);
   const columns = Object.entries(relation.schema).map(([name, type]) => {
     const { family = '' } = found.get(name) ?? {};
@@ -43,6 +44,14 @@ export async function relationSql(
     );
   }
   return `SELECT ${columns.join(', ')} FROM ${from}${conditions.length > 0 ? ` WHERE ${conditions.join(' AND ')}` : ''}`;
+}
+
+function emptySelect({ schema }: TableRelation, generation: string | undefined): string {
+  const columns = Object.entries(schema).map(
+    ([name, type]) => `NULL::${sqlType(type)} AS ${quoteName(name)}`,
+  );
+  if (generation !== undefined) columns.push(`0::bigint AS ${quoteName(generation)}`);
+  return `SELECT ${columns.join(', ')} WHERE false`;
 }
 
 /** Compared as the column is, so that an index on it serves; the session's time zone is UTC. */
