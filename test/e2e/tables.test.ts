@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CrashPoint } from '../../activities/crash-points.js';
 import { GranaryClient } from '../../client/index.js';
+import { ALL_TIME } from '../../definitions/interval.js';
 import { bank } from '../fixtures/bank.js';
 import { createWorld, type World } from '../support/world.js';
 import { startWorkerProcess } from '../support/worker-process.js';
@@ -112,6 +114,77 @@ describe('sources in Postgres', () => {
       await (await client.run('bank_daily', { date: '2026-01-02' })).result();
       expect(await found(client, training, '2026-01-02')).toEqual(await expected(schema, '2026-01-02'));
       expect(JSON.stringify(await client.features(last, keys))).toMatch(/30.*100/);
+    });
+    await remove(name, schema);
+  });
+
+  it('without a pipeline are of all of time: each run reads anew, and replaces what was there', async () => {
+    const { name, schema } = await place();
+    const { project, average, last, training, spent } = bank(name, schema, {
+      lake: join(world.folder, name),
+      unscheduled: true,
+    });
+    world.uses(project);
+    const { start: from, end: to } = ALL_TIME;
+    const run = (type: string, what: object): Promise<unknown> =>
+      world.temporal.workflow.execute(type, {
+        taskQueue: `granary-${name}-dev`,
+        workflowId: `${type}/${name}/${randomBytes(4).toString('hex')}`,
+        args: [{ ...what, from, to }],
+      });
+    const all = async (): Promise<void> => {
+      await run('materialize', { view: 'avg_transactions' });
+      await run('materialize', { view: 'last_amount' });
+      await run('trainingSet', { trainingSet: 'fraud_training' });
+      await run('trainingSet', { trainingSet: 'spent_training' });
+    };
+    const shares = async (client: GranaryClient): Promise<unknown[]> => {
+      const rows: unknown[] = [];
+      for await (const row of (await client.trainingSet(spent)).rows())
+        rows.push([row.share, row.last_amount]);
+      return rows;
+    };
+    const read = async (client: GranaryClient): Promise<unknown[][]> => {
+      const rows: unknown[][] = [];
+      for await (const row of (await client.trainingSet(training)).rows())
+        rows.push([row.avg_transactions, row.last_amount, row.fraudulent]);
+      return rows;
+    };
+    await world.withWorker(project, async (client) => {
+      await all();
+      expect(await read(client)).toEqual([
+        [Math.fround(60.5 / 3), 10.5, false],
+        [Math.fround(60.5 / 3), 20, true],
+        [Math.fround(60.5 / 3), 30, false],
+        [5.25, 5.25, false],
+        [7, 7, true],
+      ]);
+      // The sum over the average is the number of rows.
+      expect((await shares(client)).sort()).toEqual([
+        [1, 5.25],
+        [1, 7],
+        [3, 10.5],
+        [3, 20],
+        [3, 30],
+      ]);
+      await insert(schema, [['C2', '94.75', '2026-01-03 00:00:00', true]]);
+      await all();
+      expect((await read(client)).slice(3)).toEqual([
+        [50, 5.25, false],
+        [50, 94.75, true],
+        [7, 7, true],
+      ]);
+      expect(await client.features(average, [{ user_id: 'C2' }])).toMatchObject([
+        { values: { avg_transactions: 50 } },
+      ]);
+      expect(await client.features(last, [{ user_id: 'C2' }])).toMatchObject([
+        { values: { last_amount: 94.75 } },
+      ]);
+      const { rows } = await world.pg.query(
+        `SELECT count(*)::int AS n FROM granary_${name}_dev_offline.average_user_transaction`,
+      );
+      expect(rows).toEqual([{ n: 3 }]);
+      expect(await staged(name)).toEqual([]);
     });
     await remove(name, schema);
   });

@@ -124,7 +124,7 @@ function scalarReader(type: ScalarType, place: string): Read {
       return (data, at, length) => data.toString('utf8', at, at + length);
     case 'bytes':
       // A copy: the message's memory is the socket's.
-      return (data, at, length) => Uint8Array.prototype.slice.call(data, at, at + length);
+      return (data, at, length) => new Uint8Array(data.subarray(at, at + length));
     case 'timestamp':
       return (data, at) => {
         const micros = data.readBigInt64BE(at);
