@@ -1,18 +1,19 @@
 import type { ApplyRun } from '../definitions/apply-plan.js';
 import { compiledContract } from '../definitions/contract-file.js';
-import { isKind, type PipelineSpec, type Resource } from '../definitions/contract.js';
+import { inDatabase, isKind, isRaw, type PipelineSpec, type Resource } from '../definitions/contract.js';
 import { GranaryError, messageOf } from '../definitions/errors.js';
 import { ALL_TIME } from '../definitions/interval.js';
 import { lastCompleteInterval } from '../definitions/ticks.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import { neededFor } from '../definitions/upstream.js';
-import type { OfflineSession } from '../providers/offline/provider.js';
 import type { Outcome } from '../registry/applies.js';
+import type { DatasetInput } from '../registry/dataset.js';
 import { childId } from '../registry/settle.js';
 import { crashPoint } from './crash-points.js';
-import { inputsOf, relationOf } from './inputs.js';
+import { inputsOf } from './inputs.js';
 import type { ApplyRef, CheckedApply } from './messages.js';
-import { withEngine, type Runtime } from './runtime.js';
+import { relationOf, tableOf } from './relations.js';
+import { withEngine, withTables, type Runtime } from './runtime.js';
 import type { Attempt } from './step.js';
 
 /**
@@ -97,30 +98,39 @@ async function checkSources(
   sources: readonly Resource<'source'>[],
   attempt: Attempt,
 ): Promise<Outcome[]> {
-  const files = sources.filter(({ spec }) => spec.type === 'file');
-  if (files.length === 0) return [];
-  return await withEngine(
-    runtime,
-    { step: { name: 'the check of sources' } },
-    attempt,
-    async (session, _, at) => {
-      const outcomes: Outcome[] = [];
-      for (const source of files) {
-        at.signal.throwIfAborted();
-        outcomes.push(await checked(source.id, () => checkFiles(runtime, session, source, at.signal)));
-        at.signal.throwIfAborted();
-      }
-      return outcomes;
-    },
-  );
+  const raw = sources.filter(({ spec }) => isRaw(spec));
+  const files = raw.filter(({ spec }) => !inDatabase(spec));
+  const databases = new Map<string, Resource<'source'>[]>();
+  for (const source of raw)
+    if (inDatabase(source.spec))
+      databases.set(source.spec.store, [...(databases.get(source.spec.store) ?? []), source]);
+  const request = { step: { name: 'the check of sources' } };
+  const outcomes: Outcome[] = [];
+  const each = async (
+    of: readonly Resource<'source'>[],
+    signal: AbortSignal,
+    check: (source: Resource<'source'>, inputs: readonly DatasetInput[]) => Promise<void>,
+  ): Promise<void> => {
+    for (const source of of) {
+      signal.throwIfAborted();
+      outcomes.push(await checked(source.id, async () => check(source, await inputsNow(runtime, source))));
+      signal.throwIfAborted();
+    }
+  };
+  if (files.length > 0)
+    await withEngine(runtime, request, attempt, async (session, folder, { signal }) => {
+      await each(files, signal, async (source, inputs) =>
+        session.inspect(await relationOf(runtime, source, inputs, { session, folder, signal })),
+      );
+    });
+  for (const [database, tables] of databases)
+    await withTables(runtime, request, attempt, database, async (session, { signal }) => {
+      await each(tables, signal, async (source, inputs) =>
+        session.inspect(await tableOf(runtime, source, inputs)),
+      );
+    });
+  return outcomes;
 }
 
-async function checkFiles(
-  runtime: Runtime,
-  session: OfflineSession,
-  source: Resource<'source'>,
-  signal: AbortSignal,
-): Promise<void> {
-  const inputs = await inputsOf(runtime, source, { interval: ALL_TIME, by: 'interval', from: undefined });
-  await session.inspect(await relationOf(runtime, source, inputs, signal));
-}
+const inputsNow = (runtime: Runtime, source: Resource<'source'>): Promise<DatasetInput[]> =>
+  inputsOf(runtime, source, { interval: ALL_TIME, by: 'interval', from: undefined });

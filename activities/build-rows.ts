@@ -2,7 +2,7 @@ import { link } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildFunction } from '../definitions/built-source.js';
 import { codeHash as hashOf, handlerOf } from '../definitions/contract-file.js';
-import { orderedSchema, type BuiltSourceSpec, type Resource } from '../definitions/contract.js';
+import { isRaw, orderedSchema, type BuiltSourceSpec, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import { fillSql, quoteName } from '../definitions/sql.js';
 import type { FileProvider } from '../providers/files/provider.js';
@@ -10,8 +10,10 @@ import type { FileRelation, OfflineSession, Output, WrittenTable } from '../prov
 import type { DatasetInput } from '../registry/dataset.js';
 import { crashPoint } from './crash-points.js';
 import { runHandler } from './handler.js';
-import { readFrom, relationOf, resourceOf, verifySources, type Resources } from './inputs.js';
+import { buildTable } from './build-table.js';
+import { cut, readFrom, resourceOf, verifySources, type Resources } from './inputs.js';
 import type { StagedRows, StepRequest } from './messages.js';
+import { relationOf, type EngineStep } from './relations.js';
 import { withEngine, type Runtime } from './runtime.js';
 import { stageRows, stagingFolder } from './staging.js';
 import type { Attempt } from './step.js';
@@ -28,12 +30,18 @@ export async function buildRows(
   const resources = await runtime.registry.resources.all();
   const source = resourceOf(resources, step.id, 'source');
   const { spec } = source;
-  if (spec.type === 'file')
-    throw new GranaryError('Internal', `${step.id} is a file source; there is nothing to build.`);
+  if (isRaw(spec))
+    throw new GranaryError('Internal', `${step.id} is a raw source; there is nothing to build.`);
   const pinned = await runtime.registry.runs.inputs(run.id, step.id);
+  if (spec.engine === 'postgres')
+    return await buildTable(runtime, request, attempt, { resources, source, spec, pinned, token });
   const kind = spec.type === 'featureSet' ? 'build' : 'transform';
   return await withEngine(runtime, request, attempt, async (session, folder, at) => {
-    const inputs = await relations(runtime, resources, spec, pinned, request, at.signal);
+    const inputs = await relations(runtime, resources, spec, pinned, request, {
+      session,
+      folder,
+      signal: at.signal,
+    });
     for (const relation of Object.values(inputs)) await session.inspect(relation);
     const output: Output = {
       name: `${spec.type === 'featureSet' ? 'feature set' : 'transformation'} ${source.name}`,
@@ -93,14 +101,13 @@ async function relations(
   spec: BuiltSourceSpec,
   pinned: readonly DatasetInput[],
   { interval }: StepRequest,
-  signal: AbortSignal,
+  step: EngineStep,
 ): Promise<Record<string, FileRelation>> {
   const entries = Object.entries(spec.inputs).map(async ([name, id]) => {
     const source = resourceOf(resources, id, 'source');
     // A version belongs to the interval it was built for; only raw sources are cut by their timestamps.
-    const bounds =
-      source.spec.type === 'file' ? { from: readFrom(spec, interval), before: interval.end } : {};
-    return [name, await relationOf(runtime, source, pinned, signal, bounds)] as const;
+    const bounds = cut(source, interval, readFrom(spec, interval));
+    return [name, await relationOf(runtime, source, pinned, step, bounds)] as const;
   });
   return Object.fromEntries(await Promise.all(entries));
 }

@@ -1,10 +1,10 @@
 import { Context, log } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { isKind, type Resource } from '../definitions/contract.js';
+import { isKind, isRaw, type Resource } from '../definitions/contract.js';
 import { messageOf } from '../definitions/errors.js';
-import { durationMicros, type Interval } from '../definitions/interval.js';
+import { durationMicros, isAllTime, type Interval } from '../definitions/interval.js';
 import { Timestamp } from '../definitions/timestamp.js';
-import { publishedPath, type DatasetInput } from '../registry/dataset.js';
+import type { DatasetInput } from '../registry/dataset.js';
 import type { LedgerEntry } from '../registry/ledger.js';
 import type { RunRef } from '../registry/ownership.js';
 import type { RegisteredResource } from '../registry/resources.js';
@@ -12,7 +12,7 @@ import { crashPoint } from './crash-points.js';
 import { inputsHash, inputsOf, readFrom, resourceOf, type Resources } from './inputs.js';
 import type { ClaimResult, StepRequest, StepResult } from './messages.js';
 import { onlineContents } from './online-contents.js';
-import { ensurePublished, projectLatest } from './publication.js';
+import { ensurePublished, locationOf, projectLatest } from './publication.js';
 import type { Runtime } from './runtime.js';
 
 /** What a step reads, as contents. */
@@ -24,7 +24,7 @@ export async function stepInputs(
 ): Promise<DatasetInput[]> {
   if (isKind(target, 'source')) {
     const { spec } = target;
-    if (spec.type === 'file') return [];
+    if (isRaw(spec)) return [];
     const sources = [...new Set(Object.values(spec.inputs))].map((id) => resourceOf(resources, id, 'source'));
     const reads = await Promise.all(
       sources.map((source) =>
@@ -35,7 +35,7 @@ export async function stepInputs(
   }
   if (isKind(target, 'view')) {
     const source = resourceOf(resources, target.spec.source, 'source');
-    if (source.spec.type === 'file')
+    if (isRaw(source.spec))
       return await inputsOf(runtime, source, { interval, by: 'interval', from: undefined });
     return (await inputsOf(runtime, source, { interval, by: 'interval', from: undefined })).slice(-1);
   }
@@ -67,7 +67,10 @@ async function trainingInputs(
     const view = resourceOf(resources, id, 'view');
     const source = resourceOf(resources, view.spec.source, 'source');
     const ttl = view.spec.ttl === undefined ? 0n : durationMicros(view.spec.ttl);
-    const from = ttl === 0n || !sameTime ? undefined : Timestamp.from(interval.start).plus(-ttl).toString();
+    const from =
+      ttl === 0n || !sameTime || isAllTime(interval)
+        ? undefined
+        : Timestamp.from(interval.start).plus(-ttl).toString();
     for (const input of await inputsOf(runtime, source, { interval, by: 'eventTime', from }))
       features.set(input.type === 'dataset' ? input.dataset : input.source, { ...input, use: 'features' });
   }
@@ -89,7 +92,7 @@ export async function claimStep(runtime: Runtime, request: StepRequest): Promise
     const entry = await runtime.registry.ledger.get(step.id, interval);
     // What this run made itself is valid for it, also when it was asked to rebuild.
     const mayReuse = !request.rebuild || entry?.run === run.id;
-    if (entry && mayReuse && (await isValid(runtime, target, entry, inputs))) {
+    if (entry && mayReuse && (await isValid(runtime, target, entry, inputs, run.id))) {
       const result = await currentResult(runtime, resources, target, entry);
       await runtime.registry.runs.setStep(run.id, step.id, 'COMPLETED');
       return { state: 'current', result };
@@ -140,10 +143,35 @@ async function isValid(
   target: RegisteredResource,
   entry: LedgerEntry,
   inputs: readonly DatasetInput[],
+  run: string,
 ): Promise<boolean> {
-  if (entry.fingerprint !== target.fingerprint || entry.inputsHash !== inputsHash(inputs)) return false;
+  if (entry.fingerprint !== target.fingerprint) return false;
+  if (entry.inputsHash !== inputsHash(await asRead(runtime, target, entry, inputs, run))) return false;
   if (!isKind(target, 'view') || target.spec.online === undefined) return true;
   return entry.storeId === (await onlineContents(runtime, target)).id;
+}
+
+/**
+ * The inputs with tables as read for an entry, where that was since this run began. A table has no versions: what an earlier run read of
+ * it says nothing of now, but what another run read meanwhile is as good as what this one would read.
+ */
+async function asRead(
+  { registry }: Runtime,
+  target: RegisteredResource,
+  entry: LedgerEntry,
+  inputs: readonly DatasetInput[],
+  run: string,
+): Promise<readonly DatasetInput[]> {
+  if (!inputs.some((input) => input.type === 'table')) return inputs;
+  const began = (await registry.runs.get(run))?.startedAt;
+  const read = await registry.runs.inputs(entry.run, target.id);
+  return inputs.map((input) => {
+    if (input.type !== 'table' || began === undefined) return input;
+    const other = read.find((r) => r.type === 'table' && r.source === input.source);
+    const isSince =
+      other?.type === 'table' && Timestamp.from(other.readAt).micros >= Timestamp.from(began).micros;
+    return isSince ? { ...input, readAt: other.readAt } : input;
+  });
 }
 
 async function currentResult(
@@ -175,7 +203,7 @@ async function currentResult(
     version: dataset.version,
     dataset: dataset.id,
     generation: dataset.generation,
-    location: runtime.providers.files(dataset.store).uri(publishedPath(dataset, '')),
+    location: locationOf(runtime, dataset),
     ms: {},
   };
 }

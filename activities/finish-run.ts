@@ -1,3 +1,4 @@
+import { collectTables } from './collect-tables.js';
 import { crashPoint } from './crash-points.js';
 import type { RunStatus } from '../registry/tables.js';
 import type { ResolvedRun, StepFailure } from './messages.js';
@@ -33,4 +34,5 @@ export async function finishRun(
   await registry.promotions.abandonEnded();
   await crashPoint('run.after-end');
   await collectStaging(runtime);
+  await collectTables(runtime);
 }

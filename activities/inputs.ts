@@ -1,7 +1,7 @@
 import { fingerprint } from '../definitions/canonical.js';
 import {
   isKind,
-  orderedSchema,
+  isRaw,
   type BuiltSourceSpec,
   type Resource,
   type SourceSpec,
@@ -9,16 +9,8 @@ import {
 import { GranaryError } from '../definitions/errors.js';
 import { durationMicros, isAllTime, type Interval } from '../definitions/interval.js';
 import { Timestamp } from '../definitions/timestamp.js';
-import type { FileRelation, RelationFile } from '../providers/offline/provider.js';
-import {
-  publishedPath,
-  ROWS_FILE,
-  rowsChecksum,
-  type Dataset,
-  type DatasetInput,
-} from '../registry/dataset.js';
+import { rowsChecksum, type Dataset, type DatasetInput } from '../registry/dataset.js';
 import type { RegisteredResource } from '../registry/resources.js';
-import { ensurePublished } from './publication.js';
 import type { Runtime } from './runtime.js';
 
 export type Resources = ReadonlyMap<string, RegisteredResource>;
@@ -54,13 +46,23 @@ export async function inputsOf(
   ),
 ): Promise<DatasetInput[]> {
   if (source.spec.type === 'file') return [await fileInput(runtime, source.id, source.spec)];
+  if (source.spec.type === 'table')
+    return [
+      {
+        type: 'table',
+        source: source.id,
+        table: `${source.spec.dbSchema ?? 'public'}.${source.spec.table}`,
+        readAt: await runtime.registry.runs.clock(),
+      },
+    ];
   const { start, end } = reader.interval;
-  const all = await runtime.registry.datasets.current(
+  const found = await runtime.registry.datasets.current(
     source.id,
     reader.by === 'eventTime' && source.spec.timestampField !== undefined
       ? { ...(reader.from === undefined ? {} : { from: reader.from }), before: end }
       : {},
   );
+  const all = sameKindOfTime(found, reader.interval);
   const until = (d: Dataset): boolean => Timestamp.from(d.interval.end).micros <= Timestamp.from(end).micros;
   let chosen: Dataset[];
   if (source.spec.timestampField === undefined) chosen = all.filter(until).slice(-1);
@@ -80,6 +82,23 @@ export async function inputsOf(
     );
   return chosen.map((dataset) => datasetInput(dataset));
 }
+
+/** A version of all of time holds the rows of every interval as well: a reader has either that one, or the intervals'. */
+function sameKindOfTime(found: Dataset[], interval: Interval): Dataset[] {
+  const whole = found.filter((dataset) => isAllTime(dataset.interval));
+  if (!isAllTime(interval)) return found.filter((dataset) => !whole.includes(dataset));
+  return whole.length > 0 ? whole : found;
+}
+
+/** The rows of a raw source that a reader of an interval may see; built ones are known by their versions' intervals. */
+export const cut = (
+  { spec }: Resource<'source'>,
+  interval: Interval,
+  from?: string,
+): { readonly from?: string; readonly before?: string } =>
+  !isRaw(spec) || isAllTime(interval)
+    ? {}
+    : { before: interval.end, ...(from === undefined ? {} : { from }) };
 
 export function datasetInput(dataset: Dataset): DatasetInput {
   return {
@@ -114,65 +133,14 @@ async function fileInput(
 export const inputsHash = (inputs: readonly DatasetInput[]): string =>
   fingerprint(
     inputs.map((input) =>
-      input.type === 'files'
+      input.type !== 'dataset'
         ? input
         : { source: input.source, use: input.use, interval: input.interval, sha256: input.sha256 },
     ),
   );
 
-/** The files behind some inputs of one source as a relation on this machine's disk, each verified by its checksum. */
-export async function relationOf(
-  runtime: Runtime,
-  source: Resource<'source'>,
-  inputs: readonly DatasetInput[],
-  signal: AbortSignal,
-  {
-    use,
-    ...bounds
-  }: {
-    readonly from?: string | undefined;
-    readonly before?: string | undefined;
-    readonly use?: 'label' | 'features';
-  } = {},
-): Promise<FileRelation> {
-  const { spec } = source;
-  const store = runtime.providers.files(spec.store);
-  const files: RelationFile[] = [];
-  for (const input of inputs) {
-    if (input.source !== source.id || (use !== undefined && input.use !== use)) continue;
-    if (input.type === 'files') {
-      for (const { path, sha256 } of input.files)
-        files.push({
-          path: await localSource(runtime, source, path, sha256, signal),
-          uri: store.uri(path),
-          generation: 0,
-        });
-    } else {
-      const dataset = await ensurePublished(runtime, await runtime.registry.datasets.get(input.dataset));
-      const path = publishedPath(dataset, ROWS_FILE);
-      files.push({
-        path: await runtime.providers.files(dataset.store).localPath(path, { sha256: input.sha256, signal }),
-        uri: runtime.providers.files(dataset.store).uri(path),
-        generation: dataset.generation,
-      });
-    }
-  }
-  return {
-    name: `source ${source.name}`,
-    format: spec.type === 'file' ? spec.format : 'parquet',
-    files,
-    schema: orderedSchema(spec),
-    ...(spec.timestampField === undefined ? {} : { timestampField: spec.timestampField }),
-    ...(spec.createdTimestampField === undefined
-      ? {}
-      : { createdTimestampField: spec.createdTimestampField }),
-    ...(bounds.from === undefined || spec.timestampField === undefined ? {} : { from: bounds.from }),
-    ...(bounds.before === undefined || spec.timestampField === undefined ? {} : { before: bounds.before }),
-  };
-}
-
 /** A raw source's file; its bytes must still be those that the run pinned. */
-async function localSource(
+export async function localSource(
   runtime: Runtime,
   source: Resource<'source'>,
   path: string,

@@ -1,13 +1,15 @@
 import { join } from 'node:path';
-import { GranaryError } from '../definitions/errors.js';
+import { isAllTime } from '../definitions/interval.js';
 import type { JoinedView, Output } from '../providers/offline/provider.js';
 import { crashPoint } from './crash-points.js';
-import { relationOf, resourceOf, verifySources } from './inputs.js';
+import { resourceOf, verifySources } from './inputs.js';
+import { joinTables } from './join-tables.js';
 import type { StagedRows, StepRequest } from './messages.js';
+import { relationOf } from './relations.js';
 import { withEngine, type Runtime } from './runtime.js';
 import { stageRows, stagingFolder } from './staging.js';
 import type { Attempt } from './step.js';
-import { trainingPlan } from './training-set-plan.js';
+import { refuseLeaks, spineBounds, trainingPlan } from './training-set-plan.js';
 
 /** Joins the label's rows of the interval point-in-time with the features and stages the training rows. */
 export async function joinTrainingSet(
@@ -22,21 +24,21 @@ export async function joinTrainingSet(
   const set = resourceOf(resources, step.id, 'trainingSet');
   const plan = trainingPlan(resources, set);
   const pinned = await runtime.registry.runs.inputs(run.id, step.id);
+  if (set.spec.engine === 'postgres')
+    return await joinTables(runtime, request, attempt, { set, plan, pinned, token });
   return await withEngine(runtime, request, attempt, async (session, folder, at) => {
-    const bounded =
-      plan.spine.timestampField === undefined ? {} : { from: interval.start, before: interval.end };
-    const labels = await relationOf(runtime, plan.labelSource, pinned, at.signal, { use: 'label' });
+    const engine = { session, folder, signal: at.signal };
+    const labels = await relationOf(runtime, plan.labelSource, pinned, engine, { use: 'label' });
     const spine = {
       ...labels,
-      ...bounded,
-      ...(plan.spine.timestampField === undefined ? {} : { timestampField: plan.spine.timestampField }),
+      ...spineBounds(plan, interval),
     };
     if (spine.files.length > 0) await session.inspect(spine);
     const views: JoinedView[] = [];
     for (const { source, role: _role, ...view } of plan.views) {
       // Rows at or after the interval's end cannot meet a label of it.
-      const relation = await relationOf(runtime, source, pinned, at.signal, {
-        before: interval.end,
+      const relation = await relationOf(runtime, source, pinned, engine, {
+        ...(isAllTime(interval) ? {} : { before: interval.end }),
         use: 'features',
       });
       if (relation.files.length > 0) await session.inspect(relation);
@@ -54,11 +56,7 @@ export async function joinTrainingSet(
       views,
       output,
     });
-    if (joined.leaked > 0)
-      throw new GranaryError(
-        'Internal',
-        `The training set ${set.name} joined ${joined.leaked} values from after their label's time; nothing was stored.`,
-      );
+    refuseLeaks(set, joined);
     await verifySources(runtime, resources, pinned);
     await crashPoint('training-set.before-stage');
     await runtime.registry.ownership.confirm({ target: step.id, interval }, run, token);

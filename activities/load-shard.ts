@@ -4,7 +4,8 @@ import type { LoadCounts, StagedLoad, StepRequest } from './messages.js';
 import { checkContents } from './online-contents.js';
 import { movedSince, viewAtWork } from './promotion.js';
 import { onlineStoreOf, onlineView } from '../registry/online-view.js';
-import { withEngine, type Runtime } from './runtime.js';
+import type { ColumnBatch } from '../providers/columns.js';
+import { withEngine, withTables, type Runtime } from './runtime.js';
 import type { Attempt } from './step.js';
 import { shardRelation, streamShard } from './stream-shard.js';
 
@@ -45,25 +46,10 @@ export async function loadShard(
   const target = onlineView(runtime.scope, view);
   const resumed = resumeAt(attempt.checkpoint, load, shard, staged.sha256);
   const counts = { ...resumed };
-  const store = runtime.providers.files(load.store);
-  const path = await store.localPath(staged.path, { sha256: staged.sha256, signal: attempt.signal });
-  const relation = shardRelation(target, {
-    name: `shard ${shard} of ${view.name}`,
-    path,
-    uri: store.uri(staged.path),
-  });
-  await withEngine(runtime, request, attempt, async (session, _folder, at) => {
+  const stream = async (batches: AsyncIterable<ColumnBatch>, at: Attempt): Promise<void> => {
     let kept = resumed.row;
-    const stream = {
-      session,
-      shard: relation,
-      fromRow: resumed.row,
-      online,
-      view: target,
-      promotion: view.promotion,
-      signal: at.signal,
-    };
-    await streamShard(stream, async (rows, { written, older, unchanged }) => {
+    const settings = { batches, online, view: target, promotion: view.promotion, signal: at.signal };
+    await streamShard(settings, async (rows, { written, older, unchanged }) => {
       counts.row += rows;
       counts.written += written;
       counts.older += older;
@@ -85,7 +71,27 @@ export async function loadShard(
           load.token,
         );
     });
-  });
+  };
+  const { table } = load;
+  if (table !== undefined)
+    await withTables(runtime, request, attempt, load.store, (session, at) =>
+      stream(
+        session.readShard({ ...view.spec, name: view.name }, { table, shard, fromRow: resumed.row }),
+        at,
+      ),
+    );
+  else {
+    const store = runtime.providers.files(load.store);
+    const path = await store.localPath(staged.path, { sha256: staged.sha256, signal: attempt.signal });
+    const relation = shardRelation(target, {
+      name: `shard ${shard} of ${view.name}`,
+      path,
+      uri: store.uri(staged.path),
+    });
+    await withEngine(runtime, request, attempt, (session, _folder, at) =>
+      stream(session.read(relation, { fromRow: resumed.row }), at),
+    );
+  }
   await checkContents(runtime, view, load);
   return {
     shard,

@@ -86,12 +86,22 @@ export type ClaimResult =
   | { readonly state: 'owned' }
   | { readonly state: 'wait'; readonly owner: { readonly id: string; readonly workflowId: string } };
 
-/** Rows that an attempt wrote under `_staging/`, not yet committed. */
-export interface StagedRows {
-  /** Name of the file store. */
-  readonly store: string;
+/** Rows that an attempt wrote, not yet committed: files under `_staging/`, or a table. */
+export type StagedRows = StagedFiles | StagedInTable;
+
+export interface StagedFiles extends StagedFacts {
   readonly parquet: StagedRef;
   readonly csv: StagedRef;
+}
+
+export interface StagedInTable extends StagedFacts {
+  /** The attempt's table in the database `store`. */
+  readonly table: string;
+}
+
+interface StagedFacts {
+  /** Name of the file store, or of the database. */
+  readonly store: string;
   readonly rows: number;
   readonly eventTimes?: { readonly min: string; readonly max: string };
   /** Hash of the code of a TypeScript build. */
@@ -125,8 +135,10 @@ export interface StagedLoad {
   /** The server's process; rows that it acknowledged before a restart may be lost. Absent in runs that began before it was noted. */
   readonly server?: string;
   readonly shards: readonly (StagedRef & { readonly rows: number })[];
-  /** A JSON list of the versions in it: what the ledger will say is loaded. */
+  /** A JSON list of the versions in it: what the ledger will say is loaded. Kept with the table where there is one. */
   readonly versions: StagedRef;
+  /** The table of the shards in the database `store`; absent: files of a file store. */
+  readonly table?: string;
   readonly rows: number;
   readonly ms: number;
 }

@@ -4,10 +4,20 @@ import { crashPoint } from './crash-points.js';
 import type { Runtime } from './runtime.js';
 
 /**
- * Puts a committed version where readers look, if it is not there yet: copies exactly the recorded bytes. Anyone may repeat it.
+ * Puts a committed version where readers look, if it is not there yet: copies exactly the recorded bytes, or moves the recorded table. Anyone may repeat it.
  */
 export async function ensurePublished(runtime: Runtime, dataset: Dataset): Promise<Dataset> {
   if (dataset.published) return dataset;
+  if (dataset.table) {
+    await runtime.providers.offline(dataset.store).publish({
+      dataset: dataset.id,
+      interval: dataset.interval,
+      generation: dataset.generation,
+      table: dataset.table.name,
+      staged: dataset.table.staged,
+    });
+    return await published(runtime, dataset);
+  }
   const store = runtime.providers.files(dataset.store);
   for (const [i, file] of dataset.files.entries()) {
     await store.publish(
@@ -16,10 +26,20 @@ export async function ensurePublished(runtime: Runtime, dataset: Dataset): Promi
     );
     if (i === 1) await crashPoint('store.mid-publish');
   }
+  return await published(runtime, dataset);
+}
+
+async function published(runtime: Runtime, dataset: Dataset): Promise<Dataset> {
   await crashPoint('store.after-publish');
   await runtime.registry.datasets.markPublished(dataset.id);
   return { ...dataset, published: true };
 }
+
+/** The address of a version, for people. */
+export const locationOf = ({ providers }: Runtime, dataset: Dataset): string =>
+  dataset.table
+    ? providers.offline(dataset.store).uri(dataset.table.name)
+    : providers.files(dataset.store).uri(publishedPath(dataset, ''));
 
 /** Points `latest` at the newest committed version of a target: the projection that any later run repairs. */
 export async function projectLatest(runtime: Runtime, target: string): Promise<void> {

@@ -74,6 +74,17 @@ export async function recordLoad(
   };
 }
 
+/** What was staged: kept beside the shards. */
+async function stagedInputs(
+  providers: Runtime['providers'],
+  { store, table, versions }: StagedLoad,
+): Promise<readonly DatasetInput[]> {
+  if (table !== undefined)
+    return (await providers.offline(store).stagedDetail(table)) as readonly DatasetInput[];
+  const path = await providers.files(store).localPath(versions.path, { sha256: versions.sha256 });
+  return JSON.parse(await readFile(path, 'utf8')) as readonly DatasetInput[];
+}
+
 /** One entry for the run's interval, and one for each other interval whose version was in the load. */
 async function ledgerEntries(
   { registry, providers }: Runtime,
@@ -88,10 +99,7 @@ async function ledgerEntries(
     readonly receipt: number;
   },
 ): Promise<Parameters<Ledger['recordLoads']>[1]> {
-  const path = await providers
-    .files(load.store)
-    .localPath(load.versions.path, { sha256: load.versions.sha256 });
-  const inputs = JSON.parse(await readFile(path, 'utf8')) as readonly DatasetInput[];
+  const inputs = await stagedInputs(providers, load);
   const datasets = await Promise.all(
     inputs.flatMap((input) => (input.type === 'dataset' ? [registry.datasets.get(input.dataset)] : [])),
   );

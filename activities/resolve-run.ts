@@ -1,7 +1,7 @@
 import { log } from '@temporalio/activity';
 import { scheduledSteps } from '../definitions/apply-plan.js';
 import { handlerOf } from '../definitions/contract-file.js';
-import { isKind, type PipelineSpec } from '../definitions/contract.js';
+import { isKind, isRaw, type PipelineSpec } from '../definitions/contract.js';
 import { messageOf } from '../definitions/errors.js';
 import { isAllTime } from '../definitions/interval.js';
 import { plan, type Plan } from '../definitions/plan.js';
@@ -101,7 +101,7 @@ async function resolveTargets(
     if (
       resource &&
       isKind(resource, 'source') &&
-      resource.spec.type !== 'file' &&
+      !isRaw(resource.spec) &&
       'handler' in resource.spec.build &&
       !handlerOf(runtime.project, resource)
     )

@@ -7,6 +7,7 @@ import { durationMicros } from '../definitions/interval.js';
 import type { Project, Scope } from '../definitions/project.js';
 import type { BoundProviders } from '../providers/bind.js';
 import type { OfflineProvider, OfflineSession } from '../providers/offline/provider.js';
+import type { TableSession } from '../providers/offline/table-provider.js';
 import { makeOwnFolder, sweepOwnFolders } from '../providers/own-folder.js';
 import type { Registry } from '../registry/registry.js';
 import type { Slots } from './slots.js';
@@ -55,21 +56,25 @@ export async function makeScratch(parent = join(tmpdir(), 'granary')): Promise<s
   return await makeOwnFolder(parent);
 }
 
+/** What the machine is lent for: its name in messages, and the longest that one attempt may take. */
+interface Work {
+  readonly step: { readonly name: string };
+  /** Duration text. */
+  readonly timeout?: string;
+}
+
 /**
- * Runs a heavy step: waits for a slot, gives it an engine and a folder of its own, and cleans both up. The step's time limit counts from
- * the slot on; what it is handed as `at` carries a signal that the limit aborts as well.
+ * Runs a heavy step of DuckDB: waits for a slot, gives it an engine and a folder of its own, and cleans both up. What it is handed as
+ * `at` carries a signal that the step's time limit aborts as well.
  * @throws GranaryError `TimedOut` (retryable) at the limit.
  */
 export async function withEngine<T>(
   runtime: Runtime,
-  { step, timeout }: { readonly step: { readonly name: string }; readonly timeout?: string },
+  request: Work,
   attempt: Attempt,
   work: (session: OfflineSession, folder: string, at: Attempt) => Promise<T>,
 ): Promise<T> {
-  const release = await runtime.slots.take(attempt.signal);
-  const limit = timeout === undefined ? undefined : AbortSignal.timeout(timerMillis(timeout));
-  const at = limit === undefined ? attempt : { ...attempt, signal: AbortSignal.any([attempt.signal, limit]) };
-  try {
+  return await inSlot(runtime, request, attempt, async (at) => {
     const folder = await mkdtemp(join(runtime.scratch, 'step-'));
     try {
       const session = await runtime.offline.open({
@@ -86,6 +91,35 @@ export async function withEngine<T>(
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
+  });
+}
+
+/** Runs a heavy step in a database: as {@link withEngine}, with a connection for an engine. */
+export async function withTables<T>(
+  runtime: Runtime,
+  request: Work,
+  attempt: Attempt,
+  database: string,
+  work: (session: TableSession, at: Attempt) => Promise<T>,
+): Promise<T> {
+  return await inSlot(runtime, request, attempt, async (at) => {
+    await using session = await runtime.providers.offline(database).open({ signal: at.signal });
+    return await work(session, at);
+  });
+}
+
+/** Waits for a slot and keeps the step's time limit, which counts from the slot on. */
+async function inSlot<T>(
+  runtime: Runtime,
+  { step, timeout }: Work,
+  attempt: Attempt,
+  work: (at: Attempt) => Promise<T>,
+): Promise<T> {
+  const release = await runtime.slots.take(attempt.signal);
+  const limit = timeout === undefined ? undefined : AbortSignal.timeout(timerMillis(timeout));
+  const at = limit === undefined ? attempt : { ...attempt, signal: AbortSignal.any([attempt.signal, limit]) };
+  try {
+    return await work(at);
   } catch (error) {
     if (!limit?.aborted || attempt.signal.aborted) throw error;
     throw new GranaryError(

@@ -1,14 +1,18 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Resource } from '../definitions/contract.js';
+import { inDatabase, isRaw, type Resource } from '../definitions/contract.js';
+import { isAllTime } from '../definitions/interval.js';
+import { Timestamp } from '../definitions/timestamp.js';
 import type { DatasetInput } from '../registry/dataset.js';
 import { crashPoint } from './crash-points.js';
-import { datasetInput, relationOf, resourceOf, verifySources } from './inputs.js';
+import { cut, datasetInput, resourceOf, verifySources } from './inputs.js';
 import type { StagedLoad, StagedRef, StepRequest } from './messages.js';
 import { onlineContents } from './online-contents.js';
 import { viewAtWork } from './promotion.js';
 import { onlineStoreOf, onlineView } from '../registry/online-view.js';
+import { relationOf } from './relations.js';
 import { withEngine, type Runtime } from './runtime.js';
+import { stageInTable } from './stage-online-table.js';
 import { stagingFolder, writtenStores } from './staging.js';
 import type { Attempt } from './step.js';
 
@@ -31,6 +35,16 @@ export async function stageOnline(
   const { id: storeId, server } = await onlineContents(runtime, view);
   await online.prepare(onlineView(runtime.scope, view));
   const inputs = await inputsToLoad(runtime, request, source, storeId);
+  const eventTime = isAllTime(interval) ? await readInstant(runtime, request, inputs) : interval.end;
+  if (inDatabase(source.spec))
+    return await stageInTable(runtime, request, attempt, {
+      view,
+      source,
+      inputs,
+      eventTime,
+      token,
+      store: { id: storeId, server },
+    });
   // With the source where runs write it, else where the project's runs write first: a raw source's store may be read-only.
   const storeName =
     source.spec.type === 'file'
@@ -38,8 +52,8 @@ export async function stageOnline(
       : source.spec.store;
   const store = runtime.providers.files(storeName);
   return await withEngine(runtime, request, attempt, async (session, folder, at) => {
-    const before = source.spec.type === 'file' ? interval.end : undefined;
-    const relation = await relationOf(runtime, source, inputs, at.signal, { before });
+    const engine = { session, folder, signal: at.signal };
+    const relation = await relationOf(runtime, source, inputs, engine, cut(source, interval));
     await session.inspect(relation);
     const shardFolder = join(folder, 'shards');
     await mkdir(shardFolder);
@@ -51,7 +65,7 @@ export async function stageOnline(
       features: view.spec.features,
       ...(timestampField === undefined ? {} : { timestampField }),
       ...(createdTimestampField === undefined ? {} : { createdTimestampField }),
-      eventTime: interval.end,
+      eventTime,
       rowsPerShard: runtime.load.rowsPerShard,
       rowsPerGroup: runtime.load.rowsPerGroup,
       folder: shardFolder,
@@ -98,7 +112,7 @@ async function inputsToLoad(
   storeId: string,
 ): Promise<readonly DatasetInput[]> {
   const pinned = await runtime.registry.runs.inputs(request.run.id, request.step.id);
-  if (source.spec.type === 'file' || source.spec.timestampField === undefined) return pinned;
+  if (isRaw(source.spec) || source.spec.timestampField === undefined) return pinned;
   // A promotion loads everything: what is loaded lies under another name.
   const entries = request.promotion ? [] : await runtime.registry.ledger.of(request.step.id);
   const loaded = new Set(entries.filter((entry) => entry.storeId === storeId).map((entry) => entry.dataset));
@@ -107,4 +121,21 @@ async function inputsToLoad(
     .map(datasetInput);
   const known = new Set(missing.map((input) => (input.type === 'dataset' ? input.dataset : '')));
   return [...missing, ...pinned.filter((input) => input.type !== 'dataset' || !known.has(input.dataset))];
+}
+
+/** The instant at which a view's source was read outside a pipeline: recorded once, so that a retry writes the same. */
+async function readInstant(
+  { registry }: Runtime,
+  { run }: StepRequest,
+  inputs: readonly DatasetInput[],
+): Promise<string> {
+  const instants: string[] = [];
+  for (const input of inputs) {
+    if (input.type === 'table') instants.push(input.readAt);
+    if (input.type === 'dataset') instants.push((await registry.datasets.get(input.dataset)).committedAt);
+  }
+  const newest = instants
+    .map((text) => Timestamp.from(text))
+    .sort((a, b) => (a.micros < b.micros ? 1 : -1))[0];
+  return newest?.toString() ?? (await registry.runs.get(run.id))?.startedAt ?? (await registry.runs.clock());
 }

@@ -1,8 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isKind, type Resource } from '../definitions/contract.js';
+import { inDatabase, isKind, isRaw, type Resource } from '../definitions/contract.js';
 import type { Output } from '../providers/offline/provider.js';
-import type { StagedRef, StagedRows } from './messages.js';
+import type { StagedFiles, StagedRef } from './messages.js';
 import type { Runtime } from './runtime.js';
 
 /** Where an attempt writes: apart from every other attempt, so that a paused one disturbs nobody when it wakes. */
@@ -25,7 +25,7 @@ export async function stageRows(
   folder: string,
   output: Output,
   signal: AbortSignal,
-): Promise<Pick<StagedRows, 'store' | 'parquet' | 'csv'>> {
+): Promise<Pick<StagedFiles, 'store' | 'parquet' | 'csv'>> {
   const store = runtime.providers.files(storeName);
   const put = (local: string, name: string): Promise<StagedRef> =>
     store.stage(local, `${folder}/${name}`, { signal });
@@ -60,8 +60,10 @@ export function writtenStores(resources: Iterable<Resource>): string[] {
   const written = new Set<string>();
   const read = new Set<string>();
   for (const resource of resources) {
-    if (isKind(resource, 'trainingSet')) written.add(resource.spec.store);
-    if (isKind(resource, 'source')) (resource.spec.type === 'file' ? read : written).add(resource.spec.store);
+    if (isKind(resource, 'trainingSet') && resource.spec.engine === undefined)
+      written.add(resource.spec.store);
+    if (isKind(resource, 'source') && !inDatabase(resource.spec))
+      (isRaw(resource.spec) ? read : written).add(resource.spec.store);
   }
   return [...(written.size > 0 ? written : read)];
 }

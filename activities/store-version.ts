@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { isKind, orderedSchema, type Resource } from '../definitions/contract.js';
+import { isKind, isRaw, orderedSchema, type Resource } from '../definitions/contract.js';
 import type { Schema } from '../definitions/types.js';
+import { wholeName } from '../providers/offline/postgres/sql-text.js';
 import {
   METADATA_FILE,
-  publishedPath,
   ROWS_FILE,
   type Dataset,
   type DatasetInput,
@@ -12,8 +12,15 @@ import {
 import type { RegisteredResource } from '../registry/resources.js';
 import { crashPoint } from './crash-points.js';
 import { inputsHash, type Resources } from './inputs.js';
-import type { StagedRef, StagedRows, StepRequest, StepResult, ValidationOutcome } from './messages.js';
-import { ensurePublished, projectLatest } from './publication.js';
+import type {
+  StagedFiles,
+  StagedRef,
+  StagedRows,
+  StepRequest,
+  StepResult,
+  ValidationOutcome,
+} from './messages.js';
+import { ensurePublished, locationOf, projectLatest } from './publication.js';
 import type { Runtime } from './runtime.js';
 import { documentText, stagingFolder, stageText } from './staging.js';
 import type { Attempt } from './step.js';
@@ -44,15 +51,28 @@ export async function storeVersion(
     const inputs = await registry.runs.inputs(run.id, step.id);
     const version = await registry.ownership.versionName(step.id, run);
     const generation = await registry.datasets.nextGeneration(step.id, interval);
-    const documents = await describeVersion(resources, target, {
-      request,
-      staged,
-      validation,
-      inputs,
-      version,
-      generation,
-    });
-    const files = await stageDocuments(runtime, target, request, staged, documents, token, attempt.signal);
+    const stageFiles = async (rows: StagedFiles): Promise<LatestFile[]> => {
+      const documents = await describeVersion(resources, target, {
+        request,
+        staged: rows,
+        validation,
+        inputs,
+        version,
+        generation,
+      });
+      return await stageDocuments(runtime, target, request, rows, documents, token, attempt.signal);
+    };
+    const rows =
+      'table' in staged
+        ? {
+            folder: runtime.providers.offline(staged.store).schema,
+            files: [],
+            table: { name: versionsTable(target), staged: staged.table },
+          }
+        : {
+            folder: versionsFolder(target),
+            files: await stageFiles(staged),
+          };
     await crashPoint('store.before-commit');
     await registry.ownership.commit(claim, run, token, (tx) =>
       registry.datasets.insert(tx, {
@@ -62,8 +82,7 @@ export async function storeVersion(
         generation,
         version,
         store: staged.store,
-        folder: versionsFolder(target),
-        files,
+        ...rows,
         rows: staged.rows,
         ...(staged.eventTimes === undefined ? {} : { eventTimes: staged.eventTimes }),
         fingerprint: target.fingerprint,
@@ -102,7 +121,7 @@ export async function publishVersion(
     version: dataset.version,
     dataset: dataset.id,
     generation: dataset.generation,
-    location: runtime.providers.files(dataset.store).uri(publishedPath(dataset, '')),
+    location: locationOf(runtime, dataset),
     ms: { store: Math.round(performance.now() - started) },
   };
 }
@@ -111,9 +130,13 @@ export async function publishVersion(
 export const versionsFolder = (target: { readonly kind: string; readonly location: string }): string =>
   target.kind === 'trainingSet' ? `training_sets/${target.location}` : target.location;
 
+/** The table of a database that a target's rows are in; names of resources have no "__". */
+const versionsTable = (target: { readonly kind: string; readonly location: string }): string =>
+  wholeName(target.kind === 'trainingSet' ? `training_set__${target.location}` : target.location);
+
 interface VersionFacts {
   readonly request: StepRequest;
-  readonly staged: StagedRows;
+  readonly staged: StagedFiles;
   readonly validation: ValidationOutcome | undefined;
   readonly inputs: readonly DatasetInput[];
   readonly version: string;
@@ -155,7 +178,9 @@ async function describeVersion(
         upstream: inputs.map((input) =>
           input.type === 'files'
             ? { source: input.source, files: input.files }
-            : { source: input.source, interval: input.interval, sha256: input.sha256 },
+            : input.type === 'table'
+              ? { source: input.source, table: input.table, readAt: input.readAt }
+              : { source: input.source, interval: input.interval, sha256: input.sha256 },
         ),
         codeHash: staged.codeHash ?? null,
         validation: (validation?.results ?? []).map(({ rule, observed, message }) => ({
@@ -183,7 +208,7 @@ function shapeOf(
   resources: Resources,
   target: Resource,
 ): { schema: Schema; keys: readonly string[]; timestampField?: string; metadata: object } {
-  if (isKind(target, 'source') && target.spec.type !== 'file')
+  if (isKind(target, 'source') && !isRaw(target.spec))
     return {
       schema: orderedSchema(target.spec),
       keys: target.spec.keys,
@@ -199,7 +224,7 @@ async function stageDocuments(
   runtime: Runtime,
   target: RegisteredResource,
   { run }: StepRequest,
-  staged: StagedRows,
+  staged: StagedFiles,
   documents: Awaited<ReturnType<typeof describeVersion>>,
   token: number,
   signal: AbortSignal,

@@ -1,6 +1,6 @@
 import type { ScalarType, ValueType } from '../definitions/types.js';
 import type { ColumnBatch } from '../providers/columns.js';
-import { STAGED_COLUMNS, type FileRelation, type OfflineSession } from '../providers/offline/provider.js';
+import { STAGED_COLUMNS, type FileRelation } from '../providers/offline/provider.js';
 import type { OnlineBatch, OnlineProvider, OnlineView, WriteCounts } from '../providers/online/provider.js';
 
 /** Batches whose rows are on their way into the store: while it works on one, the next is read and encoded. */
@@ -8,10 +8,8 @@ const WRITES_AHEAD = 2;
 
 /** What to load, and where from and to. */
 export interface ShardStream {
-  readonly session: Pick<OfflineSession, 'read'>;
-  readonly shard: FileRelation;
-  /** Rows before this one are left out. */
-  readonly fromRow: number;
+  /** The shard's rows from where the load goes on; columns as STAGED_COLUMNS says. */
+  readonly batches: AsyncIterable<ColumnBatch>;
   readonly online: Pick<OnlineProvider, 'write'>;
   readonly view: OnlineView;
   readonly promotion: number;
@@ -24,7 +22,7 @@ export interface ShardStream {
  * under way any more when this settles.
  */
 export async function streamShard(
-  { session, shard, fromRow, online, view, promotion, signal }: ShardStream,
+  { batches, online, view, promotion, signal }: ShardStream,
   acknowledged: (rows: number, counts: WriteCounts) => Promise<void>,
 ): Promise<void> {
   const ahead: { readonly rows: number; readonly write: Promise<WriteCounts> }[] = [];
@@ -36,7 +34,7 @@ export async function streamShard(
     await acknowledged(first.rows, counts);
   };
   try {
-    for await (const batch of session.read(shard, { fromRow })) {
+    for await (const batch of batches) {
       if (ahead.length === WRITES_AHEAD) await settleFirst();
       signal.throwIfAborted();
       const write = online.write(view, promotion, toOnline(batch, view));

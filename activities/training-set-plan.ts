@@ -1,8 +1,8 @@
 import { orderedSchema, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
-import { durationMicros } from '../definitions/interval.js';
+import { durationMicros, isAllTime, type Interval } from '../definitions/interval.js';
 import type { Schema, ValueType } from '../definitions/types.js';
-import type { JoinedView, PointInTimeJoin } from '../providers/offline/provider.js';
+import type { JoinedView, JoinStatistics, PointInTimeJoin, Relation } from '../providers/offline/provider.js';
 import { resourceOf, type Resources } from './inputs.js';
 
 /** A training set with everything that it refers to at hand. */
@@ -75,6 +75,30 @@ export function trainingPlan(resources: Resources, set: Resource<'trainingSet'>)
     ),
   };
 }
+
+/** @throws GranaryError `Internal`: everything depends on it. */
+export function refuseLeaks(
+  { name }: Resource<'trainingSet'>,
+  { leaked }: Pick<JoinStatistics, 'leaked'>,
+): void {
+  if (leaked > 0)
+    throw new GranaryError(
+      'Internal',
+      `The training set ${name} joined ${leaked} values from after their label's time; nothing was stored.`,
+    );
+}
+
+/** The label rows of an interval are those of its time; of all of time, and without a time, all of them. */
+export const spineBounds = (
+  { spine }: TrainingPlan,
+  interval: Interval,
+): Pick<Relation, 'from' | 'before' | 'timestampField'> => {
+  const { timestampField } = spine;
+  if (timestampField === undefined) return {};
+  return isAllTime(interval)
+    ? { timestampField }
+    : { timestampField, from: interval.start, before: interval.end };
+};
 
 /** The columns of a training set's rows, in order. */
 export const trainingSchema = (resources: Resources, set: Resource<'trainingSet'>): Schema =>

@@ -1,9 +1,10 @@
-import { orderedSchema } from '../definitions/contract.js';
+import { isRaw, orderedSchema } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import { intervalName } from '../definitions/interval.js';
+import type { RuleResult } from '../definitions/validation.js';
 import { resourceOf } from './inputs.js';
 import type { StagedRows, StepRequest, ValidationOutcome } from './messages.js';
-import { withEngine, type Runtime } from './runtime.js';
+import { withEngine, withTables, type Runtime } from './runtime.js';
 import type { Attempt } from './step.js';
 
 /**
@@ -20,8 +21,15 @@ export async function validateRows(
   const resources = await runtime.registry.resources.all();
   const source = resourceOf(resources, request.step.id, 'source');
   const { spec } = source;
-  const rules = spec.type === 'file' ? [] : spec.validate;
+  const rules = isRaw(spec) ? [] : spec.validate;
   if (rules.length === 0) return { results: [], ms: 0 };
+  const described = { name: `the rows of ${source.name}`, schema: orderedSchema(spec) };
+  if ('table' in staged) {
+    const results = await withTables(runtime, request, attempt, staged.store, (session) =>
+      session.validate(staged.table, described, rules),
+    );
+    return judged(source.name, request, results, started);
+  }
   const results = await withEngine(runtime, request, attempt, async (session, _folder, at) => {
     const store = runtime.providers.files(staged.store);
     const path = await store.localPath(staged.parquet.path, {
@@ -29,18 +37,26 @@ export async function validateRows(
       signal: at.signal,
     });
     const relation = {
-      name: `the rows of ${source.name}`,
+      ...described,
       format: 'parquet' as const,
-      schema: orderedSchema(spec),
       files: [{ path, uri: store.uri(staged.parquet.path), generation: 0 }],
     };
     return await session.validate(relation, rules);
   });
+  return judged(source.name, request, results, started);
+}
+
+function judged(
+  name: string,
+  request: StepRequest,
+  results: readonly RuleResult[],
+  started: number,
+): ValidationOutcome {
   const failed = results.filter((result) => !result.passed);
   if (failed.length > 0)
     throw new GranaryError(
       'ValidationFailed',
-      `${source.name} for ${intervalName(request.interval)} was not published: ${failed.map((result) => result.message).join('; ')}. The previous version stays. Correct the data or the rule and run the interval again.`,
+      `${name} for ${intervalName(request.interval)} was not published: ${failed.map((result) => result.message).join('; ')}. The previous version stays. Correct the data or the rule and run the interval again.`,
       { details: { failed } },
     );
   return { results, ms: Math.round(performance.now() - started) };

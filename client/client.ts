@@ -271,14 +271,10 @@ export class GranaryClient {
     const plan = await this.planApply();
     refuseChanged(plan.refused);
     await this.#awaitWorker();
-    const { run, workflowId, ended } = await startApply(
-      this.#open,
-      this.#registry,
-      this.#temporal,
-      this.#taskQueue,
-    );
+    const started = await startApply(this.#open, this.#registry, this.#temporal, this.#taskQueue);
+    const { run, workflowId } = started;
     const status = (): Promise<ApplyState> => this.applyStatus(run);
-    return { run, workflowId, plan, status, result: () => ended().then(status) };
+    return { run, workflowId, plan, status, result: () => started.ended().then(status) };
   }
 
   /**

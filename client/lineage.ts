@@ -8,6 +8,9 @@ export interface VersionNode {
   readonly version?: DatasetNode;
   /** Of a raw source: the files that were read, by their contents. */
   readonly files?: readonly { readonly path: string; readonly sha256: string }[];
+  /** Of a raw table: its name, and when it was read (ISO-8601); its rows are not versioned. */
+  readonly table?: string;
+  readonly readAt?: string;
   readonly next: readonly VersionNode[];
   /** It stands elsewhere in the tree with what follows it. */
   readonly repeated?: true;
@@ -43,7 +46,13 @@ export function versionLineage(lineage: DatasetLineage, dataset: string): Versio
     (inputs.get(id) ?? []).map((input) =>
       input.type === 'dataset'
         ? node(input.dataset, told, up)
-        : { id: input.source, files: input.files, next: [] },
+        : {
+            id: input.source,
+            ...(input.type === 'files'
+              ? { files: input.files }
+              : { table: input.table, readAt: input.readAt }),
+            next: [],
+          },
     );
   const down = (id: string, told: Set<string>): VersionNode[] => [
     ...(outputs.get(id) ?? []).map((output) => node(output, told, down)),

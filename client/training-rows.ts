@@ -13,6 +13,7 @@ import type { OpenProject } from '../providers/bind.js';
 import { FileHold } from '../providers/files/file-hold.js';
 import type { ColumnBatch } from '../providers/columns.js';
 import { duckdbOfflineProvider } from '../providers/offline/duckdb/provider.js';
+import { tableRows } from './training-table.js';
 import { rowsOf } from '../providers/rows.js';
 import { publishedPath, ROWS_FILE, rowsChecksum, type Dataset } from '../registry/dataset.js';
 import type { Registry } from '../registry/registry.js';
@@ -23,7 +24,7 @@ export interface TrainingRows<R = Readonly<Record<string, unknown>>> {
   /** The resource that it is a version of. */
   readonly resource: RegisteredResource;
   readonly dataset: Dataset;
-  /** Address of the Parquet file, for pandas, polars and others. */
+  /** Address of the Parquet file, for pandas, polars and others; in a database that of the table. */
   readonly uri: string;
   readonly schema: Schema;
   /** Streams the rows with back-pressure: constant memory. */
@@ -71,6 +72,8 @@ export async function openTrainingRows<R>(
         ? `The ${what} ${name} has no version${date === undefined ? '' : ` for ${date}`} yet. Run its pipeline first.`
         : `The ${what} ${name} has no version "${version}". "granary versions ${kind}/${name}" shows them.`,
     );
+  const { table } = dataset;
+  if (table) return await tableRows<R>(providers.offline(dataset.store), set, dataset, table.name);
   const store = providers.files(dataset.store);
   const described = JSON.parse(
     (await store.readText(publishedPath(dataset, 'schema.json'))) ?? '{"columns":[]}',

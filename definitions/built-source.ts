@@ -1,6 +1,7 @@
 import { GranaryError } from './errors.js';
 import { durationMicros } from './interval.js';
 import { checkName } from './names.js';
+import type { PostgresProvider } from './postgres.js';
 import type { FileStore } from './provider.js';
 import {
   checkColumn,
@@ -69,7 +70,7 @@ interface CommonOptions<S extends Schema> extends Versioned {
 }
 
 export interface TransformationOptions<S extends Schema> extends CommonOptions<S> {
-  /** SQL in DuckDB's dialect. A plain text with `{{name}}` must list its `inputs`. */
+  /** SQL in the dialect of where it runs: DuckDB's, or Postgres's. A plain text with `{{name}}` must list its `inputs`. */
   readonly query: SqlTemplate | string;
   readonly inputs?: Readonly<Record<string, AnySource | string>>;
   /** When a row happened. Without it the output is constant in time. */
@@ -97,7 +98,7 @@ export interface BuiltSource<S extends Schema = Schema> extends Versioned {
   readonly kind: 'source';
   readonly type: 'featureSet' | 'transformation';
   readonly name: string;
-  readonly store: FileStore;
+  readonly store: FileStore | PostgresProvider;
   readonly schema: S;
   readonly inputs: Readonly<Record<string, AnySource | string>>;
   readonly query: SqlTemplate | string | undefined;
@@ -144,7 +145,7 @@ export function featureSet<
 /** Declares SQL over other sources whose output is stored a version an interval; users call `store.sql(...)`. */
 export function transformation<S extends Schema>(
   name: string,
-  store: FileStore,
+  store: FileStore | PostgresProvider,
   options: TransformationOptions<S>,
 ): Source<S> {
   return built('transformation', name, store, {
@@ -159,7 +160,7 @@ export function transformation<S extends Schema>(
 function built<S extends Schema>(
   type: BuiltSource['type'],
   name: string,
-  store: FileStore,
+  store: FileStore | PostgresProvider,
   options: CommonOptions<S> &
     Pick<BuiltSource, 'query' | 'handler' | 'codeVersion' | 'metadata' | 'inputs'> & {
       readonly timestampField?: string;

@@ -1,13 +1,9 @@
 import type { BuildFunction, BuiltSource } from './built-source.js';
 import { fingerprint } from './canonical.js';
-import type {
-  BuiltSourceSpec,
-  PipelineSpec,
-  Resource,
-  ResourceKind,
-  SourceSpec,
-  SpecOf,
-} from './contract.js';
+import { checkLocations } from './compile-locations.js';
+import { sourceSpec } from './compile-source.js';
+import { placeOfSet } from './compile-training-set.js';
+import type { PipelineSpec, Resource, ResourceKind, SpecOf } from './contract.js';
 import type { Entity } from './entity.js';
 import { GranaryError } from './errors.js';
 import type { FeatureView } from './feature-view.js';
@@ -15,10 +11,8 @@ import type { Label } from './label.js';
 import { checkVariant, didYouMean } from './names.js';
 import type { Pipeline, Target } from './pipeline.js';
 import type { Project } from './project.js';
-import { s3Location } from './s3.js';
 import type { Secret } from './secret.js';
-import type { AnySource, FileSource, Versioned } from './source.js';
-import { normalizeSql, parseSql, renderSql } from './sql.js';
+import { peopleOf, type AnySource, type FileSource, type TableSource, type Versioned } from './source.js';
 import { findTarget } from './target.js';
 import { nameKey, references, type Compilable } from './references.js';
 import { carriedColumns, featureColumn, roleOf, type TrainingSet } from './training-set.js';
@@ -76,38 +70,13 @@ class Compiler {
         throw new GranaryError('InvalidDefinition', `Two pipelines are named ${pipeline.name}.`);
       specs.set(pipeline.name, this.#pipeline(pipeline));
     }
-    this.#checkLocations();
+    checkLocations(this.#project, this.#resources.values());
     return {
       name: this.#project.name,
       resources: this.#resources,
       pipelines: specs,
       handlers: this.#handlers,
     };
-  }
-
-  /** Two environments that write files into one place would overwrite each other; everything else bears the environment's name. */
-  #checkLocations(): void {
-    const seen = new Map<string, string>();
-    const written = new Set<string>();
-    for (const { kind, spec } of this.#resources.values())
-      if (kind === 'trainingSet' || (kind === 'source' && (spec as SourceSpec).type !== 'file'))
-        written.add((spec as { readonly store: string }).store);
-    for (const [environment, { bind }] of Object.entries(this.#project.environments))
-      for (const store of written) {
-        const binding = Object.hasOwn(bind, store) ? bind[store] : undefined;
-        if (binding?.type !== 'localFiles' && binding?.type !== 's3') continue;
-        const place =
-          binding.type === 's3'
-            ? s3Location(binding)
-            : `the folder ${binding.root.replace(/^\.\/|\/+$/g, '')}`;
-        const other = seen.get(place);
-        if (other !== undefined && other !== environment)
-          throw new GranaryError(
-            'InvalidDefinition',
-            `The environments ${other} and ${environment} both write to ${place}. Give each a ${binding.type === 's3' ? 'prefix' : 'folder'} of its own.`,
-          );
-        seen.set(place, environment);
-      }
   }
 
   #collect(definition: Compilable): void {
@@ -154,7 +123,7 @@ class Compiler {
           definition as Entity,
         );
       case 'source':
-        return this.#source(definition as FileSource | BuiltSource);
+        return this.#source(definition as FileSource | TableSource | BuiltSource);
       case 'view':
         return this.#view(definition as FeatureView);
       case 'label':
@@ -175,7 +144,7 @@ class Compiler {
     const versioned = kind !== 'provider' && kind !== 'entity';
     const variant = versioned ? (about.variant ?? this.#defaultVariant ?? print.slice(0, 8)) : '';
     if (versioned) checkVariant(`${kind} ${name}`, variant);
-    const { description, owner, tags, timeout } = about;
+    const { timeout } = about;
     return {
       id: `${kind}/${name}${variant === '' ? '' : `.${variant}`}`,
       kind,
@@ -183,11 +152,7 @@ class Compiler {
       variant,
       fingerprint: print,
       spec,
-      about: {
-        ...(description === undefined ? {} : { description }),
-        ...(owner === undefined ? {} : { owner }),
-        ...(tags === undefined ? {} : { tags }),
-      },
+      about: peopleOf(about),
       ...(timeout === undefined ? {} : { timeout }),
     };
   }
@@ -212,90 +177,14 @@ class Compiler {
     return this.#add(only) as Resource<'source'>;
   }
 
-  #source(definition: FileSource | BuiltSource): Resource<'source'> {
+  #source(definition: FileSource | TableSource | BuiltSource): Resource<'source'> {
     this.#add(definition.store);
-    const common = {
-      store: definition.store.name,
-      schema: definition.schema,
-      columns: Object.keys(definition.schema),
-      ...(definition.timestampField === undefined ? {} : { timestampField: definition.timestampField }),
-      ...(definition.createdTimestampField === undefined
-        ? {}
-        : { createdTimestampField: definition.createdTimestampField }),
-    };
-    if (definition.type === 'file')
-      return this.#make(
-        'source',
-        definition.name,
-        { ...common, type: 'file', format: definition.format, path: definition.path },
-        definition,
-      );
-    const { inputs, build } = this.#build(definition);
-    const spec: SourceSpec = {
-      ...common,
-      type: definition.type,
-      inputs,
-      build,
-      keys: definition.keys,
-      ...(definition.lookback === undefined ? {} : { lookback: definition.lookback }),
-      validate: definition.validate,
-      deterministic: definition.deterministic,
-      metadata: definition.metadata,
-    };
-    // What SQL means does not depend on how it is laid out; what runs is the text as it was written.
-    const meaning = 'sql' in build ? { ...spec, build: { sql: normalizeSql(build.sql) } } : spec;
+    const { spec, meaning, handler } = sourceSpec(definition, (where, reference) =>
+      this.#sourceRef(where, reference),
+    );
     const resource = this.#make('source', definition.name, spec, definition, meaning);
-    if (definition.handler) this.#handlers.set(resource.id, definition.handler);
+    if (handler) this.#handlers.set(resource.id, handler);
     return resource;
-  }
-
-  #build(definition: BuiltSource): Pick<BuiltSourceSpec, 'inputs' | 'build'> {
-    const where = `${definition.type === 'featureSet' ? 'feature set' : 'transformation'} ${definition.name}`;
-    const inputs: Record<string, string> = {};
-    for (const [alias, reference] of Object.entries(definition.inputs))
-      inputs[alias] = this.#sourceRef(`${where}, input ${alias}`, reference).id;
-    const { query, handler, codeVersion } = definition;
-    if (query === undefined) {
-      if (!handler) throw new GranaryError('InvalidDefinition', `The ${where} has no build.`);
-      return {
-        inputs,
-        build: { handler: definition.name, ...(codeVersion === undefined ? {} : { codeVersion }) },
-      };
-    }
-    const used: Record<string, string> = {};
-    const text = renderSql(typeof query === 'string' ? parseSql(query) : query, (reference) => {
-      if (reference.kind === 'intervalBound') return `{{interval.${reference.bound}}}`;
-      if (
-        reference.kind === 'name' &&
-        !Object.hasOwn(definition.inputs, reference.name.split('.')[0] ?? '') &&
-        typeof query === 'string'
-      )
-        throw new GranaryError(
-          'InvalidDefinition',
-          `The ${where} refers to {{${reference.name}}}, which is not among its inputs. List it: inputs: { ${reference.name.split('.')[0] ?? ''} }.`,
-        );
-      const alias =
-        reference.kind === 'name' ? definition.inputs[reference.name.split('.')[0] ?? ''] : undefined;
-      const source = this.#sourceRef(
-        where,
-        reference.kind === 'name' ? (alias ?? reference.name) : reference,
-      );
-      const asked = reference.kind === 'name' ? reference.name.split('.')[1] : undefined;
-      if (asked !== undefined && asked !== source.variant)
-        throw new GranaryError(
-          'InvalidDefinition',
-          `The ${where} refers to {{${reference.kind === 'name' ? reference.name : ''}}}, but its input is ${source.name} (${source.variant}). List the variant that is meant among the inputs.`,
-        );
-      const canonical = `${source.name}.${source.variant}`;
-      used[canonical] = source.id;
-      return `{{${canonical}}}`;
-    });
-    if (Object.keys(used).length === 0 && Object.keys(inputs).length === 0)
-      throw new GranaryError(
-        'InvalidDefinition',
-        `The SQL of the ${where} reads no source. Interpolate one: FROM \${flights}.`,
-      );
-    return { inputs: used, build: { sql: text.trim() } };
   }
 
   #view(view: FeatureView): Resource<'view'> {
@@ -345,27 +234,27 @@ class Compiler {
 
   #trainingSet(set: TrainingSet): Resource<'trainingSet'> {
     const label = this.#add(set.label) as Resource<'label'>;
-    const source = this.#resources.get(label.spec.source) as Resource<'source'>;
     if (set.store) this.#add(set.store);
+    const features = set.features.map((selection) => ({
+      view: this.#add(selection.view).id,
+      role: roleOf(set.name, set.label, selection).role,
+      columns: selection.features.map((feature) => ({ feature, as: featureColumn(selection, feature) })),
+    }));
+    const sourceOf = (id: string): Resource<'source'> => {
+      const { spec } = this.#resources.get(id) as Resource<'label' | 'view'>;
+      return this.#resources.get(spec.source) as Resource<'source'>;
+    };
+    const sources = [label.id, ...features.map(({ view }) => view)].map(sourceOf);
     return this.#make(
       'trainingSet',
       set.name,
-      {
-        label: label.id,
-        store: set.store?.name ?? source.spec.store,
-        features: set.features.map((selection) => ({
-          view: this.#add(selection.view).id,
-          role: roleOf(set.name, set.label, selection).role,
-          columns: selection.features.map((feature) => ({ feature, as: featureColumn(selection, feature) })),
-        })),
-        include: carriedColumns(set),
-      },
+      { label: label.id, ...placeOfSet(set, sources), features, include: carriedColumns(set) },
       set,
     );
   }
 
   #pipeline(pipeline: Pipeline): PipelineSpec {
-    const { name, schedule, startDate, endDate, retries, description, owner, tags } = pipeline;
+    const { name, schedule, startDate, endDate, retries } = pipeline;
     return {
       name,
       targets: pipeline.targets.map((target) => this.#target(name, target)),
@@ -373,11 +262,7 @@ class Compiler {
       startDate,
       ...(endDate === undefined ? {} : { endDate }),
       retries,
-      about: {
-        ...(description === undefined ? {} : { description }),
-        ...(owner === undefined ? {} : { owner }),
-        ...(tags === undefined ? {} : { tags }),
-      },
+      about: peopleOf(pipeline),
     };
   }
 

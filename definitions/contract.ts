@@ -9,7 +9,7 @@ import type { ValidationRule } from './validation.js';
 export type ResourceKind = 'provider' | 'entity' | 'source' | 'view' | 'label' | 'trainingSet';
 
 export interface ProviderSpec {
-  readonly type: 'files' | 'online';
+  readonly type: 'files' | 'online' | 'postgres';
 }
 
 export interface EntitySpec {
@@ -17,7 +17,7 @@ export interface EntitySpec {
 }
 
 interface SourceCommon {
-  /** Name of the file store. */
+  /** Name of the file store, or of the database. */
   readonly store: string;
   readonly schema: Schema;
   /** The schema's columns in definition order: canonical JSON sorts the keys of an object. */
@@ -32,8 +32,18 @@ export interface FileSourceSpec extends SourceCommon {
   readonly path: string;
 }
 
+/** A table or a view of a database. */
+export interface TableSourceSpec extends SourceCommon {
+  readonly type: 'table';
+  readonly table: string;
+  /** The database's schema that the table is in; absent: `public`. */
+  readonly dbSchema?: string;
+}
+
 export interface BuiltSourceSpec extends SourceCommon {
   readonly type: 'featureSet' | 'transformation';
+  /** Where the SQL runs, and its rows stay; absent: DuckDB, and files. */
+  readonly engine?: 'postgres';
   /** Name within the build -> source id. For SQL the names are the ids' `name.variant`. */
   readonly inputs: Readonly<Record<string, string>>;
   /** Canonical SQL with `{{name.variant}}` and `{{interval.start}}`, or a TypeScript handler in the worker. */
@@ -45,7 +55,15 @@ export interface BuiltSourceSpec extends SourceCommon {
   readonly metadata: Readonly<Record<string, string | number | boolean>>;
 }
 
-export type SourceSpec = FileSourceSpec | BuiltSourceSpec;
+export type SourceSpec = FileSourceSpec | TableSourceSpec | BuiltSourceSpec;
+
+/** A source that is there and that no run makes. */
+export const isRaw = (spec: SourceSpec): spec is FileSourceSpec | TableSourceSpec =>
+  spec.type === 'file' || spec.type === 'table';
+
+/** Whether a source's rows lie in a database: a raw table, or what SQL made there. */
+export const inDatabase = (spec: SourceSpec): boolean =>
+  spec.type === 'table' || (spec.type !== 'file' && spec.engine === 'postgres');
 
 export interface ViewSpec {
   readonly entities: readonly string[];
@@ -72,7 +90,10 @@ export interface LabelSpec {
 
 export interface TrainingSetSpec {
   readonly label: string;
+  /** Name of the file store, or of the database. */
   readonly store: string;
+  /** Where it is joined, and its rows stay; absent: DuckDB, and files. */
+  readonly engine?: 'postgres';
   readonly features: readonly {
     readonly view: string;
     readonly role: string;
@@ -106,6 +127,7 @@ export interface Resource<K extends ResourceKind = ResourceKind> {
     readonly description?: string;
     readonly owner?: string;
     readonly tags?: readonly string[];
+    readonly properties?: Readonly<Record<string, string>>;
   };
   /** The longest one attempt of its heavy step may take. */
   readonly timeout?: string;
@@ -123,6 +145,7 @@ export interface PipelineSpec {
     readonly description?: string;
     readonly owner?: string;
     readonly tags?: readonly string[];
+    readonly properties?: Readonly<Record<string, string>>;
   };
 }
 

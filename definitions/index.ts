@@ -10,11 +10,13 @@ export {
   onlineStore,
   localFiles,
   redisStore,
+  postgresDatabase,
   postgresStore,
   type Binding,
   type FileStore,
   type OnlineStore,
 } from './provider.js';
+export { postgresProvider, type PostgresAddress, type PostgresProvider } from './postgres.js';
 export { s3, type S3Options } from './s3.js';
 export { entity, type Entity } from './entity.js';
 export type { Source } from './source.js';

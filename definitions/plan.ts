@@ -1,5 +1,5 @@
 import { fingerprint } from './canonical.js';
-import { isKind, type Resource } from './contract.js';
+import { isKind, isRaw, type Resource } from './contract.js';
 import { GranaryError } from './errors.js';
 import type { Interval } from './interval.js';
 
@@ -26,7 +26,7 @@ export interface Plan {
 
 /**
  * The steps that bring some targets up to date for an interval: everything upstream, each once, in dependency order.
- * Pure. A view that is not served online, a file source and a label make no step of their own.
+ * Pure. A view that is not served online, a raw source and a label make no step of their own.
  */
 export function plan(
   resources: ReadonlyMap<string, Resource>,
@@ -53,7 +53,7 @@ export function plan(
     };
     if (isKind(resource, 'source')) {
       const { spec } = resource;
-      if (spec.type === 'file') return [];
+      if (isRaw(spec)) return [];
       const upstream = Object.values(spec.inputs).flatMap((input) => visit(input, false));
       return step(spec.type === 'featureSet' ? 'build' : 'transform', upstream);
     }

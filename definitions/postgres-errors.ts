@@ -16,6 +16,7 @@ const STATES: readonly (readonly [prefix: string, code: ErrorCode, meaning: stri
   ['25P03', 'ProviderUnreachable', 'it ended a transaction that had stood still'],
   ['53100', 'ResourcesExhausted', 'its disk is full'],
   ['53', 'ResourcesExhausted', 'it is short of memory or connections'],
+  ['55P03', 'ProviderUnreachable', 'others hold a table that is to be changed'],
   ['57014', 'ProviderUnreachable', 'it took too long and was cancelled'],
   ['57P', 'ProviderUnreachable', 'it is starting up or shutting down'],
   ['08', 'ProviderUnreachable', 'the connection broke'],

@@ -1,6 +1,8 @@
+import { GranaryError } from './errors.js';
 import { checkName } from './names.js';
+import { checkPort, checkPostgresAddress, type PostgresAddress, type PostgresProvider } from './postgres.js';
 import type { S3Binding } from './s3.js';
-import { refuseLiteralPassword, type Secret } from './secret.js';
+import { refuseLiteralPassword, refuseText, type Secret } from './secret.js';
 import { csvSource, parquetSource, type FileSourceOptions, type Source } from './source.js';
 import { transformation, type TransformationOptions } from './built-source.js';
 import type { Schema } from './types.js';
@@ -25,7 +27,7 @@ export interface OnlineStore {
   readonly name: string;
 }
 
-export type Provider = FileStore | OnlineStore;
+export type Provider = FileStore | OnlineStore | PostgresProvider;
 
 /** A store of files by name. */
 export function fileStore(name: string): FileStore {
@@ -47,24 +49,73 @@ export function onlineStore(name: string): OnlineStore {
   return Object.freeze({ kind: 'provider', type: 'online', name });
 }
 
+/** Where a Redis server is: a URL (`redis://host:6379/0`, `rediss://` for TLS), or its parts. */
+export type RedisAddress =
+  | { readonly url: string | Secret }
+  | {
+      readonly host: string | Secret;
+      /** Default 6379. */
+      readonly port?: number;
+      /** Number of the database; default 0. */
+      readonly db?: number;
+      readonly user?: string | Secret;
+      readonly password?: Secret;
+      /** Default false. */
+      readonly tls?: boolean;
+    };
+
 /** What an environment binds a provider's name to. */
 export type Binding =
   | { readonly type: 'localFiles'; readonly root: string }
   | S3Binding
-  | { readonly type: 'redis'; readonly url: string | Secret }
-  | { readonly type: 'postgresOnline'; readonly url: string | Secret };
+  | ({ readonly type: 'redis' } & RedisAddress)
+  | ({ readonly type: 'postgresOnline' } & PostgresAddress)
+  | ({ readonly type: 'postgres' } & PostgresAddress);
 
 /** A folder on this machine. A relative path counts from the worker's working directory. */
 export const localFiles = (root: string): Binding => ({ type: 'localFiles', root });
 
-/** A Redis or Valkey server (`redis://host:6379/0`, `rediss://` for TLS) as the online store, in Feast's layout. */
-export function redisStore({ url }: { readonly url: string | Secret }): Binding {
-  refuseLiteralPassword('redisStore', url);
-  return { type: 'redis', url };
+/** A Redis or Valkey server as the online store, in Feast's layout. */
+export function redisStore(address: RedisAddress): Binding {
+  if ('url' in address) {
+    const others = Object.keys(address).filter((key) => key !== 'url');
+    if (others.length > 0)
+      throw new GranaryError(
+        'InvalidDefinition',
+        `redisStore: give a url or ${others.join(', ')}, not both: the URL holds them all.`,
+      );
+    refuseLiteralPassword('redisStore', address.url);
+    return { type: 'redis', url: address.url };
+  }
+  const { host, port, db, user, password, tls } = address;
+  if (host === undefined || host === '')
+    throw new GranaryError('InvalidDefinition', 'redisStore: host is missing. Give a host or a url.');
+  refuseText('redisStore', 'password', password);
+  checkPort('redisStore', port);
+  if (db !== undefined && !(Number.isInteger(db) && db >= 0))
+    throw new GranaryError(
+      'InvalidDefinition',
+      `redisStore: db is the number of a database, from 0, not ${String(db)}.`,
+    );
+  return {
+    type: 'redis',
+    host,
+    ...(port === undefined ? {} : { port }),
+    ...(db === undefined ? {} : { db }),
+    ...(user === undefined ? {} : { user }),
+    ...(password === undefined ? {} : { password }),
+    ...(tls === undefined ? {} : { tls }),
+  };
 }
 
 /** A Postgres database as the online store. */
-export function postgresStore({ url }: { readonly url: string | Secret }): Binding {
-  refuseLiteralPassword('postgresStore', url);
-  return { type: 'postgresOnline', url };
-}
+export const postgresStore = (address: PostgresAddress): Binding => ({
+  type: 'postgresOnline',
+  ...checkPostgresAddress('postgresStore', address),
+});
+
+/** The Postgres database behind a `postgresProvider`. */
+export const postgresDatabase = (address: PostgresAddress): Binding => ({
+  type: 'postgres',
+  ...checkPostgresAddress('postgresDatabase', address),
+});

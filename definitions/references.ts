@@ -3,7 +3,7 @@ import type { FeatureView } from './feature-view.js';
 import type { Label } from './label.js';
 import type { Pipeline } from './pipeline.js';
 import type { Definition } from './project.js';
-import type { AnySource, FileSource, Versioned } from './source.js';
+import type { AnySource, FileSource, TableSource, Versioned } from './source.js';
 import type { TrainingSet } from './training-set.js';
 
 /** Everything that is declared but pipelines, which are no resources. */
@@ -22,8 +22,8 @@ export function references(definition: Compilable): (Compilable | string)[] {
     case 'entity':
       return [];
     case 'source': {
-      const source = definition as FileSource | BuiltSource;
-      if (source.type === 'file') return [source.store];
+      const source = definition as FileSource | TableSource | BuiltSource;
+      if (source.type === 'file' || source.type === 'table') return [source.store];
       const query = source.query;
       const used =
         typeof query === 'object'

@@ -15,6 +15,18 @@ export function describeSecret(value: string | Secret): string {
 }
 
 /**
+ * Refuses a secret that was written into a definition as a text.
+ * @throws GranaryError `InvalidDefinition` with the remedy.
+ */
+export function refuseText(what: string, field: string, value: Secret | undefined): void {
+  if (typeof value === 'string')
+    throw new GranaryError(
+      'InvalidDefinition',
+      `${what}: the ${field} stands in the code. Keep it out: write fromEnv('NAME') or fromFile('/run/secrets/name') instead.`,
+    );
+}
+
+/**
  * Refuses a password that was written into a definition.
  * @throws GranaryError `InvalidDefinition` with the remedy.
  */

@@ -1,5 +1,6 @@
 import { GranaryError } from './errors.js';
 import { checkName } from './names.js';
+import type { PostgresProvider } from './postgres.js';
 import type { FileStore } from './provider.js';
 import type { BuiltSource } from './built-source.js';
 import { isValueType, type ColumnOf, type Schema } from './types.js';
@@ -9,6 +10,8 @@ export interface About {
   readonly description?: string;
   readonly owner?: string;
   readonly tags?: readonly string[];
+  /** Texts by name, such as a team or a ticket. */
+  readonly properties?: Readonly<Record<string, string>>;
 }
 
 /** What an immutable definition may carry. */
@@ -17,19 +20,24 @@ export interface Versioned extends About {
   readonly variant?: string;
 }
 
-/** The parts of a definition that are for people, and its variant. */
-export function aboutOf(options: Versioned): Versioned {
-  const { variant, description, owner, tags } = options;
+/** The parts of a definition that are for people. */
+export function peopleOf({ description, owner, tags, properties }: About): About {
   return {
-    ...(variant === undefined ? {} : { variant }),
     ...(description === undefined ? {} : { description }),
     ...(owner === undefined ? {} : { owner }),
     ...(tags === undefined ? {} : { tags }),
+    ...(properties === undefined ? {} : { properties }),
   };
 }
 
+/** The parts of a definition that are for people, and its variant. */
+export const aboutOf = (options: Versioned): Versioned => ({
+  ...(options.variant === undefined ? {} : { variant: options.variant }),
+  ...peopleOf(options),
+});
+
 /** Rows that features, labels and SQL read. All sources, also feature sets and transformations, share one name space. */
-export type Source<S extends Schema = Schema> = FileSource<S> | BuiltSource<S>;
+export type Source<S extends Schema = Schema> = FileSource<S> | TableSource<S> | BuiltSource<S>;
 
 /** Any source, whatever its columns. */
 export type AnySource = {
@@ -97,6 +105,56 @@ export const csvSource = <S extends Schema>(
   store: FileStore,
   options: FileSourceOptions<S>,
 ): FileSource<S> => fileSource('csv', name, store, options);
+
+export interface TableSourceOptions<S extends Schema> extends Omit<FileSourceOptions<S>, 'path'> {
+  /** The table's or view's name in the database; default: the source's name. */
+  readonly table?: string;
+  /** The database's schema that it is in; default: `public`. */
+  readonly dbSchema?: string;
+}
+
+/** A table or a view of a database, read where it is. */
+export interface TableSource<S extends Schema = Schema> extends Versioned {
+  readonly kind: 'source';
+  readonly type: 'table';
+  readonly name: string;
+  readonly store: PostgresProvider;
+  readonly table: string;
+  readonly dbSchema: string;
+  readonly schema: S;
+  readonly timestampField: string | undefined;
+  readonly createdTimestampField: string | undefined;
+}
+
+/** Declares a table; users call `database.table(...)`. */
+export function tableSource<S extends Schema>(
+  name: string,
+  store: PostgresProvider,
+  options: TableSourceOptions<S>,
+): TableSource<S> {
+  checkName('source', name);
+  checkSchema(`source ${name}`, options.schema);
+  checkTimestamps(`source ${name}`, options.schema, options);
+  const { table = name, dbSchema = 'public', schema, timestampField, createdTimestampField } = options;
+  for (const [what, text] of Object.entries({ table, dbSchema }))
+    if (typeof text !== 'string' || text === '')
+      throw new GranaryError(
+        'InvalidDefinition',
+        `The source ${name}: ${what} must be a name, such as ${what === 'table' ? "'transactions'" : "'public'"}.`,
+      );
+  return Object.freeze({
+    kind: 'source',
+    type: 'table',
+    name,
+    store,
+    table,
+    dbSchema,
+    schema,
+    timestampField,
+    createdTimestampField,
+    ...aboutOf(options),
+  });
+}
 
 /** Checks column names and types at run time, for callers without types. */
 export function checkSchema(what: string, schema: Schema): void {

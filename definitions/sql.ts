@@ -20,7 +20,8 @@ export interface SqlTemplate {
   readonly parts: readonly (string | SqlReference)[];
 }
 
-type SqlReference = IntervalBound | AnySource | { readonly kind: 'name'; readonly name: string };
+/** What stands between the texts of {@link SqlTemplate}. */
+export type SqlReference = IntervalBound | AnySource | { readonly kind: 'name'; readonly name: string };
 
 /**
  * SQL over other sources: interpolates definitions, {@link intervalStart}, {@link intervalEnd}, other `sql` and finite numbers. A

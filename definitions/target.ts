@@ -1,4 +1,4 @@
-import { isKind, type Resource, type ResourceKind } from './contract.js';
+import { isKind, isRaw, type Resource, type ResourceKind } from './contract.js';
 import { GranaryError } from './errors.js';
 import { didYouMean } from './names.js';
 
@@ -82,5 +82,5 @@ const KIND_WORDS: Record<ResourceKind, string> = {
 
 const kindWord = (resource: Resource): string => {
   if (!isKind(resource, 'source')) return KIND_WORDS[resource.kind];
-  return resource.spec.type === 'file' ? 'raw source' : 'transformation';
+  return isRaw(resource.spec) ? 'raw source' : 'transformation';
 };

@@ -3,6 +3,7 @@ import type { FeatureView, Selection } from './feature-view.js';
 import { durationMicros } from './interval.js';
 import type { Label } from './label.js';
 import { checkName } from './names.js';
+import type { PostgresProvider } from './postgres.js';
 import type { FileStore } from './provider.js';
 import type { Versioned } from './source.js';
 import type { Schema, Value } from './types.js';
@@ -29,8 +30,11 @@ export type TrainingRow<L, F extends readonly FeatureChoice[]> = {
 export interface TrainingSetOptions<L extends Label, F extends readonly FeatureChoice[]> extends Versioned {
   readonly label: L;
   readonly features: F;
-  /** Where its versions are stored; default: the store of the label's source. */
-  readonly store?: FileStore;
+  /**
+   * Where it is stored; default: where the label's source is stored. One whose label and features all lie in one database is joined
+   * and stays there, unless a file store is named.
+   */
+  readonly store?: FileStore | PostgresProvider;
   /** Columns of the label to carry before the features; default: none. */
   readonly include?: readonly ('keys' | 'timestamp')[];
   readonly timeout?: string;
@@ -45,7 +49,7 @@ export interface TrainingSet<
   readonly name: string;
   readonly label: Label;
   readonly features: readonly Selection[];
-  readonly store: FileStore | undefined;
+  readonly store: FileStore | PostgresProvider | undefined;
   readonly include: readonly ('keys' | 'timestamp')[];
   readonly timeout: string | undefined;
   /** Phantom: the type of a row. */

@@ -13,12 +13,16 @@ import { compiledContract, headOf, isContract, type Contract } from '../definiti
 import type { Resource } from '../definitions/contract.js';
 import { fromEnv } from '../definitions/secret.js';
 import type { Binding } from '../definitions/provider.js';
+import { postgresUrl, redisUrl } from './addresses.js';
 import { localFileProvider } from './files/local.js';
 import type { FileProvider } from './files/provider.js';
 import { s3FileProvider } from './files/s3/provider.js';
 import { cacheOptions } from './files/s3/settings.js';
 import { checkHealth } from './health.js';
 import { postgresOnlineProvider } from './online/postgres/provider.js';
+import { postgresOfflineProvider } from './offline/postgres/provider.js';
+import { wholeName } from './offline/postgres/sql-text.js';
+import type { TableProvider } from './offline/table-provider.js';
 import type { OnlineProvider } from './online/provider.js';
 import { redisOnlineProvider } from './online/redis/provider.js';
 import { readSecret, resolveSecret } from './secrets.js';
@@ -34,6 +38,8 @@ export interface BoundProviders {
    * @throws GranaryError with the cause in words.
    */
   checkHealth(provider: Resource<'provider'>): Promise<void>;
+  /** @throws GranaryError `ConfigurationMissing` when the name is not bound to a database of sources. */
+  offline(name: string): TableProvider;
   close(): Promise<void>;
 }
 
@@ -72,10 +78,11 @@ export function openProject(project: Project | Contract, environment?: string): 
   };
 }
 
-/** Binds an environment's provider names. `schema` is the Postgres schema for online tables. */
+/** Binds an environment's provider names. `schema` is the Postgres schema for online tables; `<schema>_offline` holds what SQL made. */
 function bindProviders(environmentName: string, environment: Environment, schema: string): BoundProviders {
   const files = new Map<string, FileProvider>();
   const online = new Map<string, OnlineProvider>();
+  const offline = new Map<string, TableProvider>();
   const binding = (name: string): Binding => {
     const found = Object.hasOwn(environment.bind, name) ? environment.bind[name] : undefined;
     if (!found)
@@ -111,22 +118,39 @@ function bindProviders(environmentName: string, environment: Environment, schema
       const known = online.get(name);
       if (known) return known;
       const bound = binding(name);
-      if (bound.type === 'localFiles' || bound.type === 's3')
+      if (bound.type !== 'redis' && bound.type !== 'postgresOnline')
         throw wrongKind(
           environmentName,
           name,
           bound.type,
           'an online store: redisStore(...) or postgresStore(...)',
         );
-      // Read where it is used, and again after it was rotated.
-      const url = (): string => resolveSecret(`The address of the online store "${name}"`, bound.url);
+      const what = `the online store "${name}"`;
       const made =
-        bound.type === 'redis' ? redisOnlineProvider({ url }) : postgresOnlineProvider({ url, schema });
+        bound.type === 'redis'
+          ? // Read where it is used, and again after it was rotated.
+            redisOnlineProvider({ url: () => redisUrl(what, bound) })
+          : postgresOnlineProvider({ url: () => postgresUrl(what, bound), schema });
       online.set(name, made);
       return made;
     },
+    offline(name) {
+      const known = offline.get(name);
+      if (known) return known;
+      const bound = binding(name);
+      if (bound.type !== 'postgres')
+        throw wrongKind(environmentName, name, bound.type, 'a database of sources: postgresDatabase(...)');
+      const made = postgresOfflineProvider({
+        url: () => postgresUrl(`the database "${name}"`, bound),
+        schema: wholeName(`${schema}_offline`),
+      });
+      offline.set(name, made);
+      return made;
+    },
     async close() {
-      await Promise.all([...files.values(), ...online.values()].map((provider) => provider.close()));
+      await Promise.all(
+        [...files.values(), ...online.values(), ...offline.values()].map((provider) => provider.close()),
+      );
     },
   };
   return bound;

@@ -24,6 +24,15 @@ export type DatasetInput = {
       readonly files: readonly { readonly path: string; readonly sha256: string }[];
     }
   | {
+      /** A table of others has no versions: what it held is known by when it was read alone. */
+      readonly type: 'table';
+      readonly source: string;
+      /** `public.transactions` */
+      readonly table: string;
+      /** When the run pinned it, by the registry's clock; ISO-8601. */
+      readonly readAt: string;
+    }
+  | {
       readonly type: 'dataset';
       readonly source: string;
       readonly dataset: string;
@@ -42,11 +51,14 @@ export interface Dataset {
   readonly generation: number;
   /** Folder name, such as `v_20010305T000000`: a label, no order. */
   readonly version: string;
-  /** Name of the file store. */
+  /** Name of the file store, or of the database. */
   readonly store: string;
-  /** Folder in the store that holds the versions. */
+  /** Folder in the store that holds the versions; in a database the schema. */
   readonly folder: string;
+  /** None when the rows are in a table. */
   readonly files: readonly LatestFile[];
+  /** In a database: the table that readers look at, and the one that the rows were staged in. */
+  readonly table?: { readonly name: string; readonly staged: string };
   readonly rows: number;
   readonly eventTimes?: { readonly min: string; readonly max: string };
   readonly fingerprint: string;
@@ -65,9 +77,9 @@ export const ROWS_FILE = 'features.parquet';
 /** The name of the file that says what a version is and how it was made. */
 export const METADATA_FILE = 'metadata.json';
 
-/** The checksum of a version's rows. */
-export const rowsChecksum = (dataset: Pick<Dataset, 'files'>): string =>
-  dataset.files.find((file) => file.name === ROWS_FILE)?.sha256 ?? '';
+/** What identifies a version's rows: the checksum of their file; in a table each version counts as another. */
+export const rowsChecksum = (dataset: Pick<Dataset, 'id' | 'files' | 'table'>): string =>
+  dataset.table ? dataset.id : (dataset.files.find((file) => file.name === ROWS_FILE)?.sha256 ?? '');
 
 /** Path of a published file. */
 export const publishedPath = (dataset: Pick<Dataset, 'folder' | 'version'>, file: string): string =>

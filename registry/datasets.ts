@@ -70,6 +70,7 @@ export class Datasets {
         store: dataset.store,
         folder: dataset.folder,
         files: JSON.stringify(dataset.files),
+        rows_table: dataset.table === undefined ? null : JSON.stringify(dataset.table),
         rows: dataset.rows,
         event_min: dataset.eventTimes?.min ?? null,
         event_max: dataset.eventTimes?.max ?? null,
@@ -245,6 +246,7 @@ function toDataset(row: Selectable<Tables['datasets']>): Dataset {
     store: row.store,
     folder: row.folder,
     files: row.files,
+    ...(row.rows_table === null ? {} : { table: row.rows_table }),
     rows: row.rows,
     ...(row.event_min === null || row.event_max === null
       ? {}

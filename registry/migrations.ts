@@ -75,6 +75,10 @@ CREATE INDEX runs_workflow ON {schema}.runs (workflow_id);
 `,
   },
   {
+    id: 4,
+    sql: 'ALTER TABLE {schema}.datasets ADD COLUMN rows_table jsonb;',
+  },
+  {
     id: 5,
     // While a resource is being removed nothing may begin to use it, whoever writes it down (workers of earlier versions too): a row that names
     // its id, as the id of a step or within a definition, is refused. Writers share a lock that marking takes alone, so that each sees the other.

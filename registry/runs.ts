@@ -208,6 +208,12 @@ export class Runs {
       .execute();
   }
 
+  /** The registry's clock; ISO-8601 in UTC. Instants that are compared with one another are all of it. */
+  async clock(): Promise<string> {
+    const { rows } = await sql<{ at: string }>`SELECT clock_timestamp() AS at`.execute(this.#database.db);
+    return rows[0]?.at ?? '';
+  }
+
   /** Pins what a step reads at its first claim, and returns what is pinned: a later attempt reads the same. */
   async pinInputs(
     run: string,
@@ -229,10 +235,14 @@ export class Runs {
           .set({ status: 'RUNNING', error: null })
           .where('id', '=', step)
           // A promotion makes nothing: what was READY stays so.
-          .where(({ exists, not, selectFrom }) =>
-            not(
-              exists(
-                selectFrom('runs').select('run_id').where('run_id', '=', run).where('type', '=', 'promote'),
+          .where((eb) =>
+            eb.not(
+              eb.exists(
+                eb
+                  .selectFrom('runs')
+                  .select('run_id')
+                  .where('run_id', '=', run)
+                  .where('type', '=', 'promote'),
               ),
             ),
           )

@@ -3,7 +3,7 @@ import type { PipelineSpec, Resource } from '../definitions/contract.js';
 import type { ApplyPlan } from '../definitions/apply-plan.js';
 import type { Contract } from '../definitions/contract-file.js';
 import type { Plan } from '../definitions/plan.js';
-import type { LatestFile, DatasetInput } from './dataset.js';
+import type { Dataset, DatasetInput, LatestFile } from './dataset.js';
 
 /** Instants are ISO-8601 texts in UTC with microseconds (see database.ts), counts are numbers. */
 type Instant = string;
@@ -115,6 +115,8 @@ export interface Tables {
     folder: string;
     /** The staged files with the bytes that count. */
     files: Json<readonly LatestFile[]>;
+    /** In a database: where readers look, and where it was staged. */
+    rows_table: Json<NonNullable<Dataset['table']> | null> | null;
     rows: number;
     event_min: Instant | null;
     event_max: Instant | null;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { runHandler } from '../activities/handler.js';
 import type { BuiltSource, Checkpoint } from '../definitions/built-source.js';
 import { compile } from '../definitions/compile.js';
-import { isKind, orderedSchema, type Resource } from '../definitions/contract.js';
+import { isKind, isRaw, orderedSchema, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import { durationMicros, type Interval } from '../definitions/interval.js';
 import { defineProject } from '../definitions/project.js';
@@ -45,12 +45,17 @@ export async function runOnFixtures<S extends Schema>(
   const resource = [...project.resources.values()].find(
     (r): r is Resource<'source'> => isKind(r, 'source') && r.name === source.name,
   );
-  if (!resource || resource.spec.type === 'file')
+  if (!resource || isRaw(resource.spec))
     throw new GranaryError(
       'InvalidInput',
       `${source.name} is not built; give a feature set or a transformation.`,
     );
   const { spec } = resource;
+  if (spec.engine === 'postgres')
+    throw new GranaryError(
+      'InvalidInput',
+      `${source.name} is SQL of Postgres, and fixtures run in DuckDB. Run it against a database of its own.`,
+    );
   const folder = await mkdtemp(join(tmpdir(), 'granary-fixtures-'));
   const session = await duckdbOfflineProvider().open({
     scratch: join(folder, 'spill'),
@@ -142,7 +147,7 @@ async function fixtureRelation(
     files: [{ path: parquet, uri: `fixture ${input.name}`, generation: 0 }],
     schema,
     // Raw sources are cut by their timestamps, as in a run; versions belong to their interval.
-    ...(timestampField === undefined || input.spec.type !== 'file'
+    ...(timestampField === undefined || !isRaw(input.spec)
       ? {}
       : { timestampField, before: interval.end, ...(from === undefined ? {} : { from }) }),
   };

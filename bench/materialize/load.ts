@@ -46,7 +46,7 @@ async function load({ url, shards, blind }: LoadRequest): Promise<LoadResult> {
     });
     const shard = shardRelation(VIEW, { name: 'shard', path, uri: path });
     await streamShard(
-      { session, shard, fromRow: 0, online, view: VIEW, promotion: 1, signal },
+      { batches: session.read(shard, { fromRow: 0 }), online, view: VIEW, promotion: 1, signal },
       async (_, counts) => {
         total.written += counts.written;
         total.older += counts.older;

@@ -26,8 +26,9 @@ export async function writePipeFile(
   const { signal } = new AbortController();
   for (const path of shards) {
     const shard = shardRelation(VIEW, { name: path, path, uri: path });
-    await streamShard({ session, shard, fromRow: 0, online, view: VIEW, promotion: 1, signal }, () =>
-      Promise.resolve(),
+    await streamShard(
+      { batches: session.read(shard, { fromRow: 0 }), online, view: VIEW, promotion: 1, signal },
+      () => Promise.resolve(),
     );
   }
   out.end();

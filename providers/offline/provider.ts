@@ -3,19 +3,23 @@ import type { ScalarType, Schema, ValueType } from '../../definitions/types.js';
 import type { RuleResult, ValidationRule } from '../../definitions/validation.js';
 import type { ColumnBatch } from '../columns.js';
 
-/** Rows in files that a query or a join reads. */
-export interface FileRelation {
+/** Rows that a query or a join reads, wherever they lie. */
+export interface Relation {
   /** What messages call it: `source flights`. */
   readonly name: string;
-  readonly format: 'parquet' | 'csv';
-  readonly files: readonly RelationFile[];
-  /** The declared columns; the files may have more. */
+  /** The declared columns; the files or the table may have more. */
   readonly schema: Schema;
   readonly timestampField?: string;
   readonly createdTimestampField?: string;
   /** Only rows with `from <= timestampField < before`; ISO-8601 in UTC. Needs `timestampField`. */
   readonly from?: string;
   readonly before?: string;
+}
+
+/** Rows in files. */
+export interface FileRelation extends Relation {
+  readonly format: 'parquet' | 'csv';
+  readonly files: readonly RelationFile[];
 }
 
 export interface RelationFile {
@@ -27,11 +31,8 @@ export interface RelationFile {
   readonly generation: number;
 }
 
-/**
- * What a step writes: one Parquet file and, where asked, the same rows as CSV. -0.0 is written as 0.0: engines hold them for equal and
- * give back either.
- */
-export interface Output {
+/** What a step writes. -0.0 is written as 0.0: engines hold them for equal and give back either. */
+export interface OutputShape {
   /** What messages call it: `feature set airport_features`. */
   readonly name: string;
   /** The columns to write, in order. The rows must have exactly these; types must fit. */
@@ -40,6 +41,10 @@ export interface Output {
   readonly keys: readonly string[];
   /** The event timestamp: must be a column of type `timestamp` and never NULL. Undefined: rows have none. */
   readonly timestampField?: string;
+}
+
+/** One Parquet file and, where asked, the same rows as CSV. */
+export interface Output extends OutputShape {
   readonly parquet: string;
   readonly csv?: string;
 }
@@ -50,12 +55,12 @@ export interface WrittenTable {
   readonly eventTimes?: { readonly min: string; readonly max: string };
 }
 
-export interface QueryRequest {
+export interface QueryRequest<R extends Relation = FileRelation, O extends OutputShape = Output> {
   /** SQL with the inputs' view names in place. */
   readonly sql: string;
   /** View name -> rows. */
-  readonly inputs: Readonly<Record<string, FileRelation>>;
-  readonly output: Output;
+  readonly inputs: Readonly<Record<string, R>>;
+  readonly output: O;
   /**
    * The same input gives the same bytes: a query with floating-point values anywhere runs on one thread. Costs speed
    * on large inputs; `false` lifts it.
@@ -64,10 +69,10 @@ export interface QueryRequest {
 }
 
 /** One feature view's side of a point-in-time join. */
-export interface JoinedView {
+export interface JoinedView<R extends Relation = FileRelation> {
   /** What messages call it. */
   readonly name: string;
-  readonly relation: FileRelation;
+  readonly relation: R;
   /** Pairs of columns that must be equal; a NULL matches nothing. */
   readonly on: readonly { readonly spine: string; readonly feature: string; readonly type: ScalarType }[];
   /** Without it the view is constant. */
@@ -88,9 +93,9 @@ export interface JoinedView {
  * timestamp takes each view's newest row. No match is NULL and the spine row stays; duplicate spine rows stay; a feature row
  * with a NULL event timestamp matches nothing.
  */
-export interface PointInTimeJoin {
+export interface PointInTimeJoin<R extends Relation = FileRelation, O extends OutputShape = Output> {
   readonly spine: {
-    readonly relation: FileRelation;
+    readonly relation: R;
     /** Needed for a join in time; undefined: newest rows. */
     readonly timestampField?: string;
     /** Spine columns in the output, before the features: keys, timestamp. */
@@ -100,9 +105,9 @@ export interface PointInTimeJoin {
     /** Order of the output's rows: these spine columns first, then every output column. */
     readonly orderBy: readonly string[];
   };
-  readonly views: readonly JoinedView[];
+  readonly views: readonly JoinedView<R>[];
   /** `schema` = spine columns, every view's columns in order, label. `keys` is empty: training rows may have NULL keys. */
-  readonly output: Output;
+  readonly output: O;
 }
 
 export interface JoinStatistics extends WrittenTable {
@@ -113,9 +118,9 @@ export interface JoinStatistics extends WrittenTable {
 }
 
 /** The newest row per entity, split into shards by a hash of the join keys, ready to be loaded online. */
-export interface NewestRequest {
+export interface NewestRows<R extends Relation = FileRelation> {
   readonly name: string;
-  readonly relation: FileRelation;
+  readonly relation: R;
   readonly joinKeys: readonly { readonly name: string; readonly column: string; readonly type: ScalarType }[];
   readonly features: readonly { readonly name: string; readonly column: string; readonly type: ValueType }[];
   /** Undefined: the view has no timestamps and `eventTime` is every row's event time. */
@@ -125,6 +130,10 @@ export interface NewestRequest {
   readonly eventTime: string;
   /** A shard is split off for every so many entities; at most 16 shards, at least one. */
   readonly rowsPerShard: number;
+}
+
+/** Shards as Parquet files. */
+export interface NewestRequest extends NewestRows {
   /** Rows a Parquet row group: the unit of a load's checkpoint. */
   readonly rowsPerGroup: number;
   /** Folder on this machine's disk to write `shard-0.parquet`, ... into. */
@@ -155,6 +164,8 @@ export interface TableWriter {
    * the row's number, the column and the value's type (`ValueOutOfRange`), a missing or unknown column with its name (`SchemaMismatch`).
    */
   append(rows: Iterable<Readonly<Record<string, unknown>>> | RecordBatch | Table): Promise<void>;
+  /** Adds rows in columns, in the order of the schema; values as providers/columns.ts states them. */
+  appendColumns(batch: ColumnBatch): Promise<void>;
   /** Adds the rows of a Parquet file that this writer's `flush` wrote in an earlier attempt. */
   appendParquet(path: string): Promise<void>;
   /** Writes the rows appended since the last flush to a Parquet part and starts anew; resolves to their number. */

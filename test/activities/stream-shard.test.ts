@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { shardRelation, streamShard } from '../../activities/stream-shard.js';
+import { streamShard } from '../../activities/stream-shard.js';
 import type { ColumnBatch } from '../../providers/columns.js';
 import type { OnlineBatch, WriteCounts } from '../../providers/online/provider.js';
 import { userView } from '../providers/online-rows.js';
 
 const ROWS = 10;
 const view = userView();
-const shard = shardRelation(view, { name: 'shard', path: 'x.parquet', uri: 'x.parquet' });
 const nothing = { older: 0, unchanged: 0 };
 
 /** A shard of `count` batches, and how far it was read. */
@@ -48,13 +47,13 @@ const turns = async (): Promise<void> => {
   for (let i = 0; i < 50; i++) await Promise.resolve();
 };
 const { signal } = new AbortController();
-const common = { shard, fromRow: 0, view, promotion: 1, signal };
+const common = { view, promotion: 1, signal };
 
 describe('streaming a shard', () => {
   it('reads ahead of the store by a batch or two, and no further', async () => {
     const session = batches(100);
     const online = slowStore();
-    const stream = streamShard({ ...common, session, online }, () => Promise.resolve());
+    const stream = streamShard({ ...common, batches: session.read(), online }, () => Promise.resolve());
     await turns();
     expect(online.open).toHaveLength(2);
     expect(session.taken).toBeLessThanOrEqual(3);
@@ -72,7 +71,7 @@ describe('streaming a shard', () => {
   it('tells of a batch only once all rows up to its end are in the store', async () => {
     const online = slowStore();
     const heard: number[] = [];
-    const stream = streamShard({ ...common, session: batches(2), online }, (rows, { written }) => {
+    const stream = streamShard({ ...common, batches: batches(2).read(), online }, (rows, { written }) => {
       heard.push(rows, written);
       return Promise.resolve();
     });
@@ -93,7 +92,7 @@ describe('streaming a shard', () => {
     const online = slowStore();
     const heard: number[] = [];
     let settled = false;
-    const stream = streamShard({ ...common, session, online }, (rows) => {
+    const stream = streamShard({ ...common, batches: session.read(), online }, (rows) => {
       heard.push(rows);
       return Promise.resolve();
     }).finally(() => (settled = true));
@@ -113,7 +112,7 @@ describe('streaming a shard', () => {
 
   it('sends nothing more once whoever hears of a batch refuses', async () => {
     const online = slowStore();
-    const stream = streamShard({ ...common, session: batches(5), online }, () =>
+    const stream = streamShard({ ...common, batches: batches(5).read(), online }, () =>
       Promise.reject(new Error('not the owner any more')),
     );
     stream.catch(() => undefined);
@@ -128,7 +127,7 @@ describe('streaming a shard', () => {
   it('sends nothing more once it is aborted', async () => {
     const abort = new AbortController();
     const online = slowStore();
-    const stream = streamShard({ ...common, session: batches(5), online, signal: abort.signal }, () =>
+    const stream = streamShard({ ...common, batches: batches(5).read(), online, signal: abort.signal }, () =>
       Promise.resolve(),
     );
     stream.catch(() => undefined);

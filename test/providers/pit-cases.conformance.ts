@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Timestamp } from '../../definitions/timestamp.js';
 import type { ScalarType, Schema } from '../../definitions/types.js';
-import type { OfflineSuite } from '../support/offline-fixtures.js';
-import { runJoin, type TestJoin, type TestView } from '../support/offline-join.js';
+import { runJoin, type JoinEngine, type TestJoin, type TestView } from '../support/offline-join.js';
 
 interface FeatureformRow {
   readonly entity: string;
@@ -37,7 +36,7 @@ interface FeastCase {
 const EPOCH_CASES = ['offline/ComplexJoin'];
 
 /** The training sets of other feature stores, as data, from the folder that GRANARY_CASES names. */
-export function pointInTimeCases({ fixtures, session }: OfflineSuite): void {
+export function pointInTimeCases(engine: () => JoinEngine): void {
   const folder = process.env['GRANARY_CASES'];
   const load = <C>(file: string): readonly C[] => {
     const path = join(folder ?? '', 'pit', file);
@@ -57,7 +56,7 @@ export function pointInTimeCases({ fixtures, session }: OfflineSuite): void {
 
     for (const given of featureform)
       it(`Featureform: ${given.name}`, async () => {
-        const { rows } = await runJoin(session(), fixtures, featureformJoin(given));
+        const { rows } = await runJoin(engine(), featureformJoin(given));
         const epoch = EPOCH_CASES.includes(given.name);
         const expected = given.expected_rows.map(({ features, label }) => [
           ...features.map((value, i) => (epoch && i === 0 ? null : value)),
@@ -68,7 +67,7 @@ export function pointInTimeCases({ fixtures, session }: OfflineSuite): void {
 
     for (const given of feast)
       it.skipIf(given.name === 'no created col; tie')(`Feast: ${given.name}`, async () => {
-        const { rows } = await runJoin(session(), fixtures, feastJoin(given));
+        const { rows } = await runJoin(engine(), feastJoin(given));
         const expected = given.expected.duckdb.map((row) => [
           row['k'],
           iso(row['event_timestamp']),

@@ -2,8 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Timestamp } from '../../definitions/timestamp.js';
 import type { Schema } from '../../definitions/types.js';
-import type { OfflineSuite } from '../support/offline-fixtures.js';
-import { runJoin, type TestView } from '../support/offline-join.js';
+import { runJoin, type JoinEngine, type TestView } from '../support/offline-join.js';
 import { compareLists, referenceRow, type Values } from '../support/pit-reference.js';
 
 const SPINE = { a: 'string', b: 'int64', t: 'timestamp', y: 'int32' } as const satisfies Schema;
@@ -37,7 +36,7 @@ const view = fc.record({
 });
 
 /** Random tables against the rule in 30 lines; a counterexample is shrunk and printed with its seed. */
-export function pointInTimeProperty({ fixtures, session }: OfflineSuite): void {
+export function pointInTimeProperty(engine: () => JoinEngine): void {
   const runs = Number(process.env['GRANARY_PROPERTY_CASES'] ?? 200);
 
   describe('any labels and any views', () => {
@@ -66,7 +65,7 @@ export function pointInTimeProperty({ fixtures, session }: OfflineSuite): void {
                 return [label.a, label.b, label.t, ...features, label.y];
               })
               .sort(compareLists);
-            const { rows, statistics } = await runJoin(session(), fixtures, {
+            const { rows, statistics } = await runJoin(engine(), {
               spine: { schema: SPINE, rows: labels.map(asInput), ...(timed ? { timestampField: 't' } : {}) },
               columns: ['a', 'b', 't'],
               label: 'y',

@@ -1,15 +1,7 @@
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { OfflineProvider, OfflineSession } from '../../providers/offline/provider.js';
-import {
-  failure,
-  OfflineFixtures,
-  openSession,
-  rejects,
-  type OfflineSuite,
-} from '../support/offline-fixtures.js';
-import { runJoin, type TestView } from '../support/offline-join.js';
+import type { Relation } from '../../providers/offline/provider.js';
+import { failure, rejects } from '../support/offline-fixtures.js';
+import { runJoin, type JoinEngine, type TestView } from '../support/offline-join.js';
 import { pointInTimeCases } from './pit-cases.conformance.js';
 import { POINT_IN_TIME_CASES, POINT_IN_TIME_LABELS, POINT_IN_TIME_VIEW, joinOf } from './pit-rule.cases.js';
 import { pointInTimeProperty } from './pit-property.conformance.js';
@@ -20,26 +12,20 @@ const at = (time: string): string => `2001-03-04 ${time}`;
 const NOON = at('12:00');
 
 /** The point-in-time rule of providers/offline/provider.ts, sentence by sentence, and on random tables. */
-export function pointInTimeConformance(name: string, provider: OfflineProvider): void {
+export function pointInTimeConformance<R extends Relation>(
+  name: string,
+  open: () => Promise<JoinEngine<R>>,
+): void {
   describe(`point in time on ${name}`, () => {
-    const fixtures = new OfflineFixtures();
-    let session: OfflineSession;
+    let engine: JoinEngine<R>;
     beforeAll(async () => {
-      session = await openSession(provider, fixtures);
+      engine = await open();
     });
-    afterAll(async () => {
-      await session.close();
-      fixtures.remove();
-    });
-    const suite: OfflineSuite = {
-      fixtures,
-      session: () => session,
-      open: (options) => openSession(provider, fixtures, options),
-    };
+    afterAll(() => engine.close());
 
     it.each(POINT_IN_TIME_CASES.map((entry) => [entry.says, entry] as const))('%s', async (_, entry) => {
       for (const rows of [entry.rows, entry.rows.toReversed()]) {
-        const { rows: found, statistics } = await runJoin(session, fixtures, joinOf({ ...entry, rows }));
+        const { rows: found, statistics } = await runJoin(engine, joinOf({ ...entry, rows }));
         expect(found).toEqual(entry.expected.map((values, y) => [...values, y]));
         expect(statistics.leaked).toBe(0);
         expect(statistics.rows).toBe(entry.labels.length);
@@ -53,7 +39,7 @@ export function pointInTimeConformance(name: string, provider: OfflineProvider):
       ];
       const schema = { origin: 'string', destination: 'string', t: 'timestamp', y: 'int32' } as const;
       const view = { schema: VIEW, timestampField: 'event', columns: ['v'] };
-      const { rows, statistics } = await runJoin(session, fixtures, {
+      const { rows, statistics } = await runJoin(engine, {
         spine: {
           schema,
           timestampField: 't',
@@ -77,7 +63,7 @@ export function pointInTimeConformance(name: string, provider: OfflineProvider):
     });
 
     it('counts the rows that found a feature row, a view, also when its values are NULL', async () => {
-      const { statistics } = await runJoin(session, fixtures, {
+      const { statistics } = await runJoin(engine, {
         spine: {
           schema: LABELS,
           timestampField: 't',
@@ -103,7 +89,7 @@ export function pointInTimeConformance(name: string, provider: OfflineProvider):
     });
 
     it('orders by the given spine columns, then every output column, NULL first', async () => {
-      const { rows } = await runJoin(session, fixtures, {
+      const { rows } = await runJoin(engine, {
         spine: {
           schema: LABELS,
           timestampField: 't',
@@ -134,7 +120,7 @@ export function pointInTimeConformance(name: string, provider: OfflineProvider):
       }));
       const hashes = new Set<string>();
       for (const rows of [history, history.toReversed()]) {
-        const { rows: found, parquet } = await runJoin(session, fixtures, joinOf({ labels, rows }));
+        const { rows: found, digest } = await runJoin(engine, joinOf({ labels, rows }));
         for (const [v, , y] of found as [number, null, number][]) {
           const second = y % 60;
           const candidates = history.filter(
@@ -145,11 +131,7 @@ export function pointInTimeConformance(name: string, provider: OfflineProvider):
           );
           expect(v).toBe(latest.v);
         }
-        hashes.add(
-          createHash('sha256')
-            .update(await readFile(parquet))
-            .digest('hex'),
-        );
+        hashes.add(digest);
       }
       expect(hashes.size).toBe(1);
     });
@@ -158,7 +140,7 @@ export function pointInTimeConformance(name: string, provider: OfflineProvider):
       const labels = [{ t: NOON }];
       const rows = [{ event: NOON, v: 1e39 }];
       const join = (columns: TestView['columns']): Promise<unknown> =>
-        runJoin(session, fixtures, joinOf({ labels, rows, view: { columns } }));
+        runJoin(engine, joinOf({ labels, rows, view: { columns } }));
       await rejects(
         join([['v', 'float32']]),
         failure('ValueOutOfRange', 'training set x', '"v0__v"', 'float32', '1e+39'),
@@ -167,7 +149,7 @@ export function pointInTimeConformance(name: string, provider: OfflineProvider):
       await rejects(join(['w']), failure('SchemaMismatch', 'view v0', '"w"'));
     });
 
-    pointInTimeCases(suite);
-    pointInTimeProperty(suite);
+    pointInTimeCases(() => engine);
+    pointInTimeProperty(() => engine);
   });
 }

@@ -1,6 +1,17 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import type { ScalarType, Schema, ValueType } from '../../definitions/types.js';
-import type { JoinedView, JoinStatistics, OfflineSession } from '../../providers/offline/provider.js';
-import { relation, type OfflineFixtures } from './offline-fixtures.js';
+import type { ColumnBatch } from '../../providers/columns.js';
+import type {
+  FileRelation,
+  JoinedView,
+  JoinStatistics,
+  OfflineProvider,
+  OutputShape,
+  PointInTimeJoin,
+  Relation,
+} from '../../providers/offline/provider.js';
+import { OfflineFixtures, openSession, relation } from './offline-fixtures.js';
 import type { Values } from './pit-reference.js';
 
 /** A view of a test's join: its rows, or the place of another view whose file it reads too. */
@@ -29,23 +40,42 @@ export interface TestJoin {
   readonly views: readonly TestView[];
 }
 
-/** Writes a join's files, runs it and reads its rows, values as providers/columns.ts states them. */
-export async function runJoin(
-  session: OfflineSession,
-  fixtures: OfflineFixtures,
+/** Where a suite's joins run: DuckDB over files, Postgres over tables. */
+export interface JoinEngine<R extends Relation = Relation> {
+  /** Puts rows where the engine reads them. */
+  place(name: string, schema: Schema, rows: readonly Values[]): Promise<R>;
+  /** Joins, and reads the rows in their order, values as providers/columns.ts states them. */
+  join(request: PointInTimeJoin<R, OutputShape>): Promise<JoinedRows>;
+  close(): Promise<void>;
+}
+
+export interface JoinedRows {
+  readonly rows: unknown[][];
+  readonly statistics: JoinStatistics;
+  /** Equal for equal stored rows in an equal order. */
+  readonly digest: string;
+}
+
+/** Places a join's rows, runs it and reads what it made. */
+export async function runJoin<R extends Relation>(
+  engine: JoinEngine<R>,
   join: TestJoin,
-): Promise<{ readonly rows: unknown[][]; readonly statistics: JoinStatistics; readonly parquet: string }> {
+): Promise<JoinedRows> {
   const { spine, columns = [], label, orderBy = [label], views } = join;
-  const source = relation(spine.schema, await fixtures.rows(spine.schema, spine.rows), { name: 'labels' });
+  const source = await engine.place('labels', spine.schema, spine.rows);
   const typeOf = (schema: Schema, column: string): ValueType => schema[column] ?? 'string';
-  const paths: string[] = [];
-  for (const { schema, rows } of views)
-    paths.push(typeof rows === 'number' ? (paths[rows] ?? '') : await fixtures.rows(schema, rows));
-  const joined = views.map((view, v): JoinedView => {
+  const placed: R[] = [];
+  for (const [v, { schema, rows }] of views.entries()) {
+    const known = typeof rows === 'number' ? placed[rows] : undefined;
+    placed.push(
+      known === undefined ? await engine.place(`view v${v}`, schema, rows as readonly Values[]) : known,
+    );
+  }
+  const joined = views.map((view, v): JoinedView<R> => {
     const { schema, on, timestampField, createdTimestampField, ttl } = view;
     return {
       name: `view v${v}`,
-      relation: relation(schema, paths[v] ?? '', { name: `view v${v}` }),
+      relation: { ...(placed[v] as R), name: `view v${v}`, schema },
       on: Object.entries(on).map(([s, feature]) => ({
         spine: s,
         feature,
@@ -65,8 +95,7 @@ export async function runJoin(
   const schema = Object.fromEntries(
     [...keep, ...joined.flatMap((view) => view.columns), last].map(({ as, type }) => [as, type]),
   );
-  const parquet = fixtures.path();
-  const statistics = await session.pointInTimeJoin({
+  return await engine.join({
     spine: {
       relation: source,
       ...(spine.timestampField === undefined ? {} : { timestampField: spine.timestampField }),
@@ -75,10 +104,35 @@ export async function runJoin(
       orderBy,
     },
     views: joined,
-    output: { name: 'training set x', schema, keys: [], parquet },
+    output: { name: 'training set x', schema, keys: [] },
   });
+}
+
+/** The joins of a provider over Parquet files. */
+export async function fileJoins(provider: OfflineProvider): Promise<JoinEngine<FileRelation>> {
+  const fixtures = new OfflineFixtures();
+  const session = await openSession(provider, fixtures);
+  return {
+    place: async (name, schema, rows) => relation(schema, await fixtures.rows(schema, rows), { name }),
+    async join({ output, ...request }) {
+      const parquet = fixtures.path();
+      const statistics = await session.pointInTimeJoin({ ...request, output: { ...output, parquet } });
+      const digest = createHash('sha256')
+        .update(await readFile(parquet))
+        .digest('hex');
+      return { statistics, digest, rows: await allRows(session.read(relation(output.schema, parquet))) };
+    },
+    async close() {
+      await session.close();
+      fixtures.remove();
+    },
+  };
+}
+
+/** The rows of some batches. */
+export async function allRows(batches: AsyncIterable<ColumnBatch>): Promise<unknown[][]> {
   const rows: unknown[][] = [];
-  for await (const batch of session.read(relation(schema, parquet)))
+  for await (const batch of batches)
     for (let i = 0; i < batch.rows; i++) rows.push(batch.columns.map((column) => column[i]));
-  return { rows, statistics, parquet };
+  return rows;
 }

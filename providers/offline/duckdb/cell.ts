@@ -58,6 +58,30 @@ export function cellOf(type: ValueType): Cell {
   };
 }
 
+/** A column of a batch (see providers/columns.ts) as the appender takes it; its values are of the type already. */
+export function engineColumn(values: readonly unknown[], type: ValueType): readonly DuckDBValue[] {
+  const item = listItem(type);
+  const scalar = item ?? (type as ScalarType);
+  const wrap =
+    scalar === 'timestamp'
+      ? (value: unknown): DuckDBValue => new DuckDBTimestampTZValue(value as bigint)
+      : scalar === 'bytes'
+        ? (value: unknown): DuckDBValue => new DuckDBBlobValue(value as Uint8Array)
+        : undefined;
+  if (item !== undefined)
+    return values.map((list) =>
+      list === null
+        ? null
+        : new DuckDBListValue(
+            (list as readonly unknown[]).map((value) =>
+              value === null || !wrap ? (value as DuckDBValue) : wrap(value),
+            ),
+          ),
+    );
+  if (!wrap) return values as readonly DuckDBValue[];
+  return values.map((value) => (value === null ? null : wrap(value)));
+}
+
 const INT64 = { min: -(2n ** 63n), max: 2n ** 63n - 1n };
 const INT32 = { min: -(2 ** 31), max: 2 ** 31 - 1 };
 /** Years 0001 to 9999, as for rows that SQL makes. */

@@ -3,7 +3,7 @@ import type { Output, WrittenTable } from '../provider.js';
 import { positiveZero } from './column-types.js';
 import type { Connection } from './connection.js';
 import { fileReader } from './inspect.js';
-import { eventTimes } from './rows-check.js';
+import { eventTimes } from '../rows-check.js';
 import { quoteIdentifier, literal } from './sql-text.js';
 
 /** Rows to write: a FROM clause and, by output column, the expression that has its declared type. */

@@ -1,12 +1,12 @@
 import { GranaryError } from '../../../definitions/errors.js';
 import type { ValueType } from '../../../definitions/types.js';
 import type { FileRelation, JoinedView, JoinStatistics, PointInTimeJoin } from '../provider.js';
-import { engineType } from './column-types.js';
+import { engineType, misfit } from './column-types.js';
 import type { Connection } from './connection.js';
 import { columnType, featureType, featureValue } from './feature-columns.js';
 import { writeOrdered } from './ordered-output.js';
 import { relationSql } from './relation-sql.js';
-import { checkRows } from './rows-check.js';
+import { checkRows } from '../rows-check.js';
 import { quoted, quoteIdentifier } from './sql-text.js';
 import { matchesInTime, matchView } from './view-match.js';
 
@@ -54,7 +54,8 @@ export async function joinInTime(c: Connection, request: PointInTimeJoin): Promi
   await c.run(joinedSql(views, ofView, [...sources.values()], time));
   await checkRows(c, {
     name: output.name,
-    table: JOINED,
+    table: quoteIdentifier(JOINED),
+    misfit,
     columns: columns
       .filter(({ from, type }) => from !== type)
       .map(({ column, as, from, type }) => ({ column, as, type, found: engineType(from) })),

@@ -1,11 +1,11 @@
 import { StatementType } from '@duckdb/node-api';
 import { GranaryError } from '../../../definitions/errors.js';
 import type { Output, QueryRequest, WrittenTable } from '../provider.js';
-import { convert, fitsOutput, suggestedType } from './column-types.js';
+import { convert, fitsOutput, suggestedType, misfit } from './column-types.js';
 import type { Connection } from './connection.js';
 import { writeOrdered } from './ordered-output.js';
 import { relationSql } from './relation-sql.js';
-import { checkRows } from './rows-check.js';
+import { checkRows } from '../rows-check.js';
 import { quoteIdentifier, quoted } from './sql-text.js';
 
 const RESULT = '__result';
@@ -26,7 +26,8 @@ export async function runQuery(c: Connection, request: QueryRequest): Promise<Wr
   }));
   await checkRows(c, {
     name: output.name,
-    table: RESULT,
+    table: quoteIdentifier(RESULT),
+    misfit,
     columns,
     keys: output.keys,
     ...(output.timestampField === undefined ? {} : { timestampField: output.timestampField }),

@@ -2,11 +2,11 @@ import { join } from 'node:path';
 import { Timestamp } from '../../../definitions/timestamp.js';
 import type { ScalarType } from '../../../definitions/types.js';
 import { STAGED_COLUMNS, type NewestRequest, type StagedShard } from '../provider.js';
-import { engineType, positiveZero } from './column-types.js';
+import { engineType, positiveZero, misfit } from './column-types.js';
 import type { Connection } from './connection.js';
 import { columnType, featureType, featureValue, greatestFirst } from './feature-columns.js';
 import { relationSql } from './relation-sql.js';
-import { checkRows } from './rows-check.js';
+import { checkRows } from '../rows-check.js';
 import { quoteIdentifier, quoteIdentifiers, instant, literal } from './sql-text.js';
 
 const MAX_SHARDS = 16;
@@ -30,7 +30,8 @@ export async function stageNewestRows(
   );
   await checkRows(c, {
     name: request.name,
-    table: ROWS,
+    table: quoteIdentifier(ROWS),
+    misfit,
     columns: [],
     keys: joinKeys.map(({ column }) => column),
     ...(timestampField === undefined ? {} : { timestampField }),
@@ -38,7 +39,8 @@ export async function stageNewestRows(
   await c.run(newestSql(request));
   await checkRows(c, {
     name: request.name,
-    table: NEWEST,
+    table: quoteIdentifier(NEWEST),
+    misfit,
     columns: features.map(({ name, type }, i) => ({
       column: `f${i}`,
       as: name,

@@ -3,9 +3,10 @@ import { DuckDBDataChunk, type DuckDBAppender, type DuckDBType, type DuckDBValue
 import type { DataType, RecordBatch, Table } from 'apache-arrow';
 import { GranaryError } from '../../../definitions/errors.js';
 import type { ValueType } from '../../../definitions/types.js';
+import type { ColumnBatch } from '../../columns.js';
 import type { Output, TableWriter, WrittenTable } from '../provider.js';
 import { arrowReader, batchesOf, fitsArrow, isArrow } from './arrow-columns.js';
-import { appenderType, cellOf, MISFIT, shown, type Cell } from './cell.js';
+import { appenderType, cellOf, engineColumn, MISFIT, shown, type Cell } from './cell.js';
 import { engineType } from './column-types.js';
 import type { Connection } from './connection.js';
 import type { Engine } from './engine.js';
@@ -167,6 +168,25 @@ export class DuckdbTableWriter implements TableWriter {
     this.#appendChunk();
     await this.#c.guard(async () => Promise.resolve(this.#appender?.closeSync()));
     this.#appender = undefined;
+  }
+
+  async appendColumns({ rows, columns }: ColumnBatch): Promise<void> {
+    this.#appendChunk();
+    for (const [i, column] of this.#columns.entries())
+      if (column.required !== undefined && columns[i]?.includes(null) === true) this.#push(i, column, null);
+    for (let from = 0; from < rows; from += CHUNK) {
+      const count = Math.min(CHUNK, rows - from);
+      const chunk = DuckDBDataChunk.create(this.#types, count);
+      chunk.setColumns(
+        this.#columns.map(({ type }, i) => engineColumn(columns[i]?.slice(from, from + count) ?? [], type)),
+      );
+      this.#appender?.appendDataChunk(chunk);
+      this.#unflushed += count;
+      this.#row += count;
+      // Lets heartbeats and cancellation through between chunks.
+      await setImmediate();
+      this.#c.signal.throwIfAborted();
+    }
   }
 
   async appendParquet(path: string): Promise<void> {

@@ -1,15 +1,24 @@
-import { GranaryError } from '../../../definitions/errors.js';
-import { Timestamp } from '../../../definitions/timestamp.js';
-import type { ValueType } from '../../../definitions/types.js';
-import type { Connection } from './connection.js';
-import { misfit } from './column-types.js';
-import { quoteIdentifier } from './sql-text.js';
+import { GranaryError } from '../../definitions/errors.js';
+import { Timestamp } from '../../definitions/timestamp.js';
+import type { ValueType } from '../../definitions/types.js';
+import { quoteName as quoteIdentifier } from '../../definitions/sql.js';
 
-/** What is expected of rows in a temporary table before they are written. */
+/** What the checks ask of an engine. */
+export interface CheckingEngine {
+  /** The only row of a query. */
+  row(sql: string): Promise<readonly unknown[]>;
+}
+
+/** A condition that is true for values of the engine's type `found` that `type` cannot hold; undefined when all fit. */
+export type Misfit = (value: string, type: ValueType, found: string) => string | undefined;
+
+/** What is expected of rows in a table before they are written. */
 export interface RowsCheck {
   /** What messages call the rows: `feature set x`. */
   readonly name: string;
+  /** The table, as SQL. */
   readonly table: string;
+  readonly misfit: Misfit;
   /** Columns whose values must fit `type`; `found` is the engine's type in the table. */
   readonly columns: readonly {
     readonly column: string;
@@ -19,7 +28,7 @@ export interface RowsCheck {
   }[];
   /** Columns that may not be NULL. */
   readonly keys: readonly string[];
-  /** A timestamp column (TIMESTAMPTZ or another timestamp type) that may not be NULL. */
+  /** A timestamp column that may not be NULL. */
   readonly timestampField?: string;
 }
 
@@ -33,11 +42,11 @@ interface Finding {
  * Checks rows in one scan.
  * @throws GranaryError `NullKey`, `MissingTimestamp` (with counts), `ValueOutOfRange` (with an example value).
  */
-export async function checkRows(c: Connection, check: RowsCheck): Promise<void> {
+export async function checkRows(c: CheckingEngine, check: RowsCheck): Promise<void> {
   const findings = [...nullFindings(check), ...rangeFindings(c, check)];
   if (findings.length === 0) return;
   const counts = findings.map(({ condition }) => `count(*) FILTER (WHERE ${condition})`);
-  const row = await c.row(`SELECT ${counts.join(', ')} FROM ${quoteIdentifier(check.table)}`);
+  const row = await c.row(`SELECT ${counts.join(', ')} FROM ${check.table}`);
   for (const [i, { error }] of findings.entries()) {
     const count = Number(row[i]);
     if (count > 0) throw await error(count);
@@ -67,14 +76,14 @@ function nullFindings({ name, keys, timestampField }: RowsCheck): Finding[] {
   return findings;
 }
 
-function rangeFindings(c: Connection, { name, table, columns }: RowsCheck): Finding[] {
+function rangeFindings(c: CheckingEngine, { name, table, columns, misfit }: RowsCheck): Finding[] {
   return columns.flatMap(({ column, as, type, found }) => {
     const value = quoteIdentifier(column);
     const condition = misfit(value, type, found);
     if (condition === undefined) return [];
     const error = async (count: number): Promise<GranaryError> => {
       const [example] = await c.row(
-        `SELECT CAST(${value} AS VARCHAR) FROM ${quoteIdentifier(table)} WHERE ${condition} ORDER BY ${value} LIMIT 1`,
+        `SELECT CAST(${value} AS VARCHAR) FROM ${table} WHERE ${condition} ORDER BY ${value} LIMIT 1`,
       );
       return new GranaryError(
         'ValueOutOfRange',
@@ -89,7 +98,7 @@ function rangeFindings(c: Connection, { name, table, columns }: RowsCheck): Find
 function hint(type: ValueType, found: string): string {
   if (type === 'int32') return ' Declare it as t.int64, or filter such values out.';
   if (type.includes('float32')) return ' Declare it as t.float64, or filter such values out.';
-  return found.startsWith('DECIMAL') ? ' Round or CAST it in the SQL.' : ' Filter such values out.';
+  return /^(decimal|numeric)/i.test(found) ? ' Round or CAST it in the SQL.' : ' Filter such values out.';
 }
 
 function rows(count: number): string {

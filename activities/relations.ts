@@ -1,0 +1,142 @@
+import { join } from 'node:path';
+import { inDatabase, orderedSchema, type Resource } from '../definitions/contract.js';
+import { GranaryError } from '../definitions/errors.js';
+import type { FileRelation, OfflineSession, Relation, RelationFile } from '../providers/offline/provider.js';
+import type { TableRelation } from '../providers/offline/table-provider.js';
+import { publishedPath, ROWS_FILE, type DatasetInput } from '../registry/dataset.js';
+import { localSource } from './inputs.js';
+import { ensurePublished } from './publication.js';
+import type { Runtime } from './runtime.js';
+
+/** Which of a source's rows a reader sees, and what for. */
+export interface Reading {
+  readonly from?: string | undefined;
+  readonly before?: string | undefined;
+  readonly use?: 'label' | 'features';
+}
+
+/** A DuckDB step's session, folder and signal. */
+export interface EngineStep {
+  readonly session: OfflineSession;
+  readonly folder: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Some inputs of one source as files on this machine's disk, each verified by its checksum. Rows of a database are extracted, by binary
+ * COPY straight into columns.
+ */
+export async function relationOf(
+  runtime: Runtime,
+  source: Resource<'source'>,
+  inputs: readonly DatasetInput[],
+  step: EngineStep,
+  reading: Reading = {},
+): Promise<FileRelation> {
+  if (inDatabase(source.spec)) return await extract(runtime, source, inputs, step, reading);
+  const { spec } = source;
+  const store = runtime.providers.files(spec.store);
+  const { signal } = step;
+  const files: RelationFile[] = [];
+  for (const input of chosen(source, inputs, reading)) {
+    if (input.type === 'files') {
+      for (const { path, sha256 } of input.files)
+        files.push({
+          path: await localSource(runtime, source, path, sha256, signal),
+          uri: store.uri(path),
+          generation: 0,
+        });
+    } else if (input.type === 'dataset') {
+      const dataset = await ensurePublished(runtime, await runtime.registry.datasets.get(input.dataset));
+      const path = publishedPath(dataset, ROWS_FILE);
+      files.push({
+        path: await runtime.providers.files(dataset.store).localPath(path, { sha256: input.sha256, signal }),
+        uri: runtime.providers.files(dataset.store).uri(path),
+        generation: dataset.generation,
+      });
+    }
+  }
+  return {
+    ...shapeOf(source, reading),
+    format: spec.type === 'file' ? spec.format : 'parquet',
+    files,
+  };
+}
+
+/** Some inputs of one source as a table of the database that it lies in. */
+export async function tableOf(
+  runtime: Runtime,
+  source: Resource<'source'>,
+  inputs: readonly DatasetInput[],
+  reading: Reading = {},
+): Promise<TableRelation> {
+  const { spec } = source;
+  if (spec.type === 'table')
+    return {
+      ...shapeOf(source, reading),
+      table: { schema: spec.dbSchema ?? 'public', table: spec.table },
+    };
+  const { schema } = runtime.providers.offline(spec.store);
+  const versions: NonNullable<TableRelation['versions']>[number][] = [];
+  let table = '';
+  for (const input of chosen(source, inputs, reading)) {
+    if (input.type !== 'dataset') continue;
+    const dataset = await ensurePublished(runtime, await runtime.registry.datasets.get(input.dataset));
+    if (!dataset.table)
+      throw new GranaryError(
+        'Internal',
+        `${source.id} lies in a database, but its version ${dataset.id} does not.`,
+      );
+    table = dataset.table.name;
+    versions.push({ interval: dataset.interval, dataset: dataset.id });
+  }
+  return { ...shapeOf(source, reading), table: { schema, table }, versions };
+}
+
+const chosen = (
+  source: Resource<'source'>,
+  inputs: readonly DatasetInput[],
+  { use }: Reading,
+): readonly DatasetInput[] =>
+  inputs.filter((input) => input.source === source.id && (use === undefined || input.use === use));
+
+function shapeOf({ name, spec }: Resource<'source'>, { from, before }: Reading): Relation {
+  const { timestampField, createdTimestampField } = spec;
+  return {
+    name: `source ${name}`,
+    schema: orderedSchema(spec),
+    ...(timestampField === undefined ? {} : { timestampField }),
+    ...(createdTimestampField === undefined ? {} : { createdTimestampField }),
+    ...(from === undefined || timestampField === undefined ? {} : { from }),
+    ...(before === undefined || timestampField === undefined ? {} : { before }),
+  };
+}
+
+let extracts = 0;
+
+async function extract(
+  runtime: Runtime,
+  source: Resource<'source'>,
+  inputs: readonly DatasetInput[],
+  { session, folder, signal }: EngineStep,
+  reading: Reading,
+): Promise<FileRelation> {
+  const relation = await tableOf(runtime, source, inputs, reading);
+  const path = join(folder, `extract-${extracts++}.parquet`);
+  const provider = runtime.providers.offline(source.spec.store);
+  const writer = await session.writer({
+    name: relation.name,
+    schema: relation.schema,
+    keys: [],
+    parquet: path,
+  });
+  await using tables = await provider.open({ signal });
+  for await (const batch of tables.read(relation)) await writer.appendColumns(batch);
+  await writer.finish();
+  const { table, versions: _versions, ...shape } = relation;
+  return {
+    ...shape,
+    format: 'parquet',
+    files: [{ path, uri: provider.uri(table.table), generation: 0 }],
+  };
+}

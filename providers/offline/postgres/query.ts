@@ -1,0 +1,74 @@
+import { GranaryError } from '../../../definitions/errors.js';
+import { quoteName } from '../../../definitions/sql.js';
+import { quoted } from '../duckdb/sql-text.js';
+import type { QueryRequest } from '../provider.js';
+import type { StagedTable, TableOutput, TableRelation } from '../table-provider.js';
+import { queryColumns } from './catalogue.js';
+import { fitsOutput, suggestedType, type FoundColumn } from './column-types.js';
+import type { Connection } from './connection.js';
+import { relationSql } from './relation-sql.js';
+import { stageRows } from './staged-rows.js';
+
+/** Runs SQL over tables, in the transaction under way, and stages its rows. */
+export async function runQuery(
+  c: Connection,
+  schema: string,
+  { sql, inputs, output }: Omit<QueryRequest<TableRelation, TableOutput>, 'deterministic'>,
+): Promise<StagedTable> {
+  const sources: string[] = [];
+  // Not materialized: the planner sees through to the tables and their indexes.
+  for (const [name, relation] of Object.entries(inputs))
+    sources.push(`${quoteName(name)} AS NOT MATERIALIZED (${await relationSql(c, relation)})`);
+  const query = sources.length === 0 ? sql : `WITH ${sources.join(', ')} SELECT * FROM (${sql}\n) query`;
+  const found = await queryColumns(c, query);
+  const columns = checkColumns(output, found);
+  return await stageRows(
+    c,
+    schema,
+    output,
+    `(${query}\n) query`,
+    columns.map(({ name, family }) => ({
+      as: name,
+      value: quoteName(name),
+      family,
+      type: output.schema[name] ?? 'string',
+    })),
+  );
+}
+
+/** The found columns in the schema's order. */
+function checkColumns(output: TableOutput, found: readonly FoundColumn[]): FoundColumn[] {
+  const { name, schema, timestampField } = output;
+  const declared = Object.keys(schema);
+  const returned = found.map((column) => column.name);
+  const twice = returned.find((column, i) => returned.indexOf(column) !== i);
+  if (twice !== undefined)
+    throw new GranaryError(
+      'SchemaMismatch',
+      `The query of ${name} returns two columns "${twice}". Give one another name with AS.`,
+    );
+  if (timestampField !== undefined && !returned.includes(timestampField))
+    throw new GranaryError(
+      'MissingTimestamp',
+      `The query of ${name} has no ${timestampField}; select the interval's end as it, or the instant at which each row is known. It returns ${quoted(returned)}.`,
+    );
+  const missing = declared.filter((column) => !returned.includes(column));
+  const extra = returned.filter((column) => schema[column] === undefined);
+  if (missing.length > 0 || extra.length > 0)
+    throw new GranaryError(
+      'SchemaMismatch',
+      `The query of ${name} does not return the declared columns:${missing.length > 0 ? ` missing ${quoted(missing)};` : ''}${extra.length > 0 ? ` not declared ${quoted(extra)};` : ''} the schema has ${quoted(declared)}, the query returns ${quoted(returned)}.`,
+      { details: { missing, extra } },
+    );
+  return declared.map((column) => {
+    const type = schema[column] ?? 'string';
+    const is = found.find((other) => other.name === column) as FoundColumn;
+    if (fitsOutput(type, is.family)) return is;
+    const suggestion = suggestedType(is.family);
+    throw new GranaryError(
+      'SchemaMismatch',
+      `${name}: column "${column}" is declared ${type} but the query returns ${is.shown}. Convert it with CAST in the SQL${suggestion === undefined ? '' : `, or declare it as ${suggestion}`}.`,
+      { details: { column, declared: type, found: is.shown } },
+    );
+  });
+}

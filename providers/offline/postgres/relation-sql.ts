@@ -1,0 +1,95 @@
+import { GranaryError } from '../../../definitions/errors.js';
+import { quoteName } from '../../../definitions/sql.js';
+import { Timestamp } from '../../../definitions/timestamp.js';
+import { literal } from '../duckdb/sql-text.js';
+import type { TableRelation } from '../table-provider.js';
+import { inspectTable } from './catalogue.js';
+import { convert, sqlType, type FoundColumn } from './column-types.js';
+import type { Connection } from './connection.js';
+import { tableSql } from './sql-text.js';
+import { HIDDEN, versionsTable } from './system-tables.js';
+
+export interface RelationOptions {
+  /** A column to add that carries the generation of each row's version (bigint); 0 of a table of others. */
+  readonly generation?: string;
+}
+
+/**
+ * A SELECT of a relation's declared columns in their declared types, restricted to its versions and to `from <= timestampField <
+ * before`. Checks the table first (see {@link inspectTable}), and that the versions are those that are there.
+ */
+export async function relationSql(
+  c: Connection,
+  relation: TableRelation,
+  { generation }: RelationOptions = {},
+): Promise<string> {
+  if (relation.versions?.length === 0) return emptySelect(relation, generation);
+  const found = await inspectTable(c, relation);
+  const columns = Object.entries(relation.schema).map(([name, type]) => {
+    const { family = '' } = found.get(name) ?? {};
+    return `${convert(`r.${quoteName(name)}`, type, family)} AS ${quoteName(name)}`;
+  });
+  const conditions = bounds(relation, found);
+  let from = `${tableSql(relation.table)} r`;
+  if (relation.versions !== undefined) {
+    const all = await checkVersions(c, relation, relation.versions);
+    if (!all || generation !== undefined)
+      from += ` JOIN (VALUES ${relation.versions.map(({ interval }) => `(timestamptz ${literal(interval.start)}, timestamptz ${literal(interval.end)})`).join(', ')}) v (s, e) ON r.${HIDDEN.start} = v.s AND r.${HIDDEN.end} = v.e`;
+  }
+  if (generation !== undefined) {
+    columns.push(
+      relation.versions === undefined
+        ? `0::bigint AS ${quoteName(generation)}`
+        : `(SELECT g.generation::bigint FROM ${versionsTable(relation.table.schema)} g WHERE g.table_name = ${literal(relation.table.table)} AND g.interval_start = r.${HIDDEN.start} AND g.interval_end = r.${HIDDEN.end}) AS ${quoteName(generation)}`,
+    );
+  }
+  return `SELECT ${columns.join(', ')} FROM ${from}${conditions.length > 0 ? ` WHERE ${conditions.join(' AND ')}` : ''}`;
+}
+
+function emptySelect({ schema }: TableRelation, generation: string | undefined): string {
+  const columns = Object.entries(schema).map(
+    ([name, type]) => `NULL::${sqlType(type)} AS ${quoteName(name)}`,
+  );
+  if (generation !== undefined) columns.push(`0::bigint AS ${quoteName(generation)}`);
+  return `SELECT ${columns.join(', ')} WHERE false`;
+}
+
+/** Compared as the column is, so that an index on it serves; the session's time zone is UTC. */
+function bounds(
+  { name, timestampField, from, before, schema }: TableRelation,
+  found: ReadonlyMap<string, FoundColumn>,
+): string[] {
+  if (from === undefined && before === undefined) return [];
+  if (timestampField === undefined || !found.has(timestampField) || schema[timestampField] !== 'timestamp')
+    throw new GranaryError(
+      'MissingTimestamp',
+      `${name} is read for an interval but has no timestampField: name its event timestamp.`,
+    );
+  const column = `r.${quoteName(timestampField)}`;
+  return [
+    ...(from === undefined ? [] : [`${column} >= timestamptz ${literal(Timestamp.from(from).toString())}`]),
+    ...(before === undefined
+      ? []
+      : [`${column} < timestamptz ${literal(Timestamp.from(before).toString())}`]),
+  ];
+}
+
+/** Whether the versions are all that the table holds. */
+async function checkVersions(
+  c: Connection,
+  { name, table }: TableRelation,
+  versions: NonNullable<TableRelation['versions']>,
+): Promise<boolean> {
+  const rows = await c.rows(`SELECT dataset FROM ${versionsTable(table.schema)} WHERE table_name = $1`, [
+    table.table,
+  ]);
+  const held = new Set(rows.map(([dataset]) => String(dataset)));
+  const gone = versions.find(({ dataset }) => !held.has(dataset));
+  if (gone)
+    throw new GranaryError(
+      'SourceInvalid',
+      `${name}: the version for [${gone.interval.start}, ${gone.interval.end}) that was to be read has been made anew since. Run again.`,
+      { details: { dataset: gone.dataset } },
+    );
+  return held.size === versions.length;
+}

@@ -1,0 +1,104 @@
+import { GranaryError } from '../../../definitions/errors.js';
+import { quoteName } from '../../../definitions/sql.js';
+import type { JoinedView } from '../provider.js';
+import type { TableRelation } from '../table-provider.js';
+import { byBytes, convert, familyOf } from './column-types.js';
+import type { Connection } from './connection.js';
+import { relationSql } from './relation-sql.js';
+import { columnType } from './view-columns.js';
+
+type View = JoinedView<TableRelation>;
+
+/** The labels' side that a view is matched against. */
+export interface Labels {
+  readonly spine: string;
+  /** A table with one row a key tuple of the labels: `id`, `k0`, `k1`, ... */
+  readonly keys: string;
+  /** The label rows' number of a key tuple; NULL when a key is NULL. */
+  readonly id: string;
+  /** The label rows' time; undefined: labels without time take the newest rows. */
+  readonly time: string | undefined;
+}
+
+/** Whether a view is matched by time; otherwise by its keys alone. */
+export const matchesInTime = (view: Pick<View, 'timestampField'>, time: string | undefined): boolean =>
+  view.timestampField !== undefined && time !== undefined;
+
+/** Longer than what Postgres can hold: no limit. */
+const MAX_TTL = 4000n * 366n * 86_400_000_000n;
+
+/**
+ * Leaves the table `<prefix>_rows`: (id, event, c0, c1, ...), the row that counts of each key tuple and, in time, of each instant.
+ * Resolves to the join that gives a label `s` its row, called `prefix`.
+ */
+export async function matchView(c: Connection, view: View, prefix: string, labels: Labels): Promise<string> {
+  const timed = matchesInTime(view, labels.time);
+  const unique = timed ? ['id', 'event'] : ['id'];
+  const order = [
+    ...(view.timestampField === undefined || timed ? [] : ['event DESC']),
+    ...(view.timestampField === undefined || view.createdTimestampField === undefined
+      ? []
+      : ['created DESC NULLS LAST']),
+    ...view.columns.map((_, i) => `c${i} DESC NULLS LAST`),
+  ];
+  const rows = `${prefix}_rows`;
+  await c.run(
+    `CREATE TEMP TABLE ${rows} ON COMMIT DROP AS SELECT DISTINCT ON (${unique.join(', ')}) * FROM (${await sourceSql(c, view, labels)}) f ORDER BY ${[...unique, ...order].join(', ')}`,
+  );
+  await refuseInfinity(c, view, rows);
+  if (!timed) return `LEFT JOIN ${rows} ${prefix} ON ${prefix}.id = s.${labels.id}`;
+  await c.run(`CREATE INDEX ON ${rows} (id, event); ANALYZE ${rows}`);
+  // The TTL is applied to the match: a newest row that is too old must not give way to an older one.
+  const { ttl = 0n } = view;
+  const young =
+    ttl > 0n && ttl < MAX_TTL ? `s.${labels.time ?? ''} - ${prefix}.event <= ${intervalSql(ttl)}` : 'true';
+  return `LEFT JOIN LATERAL (SELECT * FROM ${rows} f WHERE f.id = s.${labels.id} AND f.event <= s.${labels.time ?? ''} ORDER BY f.event DESC LIMIT 1) ${prefix} ON ${young}`;
+}
+
+/** A view's rows as id, event, created, c0, ...: only keys that the labels have, never a NULL event time. */
+async function sourceSql(c: Connection, view: View, labels: Labels): Promise<string> {
+  const { relation, on, timestampField, createdTimestampField, columns } = view;
+  const time = (field: string | undefined): string =>
+    field === undefined ? 'NULL::timestamptz' : `f.${quoteName(field)}`;
+  const values = [
+    'k.id',
+    `${time(timestampField)} AS event`,
+    `${time(createdTimestampField)} AS created`,
+    ...columns.map(
+      ({ column }, i) => `${byBytes(`f.${quoteName(column)}`, columnType(relation, column))} AS c${i}`,
+    ),
+  ];
+  const equal = on.map(({ feature, type }, i) => {
+    const key = convert(`f.${quoteName(feature)}`, type, familyOf(columnType(relation, feature)));
+    return `${byBytes(key, type)} = k.k${i}`;
+  });
+  const conditions = [
+    ...(timestampField === undefined ? [] : [`f.${quoteName(timestampField)} IS NOT NULL`]),
+    // Rows after the last label meet none.
+    ...(timestampField === undefined || labels.time === undefined
+      ? []
+      : [`f.${quoteName(timestampField)} <= (SELECT max(${labels.time}) FROM ${labels.spine})`]),
+  ];
+  return `SELECT ${values.join(', ')} FROM (${await relationSql(c, relation)}) f JOIN ${labels.keys} k ON ${equal.join(' AND ') || 'true'}${conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`}`;
+}
+
+async function refuseInfinity(
+  c: Connection,
+  { relation, timestampField }: View,
+  rows: string,
+): Promise<void> {
+  if (timestampField === undefined) return;
+  const [count] = await c.row(`SELECT count(*) FROM ${rows} WHERE NOT isfinite(event)`);
+  if (Number(count) > 0)
+    throw new GranaryError(
+      'ValueOutOfRange',
+      `${relation.name}, column "${timestampField}" is infinite, which is no instant. Leave such rows out (in a view or in the SQL), or write NULL.`,
+    );
+}
+
+/** Microseconds as an interval, to the last digit. */
+function intervalSql(micros: bigint): string {
+  const days = micros / 86_400_000_000n;
+  const rest = micros % 86_400_000_000n;
+  return `interval '${days} days ${rest / 1_000_000n}.${String(rest % 1_000_000n).padStart(6, '0')} seconds'`;
+}

@@ -1,0 +1,131 @@
+import type { Interval } from '../../definitions/interval.js';
+import type { Schema } from '../../definitions/types.js';
+import type { RuleResult, ValidationRule } from '../../definitions/validation.js';
+import type { ColumnBatch } from '../columns.js';
+import type {
+  JoinStatistics,
+  NewestRows,
+  OutputShape,
+  PointInTimeJoin,
+  QueryRequest,
+  Relation,
+  WrittenTable,
+} from './provider.js';
+import type { CheckedRows } from './rules.js';
+
+/** Rows in a table or a view of a database. */
+export interface TableRelation extends Relation {
+  readonly table: TableName;
+  /**
+   * Of a table that Granary made: the versions to read, by their intervals. Undefined: a table of others, read as it is at the
+   * moment. A version that another has taken the place of is refused (`SourceInvalid`).
+   */
+  readonly versions?: readonly { readonly interval: Interval; readonly dataset: string }[];
+}
+
+export interface TableName {
+  readonly schema: string;
+  readonly table: string;
+}
+
+/** Whose rows are staged: an attempt under its token. */
+export interface StageOwner {
+  /** Temporal's id of the run. */
+  readonly run: string;
+  /** A resource's id. */
+  readonly target: string;
+  readonly token: number;
+}
+
+/** A table of an attempt's own in Granary's schema, until it is published or dropped. */
+export interface TableOutput extends OutputShape {
+  readonly stage: StageOwner;
+  readonly interval: Interval;
+}
+
+/** A table that a step wrote. */
+export interface StagedTable extends WrittenTable {
+  readonly table: string;
+}
+
+/** A committed version whose rows are in a staged table. */
+export interface TableVersion {
+  /** Id of the commit. */
+  readonly dataset: string;
+  readonly interval: Interval;
+  readonly generation: number;
+  /** Where readers look for it. */
+  readonly table: string;
+  readonly staged: string;
+}
+
+/** A shard of the newest rows: `(table, shard)` is what a load reads. */
+export interface StagedNewest {
+  readonly table: string;
+  /** Rows of each shard. */
+  readonly shards: readonly number[];
+}
+
+/** One connection to a database for one step. What it stages is there whole, or not at all. Close it, always. */
+export interface TableSession extends AsyncDisposable {
+  /**
+   * Checks that a relation is there with the declared columns: `SourceMissing`, `SchemaMismatch`, `MissingTimestamp`,
+   * `ConfigurationMissing` when reading it is not allowed.
+   */
+  inspect(relation: TableRelation): Promise<void>;
+  /** Runs SQL in the database and stages its rows; reads its inputs in one snapshot. */
+  query(request: Omit<QueryRequest<TableRelation, TableOutput>, 'deterministic'>): Promise<StagedTable>;
+  /** Joins as {@link PointInTimeJoin} says, in one snapshot, and stages the rows with their order. */
+  pointInTimeJoin(
+    request: PointInTimeJoin<TableRelation, TableOutput>,
+  ): Promise<JoinStatistics & StagedTable>;
+  /** Stages the newest row per entity; `detail` is kept beside it, see {@link TableSession.stagedDetail}. */
+  stageNewest(request: NewestRows<TableRelation>, stage: StageOwner, detail: unknown): Promise<StagedNewest>;
+  /** Applies rules to staged rows. */
+  validate(
+    staged: string,
+    rows: CheckedRows,
+    rules: readonly ValidationRule[],
+  ): Promise<readonly RuleResult[]>;
+  /** Streams a relation's columns by binary COPY, with back-pressure: constant memory. A training set comes in its order. */
+  read(relation: TableRelation, options?: { readonly limit?: number }): AsyncIterable<ColumnBatch>;
+  /**
+   * Streams a shard from a row on; the columns are those of STAGED_COLUMNS, keys and features between them.
+   * @throws GranaryError `SourceMissing` when the staged table is gone.
+   */
+  readShard(
+    request: Pick<NewestRows, 'name' | 'joinKeys' | 'features'>,
+    shard: { readonly table: string; readonly shard: number; readonly fromRow: number },
+  ): AsyncIterable<ColumnBatch>;
+  close(): Promise<void>;
+}
+
+/** A database that holds sources and runs SQL over them; what it makes stays in a schema of Granary's own. */
+export interface TableProvider {
+  /** Names the server, never a password. */
+  readonly description: string;
+  /** The schema of Granary's own. */
+  readonly schema: string;
+  /** Whether the database answers. */
+  check(): Promise<void>;
+  /**
+   * Connects. On abort the running statement is cancelled, and the call rejects with the signal's reason once it has ended.
+   */
+  open(options: { readonly signal: AbortSignal; readonly timeoutMs?: number }): Promise<TableSession>;
+  /**
+   * Puts a committed version's rows where readers look, in one transaction: they see all of it or what was before. Done once;
+   * repeating it does nothing. A version of a later generation stays (`superseded`).
+   */
+  publish(version: TableVersion): Promise<'published' | 'superseded'>;
+  /** The declared columns of a table that Granary made, in their order. */
+  schemaOf(table: string): Promise<Schema>;
+  /** What was kept beside a staged table. */
+  stagedDetail(table: string): Promise<unknown>;
+  /** Runs that have staged tables. */
+  stagedRuns(): Promise<readonly string[]>;
+  /** Drops what a run staged. */
+  dropStaged(run: string): Promise<void>;
+  /** The address of a table, for people. */
+  uri(table: string): string;
+  close(): Promise<void>;
+}
