@@ -120,7 +120,7 @@ describe('the applies of a resource', () => {
     const entry = await registered();
     expect(await registry.catalog.applies(entry.id)).toEqual([]);
     await pool.query(
-      `DROP TABLE IF EXISTS "${schema}".applies CASCADE; CREATE TABLE "${schema}".applies (id text, by text, at timestamptz DEFAULT now(), contract jsonb, status text)`,
+      `DROP TABLE IF EXISTS "${schema}".applies CASCADE; CREATE TABLE "${schema}".applies (id text, actor text, at timestamptz DEFAULT now(), contract jsonb, status text)`,
     );
     const contract = { format: 1, resources: [{ id: entry.id }, { id: 'source/other.v1' }] };
     await pool.query(
