@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { ResourceCatalog, type ResourceSummary } from '../client/resources.js';
+import type { ResourceSummary } from '../client/resource-types.js';
+import { ResourceCatalog } from '../client/resources.js';
 import { openProject, type OpenProject } from '../providers/bind.js';
 import { registryError } from '../registry/database.js';
 import { openRegistry, type Registry } from '../registry/registry.js';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ResourceDescription } from '../client/resources.js';
+import type { ResourceDescription } from '../client/resource-types.js';
 import { show, useCatalog, withCatalogOptions, type CatalogFlags } from './catalog.js';
 import { detailFacts } from './get.js';
 import { runText } from './history.js';

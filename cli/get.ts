@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ResourceDetail } from '../client/resources.js';
+import type { ResourceDetail } from '../client/resource-types.js';
 import { show, kindWord, useCatalog, variantOf, withCatalogOptions, type CatalogFlags } from './catalog.js';
 import { facts } from './table.js';
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ResourceEvent } from '../client/resources.js';
+import type { ResourceEvent } from '../client/resource-types.js';
 import { intervalName } from '../definitions/interval.js';
 import type { ResourceRun } from '../registry/catalog.js';
 import { show, useCatalog, withCatalogOptions, type CatalogFlags } from './catalog.js';

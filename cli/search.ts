@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ResourceSummary } from '../client/resources.js';
+import type { ResourceSummary } from '../client/resource-types.js';
 import { show, kindWord, useCatalog, variantOf, withCatalogOptions, type CatalogFlags } from './catalog.js';
 import { table } from './table.js';
 

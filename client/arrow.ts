@@ -73,10 +73,13 @@ function dataOf(type: ValueType, values: readonly unknown[]): Data {
       data: new Uint8Array(Buffer.concat(parts)),
     } as never);
   }
-  return makeData({ ...common, data: numbers(type as ScalarType, values) } as never);
+  return makeData({
+    ...common,
+    data: numbers(type as Exclude<ScalarType, 'string' | 'bytes'>, values),
+  } as never);
 }
 
-function numbers(type: ScalarType, values: readonly unknown[]): ArrayBufferView {
+function numbers(type: Exclude<ScalarType, 'string' | 'bytes'>, values: readonly unknown[]): ArrayBufferView {
   const filled = <T>(zero: T): T[] => values.map((value) => (value ?? zero) as T);
   switch (type) {
     case 'bool':
@@ -87,7 +90,8 @@ function numbers(type: ScalarType, values: readonly unknown[]): ArrayBufferView 
       return Float32Array.from(filled(0));
     case 'float64':
       return Float64Array.from(filled(0));
-    default:
+    case 'int64':
+    case 'timestamp':
       return BigInt64Array.from(filled(0n));
   }
 }

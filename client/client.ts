@@ -8,11 +8,10 @@ import {
 } from '@temporalio/client';
 import { GranaryError, messageOf } from '../definitions/errors.js';
 import type { ApplyPlan } from '../definitions/apply-plan.js';
-import type { Contract } from '../definitions/contract-file.js';
 import type { FeatureView } from '../definitions/feature-view.js';
 import { intervalName } from '../definitions/interval.js';
 import type { Pipeline } from '../definitions/pipeline.js';
-import { defaultTaskQueue, feastProject, type Project } from '../definitions/project.js';
+import { defaultTaskQueue, feastProject } from '../definitions/project.js';
 import type { AnySource, Source } from '../definitions/source.js';
 import type { TrainingSet } from '../definitions/training-set.js';
 import type { Row, Schema, Value } from '../definitions/types.js';
@@ -40,6 +39,7 @@ import {
 } from './feature-vectors.js';
 import { readFeatures, type EntityKeys, type OnlineFeatures } from './features.js';
 import type { Vector } from './printed.js';
+import type { GranaryClientOptions, RemovalHandle, RunHandle } from './handles.js';
 import { checkProviders, type ProviderHealth } from './provider-health.js';
 import { ResourceCatalog } from './resources.js';
 import { openTrainingRows, type VersionChoice } from './training-rows.js';
@@ -47,40 +47,6 @@ import { listVersions, type FeatureSetVersion } from './versions.js';
 
 /** `temporal.api.enums.v1.TaskQueueType`: the queue that starts workflows. */
 const WORKFLOW_TASKS = 1;
-
-export interface GranaryClientOptions {
-  /** As `defineProject` made it, or as `granary compile` wrote it. */
-  readonly project: Project | Contract;
-  /** Default: `GRANARY_ENV`, then `dev`, then the only one. */
-  readonly environment?: string;
-  /** Default: the project's and environment's own. */
-  readonly taskQueue?: string;
-}
-
-/** A run that was started. */
-export interface RunHandle {
-  readonly workflowId: string;
-  readonly runId: string;
-  /** Resolves when the run has ended well; rejects with its failure. */
-  result(): Promise<RunResult>;
-  /** How each step stands now; empty until the run has been planned. */
-  steps(): Promise<readonly StepProgress[]>;
-}
-
-/** One step of a run in progress. `error` is the last one that an attempt reported. */
-export interface StepProgress {
-  readonly step: string;
-  readonly status: 'PENDING' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
-  readonly error: string | undefined;
-}
-
-/** A deletion that was started. */
-export interface RemovalHandle {
-  readonly workflowId: string;
-  readonly runId: string;
-  /** Resolves when all is gone; rejects with the run's failure. */
-  result(): Promise<RemovalOutcome>;
-}
 
 const isView = (asked: FeatureView | readonly FeatureReference[]): asked is FeatureView =>
   !Array.isArray(asked);

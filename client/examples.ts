@@ -41,6 +41,7 @@ export interface SourceRows<Row>
 export function sourceRows<Row>(load: () => Promise<TrainingRows<Row>>): SourceRows<Row> {
   return {
     ...stored(load),
+    then: (resolve, reject) => load().then(resolve, reject),
     async *[Symbol.asyncIterator]() {
       yield* (await load()).rows();
     },
@@ -54,6 +55,7 @@ export function trainingExamples<Row, LabelName extends string>(
 ): TrainingExamples<Row, LabelName> {
   return {
     ...stored(load),
+    then: (resolve, reject) => load().then(resolve, reject),
     async *[Symbol.asyncIterator]() {
       const rows = await load();
       const { features, label } = await columnsOf(registry, rows);
@@ -70,12 +72,9 @@ export function trainingExamples<Row, LabelName extends string>(
   };
 }
 
-function stored<Row>(
-  load: () => Promise<TrainingRows<Row>>,
-): StoredRows<Row> & PromiseLike<TrainingRows<Row>> {
+function stored<Row>(load: () => Promise<TrainingRows<Row>>): StoredRows<Row> {
   return {
     open: load,
-    then: (resolve, reject) => load().then(resolve, reject),
     columns: async () => (await load()).schema,
     async *batches() {
       const rows = await load();

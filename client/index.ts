@@ -1,5 +1,5 @@
 /** Starting runs and reading what they made: `import { GranaryClient } from 'granary/client'`. */
-export { GranaryClient, type GranaryClientOptions, type RemovalHandle, type RunHandle } from './client.js';
+export { GranaryClient } from './client.js';
 export type { NamedBatch, SourceRows, StoredRows, TrainingExamples } from './examples.js';
 export type { EntityValues, FeatureReference, OneEntity } from './feature-vectors.js';
 export type { EntityKeys, OnlineFeatures } from './features.js';
@@ -7,16 +7,17 @@ export type { ApplyHandle, ApplyState } from './apply.js';
 export type { ProviderHealth } from './provider-health.js';
 export type { ApplyItem } from '../registry/applies.js';
 export type { ApplyPlan } from '../definitions/apply-plan.js';
+export type { GranaryClientOptions, RemovalHandle, RunHandle } from './handles.js';
 export type { VersionLineage, VersionNode } from './lineage.js';
 export { type Example, type Vector } from './printed.js';
 export type {
   RemovalPlan,
-  ResourceCatalog,
   ResourceDescription,
   ResourceDetail,
   ResourceEvent,
   ResourceSummary,
-} from './resources.js';
+} from './resource-types.js';
+export type { ResourceCatalog } from './resources.js';
 export type { TrainingRows, VersionChoice } from './training-rows.js';
 export type { DatasetVersion, FeatureSetVersion } from './versions.js';
 export type { PipelineInput, RemovalOutcome, RunResult } from '../workflows/index.js';

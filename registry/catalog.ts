@@ -236,7 +236,7 @@ export class Catalog {
     }>`SELECT to_regclass(${table}) IS NOT NULL AS there`.execute(db);
     if (there[0]?.there !== true) return [];
     const { rows } = await sql<{ at: string; by: string; apply: string; status: string }>`
-      SELECT at, by, id AS apply, status FROM ${sql.raw(table)}
+      SELECT at, actor AS by, id AS apply, status FROM ${sql.raw(table)}
       WHERE jsonb_path_exists(contract, '$.resources.**.id ? (@ == $id)', jsonb_build_object('id', ${id}::text))
       ORDER BY at`.execute(db);
     return rows;

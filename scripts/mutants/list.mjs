@@ -104,4 +104,45 @@ export const mutants = [
     ],
     tests: ['test/e2e/online-loss.test.ts'],
   },
+  {
+    name: 'removal-keys',
+    without: 'a deletion takes every key that the pattern finds, also of projects whose name ends alike',
+    edits: [
+      {
+        file: 'providers/online/redis/remove-view.ts',
+        from: 'const keys = found.filter(matches);',
+        to: 'const keys = matches ? found : [];',
+      },
+    ],
+    tests: ['test/providers/online.test.ts'],
+  },
+  {
+    name: 'removal-fence',
+    without: 'a deletion that slept takes away what was loaded since',
+    edits: [
+      {
+        file: 'providers/online/redis/remove-view.ts',
+        from: "const REMOVE = `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end",
+        to: 'const REMOVE = `',
+      },
+      {
+        file: 'providers/online/redis/remove-view.ts',
+        from: "const FORGET = `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end",
+        to: 'const FORGET = `',
+      },
+    ],
+    tests: ['test/providers/online.test.ts'],
+  },
+  {
+    name: 'removal-mark',
+    without: 'a run begins while what it makes is being deleted',
+    edits: [
+      {
+        file: 'registry/migrations.ts',
+        from: "  PERFORM pg_advisory_xact_lock_shared(hashtextextended('granary:removals:' || TG_TABLE_SCHEMA, 0));\n",
+        to: '',
+      },
+    ],
+    tests: ['test/registry/removal.test.ts'],
+  },
 ];

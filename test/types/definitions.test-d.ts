@@ -175,7 +175,6 @@ describe('what is inferred', () => {
       // @ts-expect-error the label is no feature
       void features.named.fraud;
     }
-    const read = () => (({}) as GranaryClient).trainingSet(set);
     for await (const row of ({} as GranaryClient).featureSet(totals))
       expectTypeOf(row.n).toEqualTypeOf<number | null>();
   });

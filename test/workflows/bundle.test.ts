@@ -31,5 +31,11 @@ it('the workflow bundle holds nothing of Node, no engine, no client and no time-
 });
 
 it('every exported function is a workflow type that people start', () => {
-  expect(Object.keys(workflows).sort()).toEqual(['materialize', 'pipeline', 'rollback', 'trainingSet']);
+  expect(Object.keys(workflows).sort()).toEqual([
+    'materialize',
+    'pipeline',
+    'remove',
+    'rollback',
+    'trainingSet',
+  ]);
 });

@@ -1,0 +1,37 @@
+import type { Contract } from '../definitions/contract-file.js';
+import type { Project } from '../definitions/project.js';
+import type { RemovalOutcome, RunResult } from '../workflows/index.js';
+
+export interface GranaryClientOptions {
+  /** As `defineProject` made it, or as `granary compile` wrote it. */
+  readonly project: Project | Contract;
+  /** Default: `GRANARY_ENV`, then `dev`, then the only one. */
+  readonly environment?: string;
+  /** Default: the project's and environment's own. */
+  readonly taskQueue?: string;
+}
+
+/** A run that was started. */
+export interface RunHandle {
+  readonly workflowId: string;
+  readonly runId: string;
+  /** Resolves when the run has ended well; rejects with its failure. */
+  result(): Promise<RunResult>;
+  /** How each step stands now; empty until the run has been planned. */
+  steps(): Promise<readonly StepProgress[]>;
+}
+
+/** One step of a run in progress. `error` is the last one that an attempt reported. */
+export interface StepProgress {
+  readonly step: string;
+  readonly status: 'PENDING' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
+  readonly error: string | undefined;
+}
+
+/** A deletion that was started. */
+export interface RemovalHandle {
+  readonly workflowId: string;
+  readonly runId: string;
+  /** Resolves when all is gone; rejects with the run's failure. */
+  result(): Promise<RemovalOutcome>;
+}
