@@ -81,7 +81,7 @@ export interface FeatureSetOptions<
   S extends Schema,
   I extends Record<string, AnySource>,
 > extends CommonOptions<S> {
-  readonly store: FileStore;
+  readonly store: FileStore | string;
   /** What the build reads. May be left out where `build` is `sql`, which names its inputs itself. */
   readonly inputs?: I;
   readonly timestampField: ColumnOf<S, 'timestamp'>;
@@ -114,34 +114,6 @@ export interface BuiltSource<S extends Schema = Schema> extends Versioned {
   readonly metadata: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** Declares the rows that a `build` step makes: immutable versions plus `latest`. */
-export function featureSet<
-  const S extends Schema,
-  const I extends Record<string, AnySource> = Record<string, never>,
->(name: string, options: FeatureSetOptions<S, I>): Source<S> {
-  const { store, build, codeVersion, metadata, inputs, ...rest } = options;
-  if (options.timestampField === undefined || !Object.hasOwn(options.schema, options.timestampField))
-    throw new GranaryError(
-      'InvalidDefinition',
-      `The feature set ${name} has no event timestamp: "${String(options.timestampField)}" is no column of its schema. Declare event_timestamp: t.timestamp and timestampField: 'event_timestamp'.`,
-    );
-  const handler = typeof build === 'function' ? build : undefined;
-  if (handler && Object.keys(inputs ?? {}).length === 0)
-    throw new GranaryError(
-      'InvalidDefinition',
-      `The feature set ${name} is built by TypeScript: list what it reads in inputs: { ... }.`,
-    );
-  return built('featureSet', name, store, {
-    ...rest,
-    inputs: inputs ?? {},
-    query: typeof build === 'function' ? undefined : build,
-    // The context's inputs are checked where the build is declared; the registry keeps no types.
-    handler: handler as unknown as BuildFunction | undefined,
-    codeVersion,
-    metadata: metadata ?? {},
-  });
-}
-
 /** Declares SQL over other sources whose output is stored a version an interval; users call `store.sql(...)`. */
 export function transformation<S extends Schema>(
   name: string,
@@ -157,7 +129,8 @@ export function transformation<S extends Schema>(
   });
 }
 
-function built<S extends Schema>(
+/** Checks and makes a built source; users call `featureSet` or `sql`. */
+export function built<S extends Schema>(
   type: BuiltSource['type'],
   name: string,
   store: FileStore | PostgresProvider,

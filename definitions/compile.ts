@@ -8,6 +8,7 @@ import type { Entity } from './entity.js';
 import { GranaryError } from './errors.js';
 import type { FeatureView } from './feature-view.js';
 import type { Label } from './label.js';
+import { bindLate, isLate, type NamedKind } from './late.js';
 import { checkVariant, didYouMean } from './names.js';
 import type { Pipeline, Target } from './pipeline.js';
 import type { Project } from './project.js';
@@ -83,6 +84,9 @@ class Compiler {
     const key = nameKey(definition);
     const known = this.#named.get(key);
     if (known === definition) return;
+    // A provider is its name and its type.
+    if (known?.kind === 'provider' && definition.kind === 'provider' && known.type === definition.type)
+      return;
     if (known)
       throw new GranaryError(
         'InvalidDefinition',
@@ -92,7 +96,37 @@ class Compiler {
     for (const upstream of references(definition)) if (typeof upstream !== 'string') this.#collect(upstream);
   }
 
-  #add(definition: Compilable): Resource {
+  /** A definition by name; one that names others is made first. */
+  #find(where: string, kind: NamedKind, text: string): Compilable {
+    const name = text.startsWith(`${kind}/`) ? text.slice(kind.length + 1) : text;
+    const all = [...this.#named.values()].filter((d) => d.kind === kind);
+    const found = all.find((d) => d.name === name || `${d.name}.${(d as Versioned).variant ?? ''}` === name);
+    if (!found)
+      throw new GranaryError(
+        'InvalidDefinition',
+        `${where}: there is no ${kind === 'view' ? 'feature view' : kind} "${text}". ${didYouMean(
+          name,
+          all.map((d) => d.name),
+        )}`,
+      );
+    return this.#made(found);
+  }
+
+  /** A definition with the names in it known. */
+  #made(definition: Compilable): Compilable {
+    if (!isLate(definition)) return definition;
+    const known = this.#bound.get(definition);
+    if (known) return known;
+    const where = `${definition.kind === 'view' ? 'feature view' : definition.kind === 'trainingSet' ? 'training set' : definition.kind} ${definition.name}`;
+    const made = bindLate(definition, (kind, name) => this.#find(where, kind, name));
+    this.#bound.set(definition, made);
+    return made;
+  }
+
+  readonly #bound = new Map<Compilable, Compilable>();
+
+  #add(given: Compilable): Resource {
+    const definition = this.#made(given);
     const known = this.#resources.get(this.#idByKey.get(nameKey(definition)) ?? '');
     if (known) return known;
     const key = nameKey(definition);

@@ -1,60 +1,30 @@
 import type { Entity, JoinKeys } from './entity.js';
 import { GranaryError } from './errors.js';
+import type { FeaturesOf, FieldsSpec, FieldSpec, KeyColumns, KeysOf, Known } from './view-types.js';
 import { durationMicros } from './interval.js';
 import { checkName } from './names.js';
-import type { OnlineStore } from './provider.js';
+import { bound, isOpen, late, type Find } from './late.js';
+import { onlineStore, type OnlineStore } from './provider.js';
 import { aboutOf, checkColumn, type AnySource, type Source, type Versioned } from './source.js';
-import { narrows, type ColumnOf, type Narrowed, type Schema, type ValueType } from './types.js';
+import {
+  narrows,
+  type AnyColumns,
+  type ColumnOf,
+  type Narrowed,
+  type Schema,
+  type ValueType,
+} from './types.js';
 
-/** The join keys of several entities together. */
-export type KeysOf<E extends readonly Entity[]> =
-  Together<E[number]['joinKeys']> extends infer K extends JoinKeys ? K : never;
-
-/** `A | B` as `A & B`. */
-type Together<U> = (U extends unknown ? (u: U) => void : never) extends (i: infer I) => void ? I : never;
-
-/** Join keys that are no column of the source under their own name and type. */
-type Unmatched<S extends Schema, K extends JoinKeys> = {
-  [J in keyof K]: J extends keyof S ? (S[J] extends K[J] ? never : J) : J;
-}[keyof K] &
-  string;
-
-/** `keys` may be left out for join keys that are columns of the source. */
-export type KeyColumns<S extends Schema, K extends JoinKeys> = [Unmatched<S, K>] extends [never]
-  ? { readonly keys?: { readonly [J in keyof K]?: ColumnOf<S, K[J]> } }
-  : {
-      readonly keys: { readonly [J in Unmatched<S, K>]: J extends keyof K ? ColumnOf<S, K[J]> : never } & {
-        readonly [J in keyof K]?: ColumnOf<S, K[J]>;
-      };
-    };
-
-/** A field: the source's column of that name, or another column or a narrower type. */
-export type FieldSpec<S extends Schema> = {
-  [C in ColumnOf<S>]: { readonly column: C; readonly type?: Narrowed<S[C]> };
-}[ColumnOf<S>];
-
-type FieldsSpec<S extends Schema> = readonly ColumnOf<S>[] | Readonly<Record<string, FieldSpec<S>>>;
-
-/** The features' names and types. */
-export type FeaturesOf<S extends Schema, F> = F extends readonly (infer C)[]
-  ? { readonly [K in C & keyof S & string]: S[K] }
-  : {
-      readonly [K in keyof F & string]: F[K] extends { readonly type: infer T extends ValueType }
-        ? T
-        : F[K] extends { readonly column: infer C extends keyof S }
-          ? S[C]
-          : never;
-    };
-
-interface ViewOptions<S extends Schema, E extends readonly Entity[], F> extends Versioned {
+interface ViewOptions<S extends Schema, E extends readonly (Entity | string)[], F> extends Versioned {
   readonly entities: E;
-  readonly source: Source<S>;
+  /** The source, or its name. */
+  readonly source: Source<S> | string;
   /** Columns to serve: names, or `{ feature: { column, type } }` for another name or a narrower type. */
   readonly features: F;
   /** How old a value may be at the time it is asked for; default: no limit. */
   readonly ttl?: string;
   /** Where the newest values are served from. Without it the view is for training only. */
-  readonly online?: OnlineStore;
+  readonly online?: OnlineStore | string;
   readonly timeout?: string;
 }
 
@@ -93,16 +63,27 @@ export interface Selection<C extends Schema = Schema, K extends JoinKeys = JoinK
 
 /** Declares a feature view. */
 export function featureView<
-  const S extends Schema,
-  const E extends readonly Entity[],
-  const F extends FieldsSpec<S>,
+  const S extends Schema = AnyColumns,
+  const E extends readonly (Entity | string)[] = readonly Entity[],
+  const F extends FieldsSpec<S> = FieldsSpec<S>,
 >(
   name: string,
   options: ViewOptions<S, E, F> & KeyColumns<S, KeysOf<E>>,
 ): FeatureView<KeysOf<E>, FeaturesOf<S, F>> {
   checkName('feature view', name);
   const what = `feature view ${name}`;
-  const { source, entities, ttl, online, timeout, features, keys } = options;
+  const { source, entities: given, ttl, timeout, features, keys } = options;
+  if (isOpen(source) || given.some(isOpen))
+    return lateView(name, options, [source, ...given], (find) =>
+      featureView(name, {
+        ...options,
+        source: bound('source', source, find),
+        entities: given.map((entity) => bound('entity', entity, find)),
+      } as never),
+    ) as unknown as FeatureView<KeysOf<E>, FeaturesOf<S, F>>;
+  const entities = given as unknown as readonly Entity[];
+  const { schema } = source as Source<S>;
+  const online = onlineOf(options.online);
   if (entities.length === 0) throw new GranaryError('InvalidDefinition', `The ${what} has no entity.`);
   if (ttl !== undefined) durationMicros(ttl);
   if (timeout !== undefined) durationMicros(timeout);
@@ -111,13 +92,42 @@ export function featureView<
     name,
     entities,
     source: source as AnySource,
-    keys: keyColumns(what, source.schema, entities, keys ?? {}),
-    features: fields(what, source.schema, features),
+    keys: keyColumns(what, schema, entities, (keys ?? {}) as Readonly<Record<string, string>>),
+    features: fields(what, schema, features),
     ttl,
     online,
     timeout,
     ...aboutOf(options),
   }) as FeatureView<KeysOf<E>, FeaturesOf<S, F>>;
+}
+
+const onlineOf = (online: OnlineStore | string | undefined): OnlineStore | undefined =>
+  typeof online === 'string' ? onlineStore(online) : online;
+
+/** A view whose source or entities are not known yet; selections of it are, too. */
+function lateView(
+  name: string,
+  options: Versioned,
+  references: readonly unknown[],
+  bind: (find: Find) => FeatureView,
+): FeatureView {
+  const view: FeatureView = late(
+    {
+      kind: 'view' as const,
+      name,
+      ...aboutOf(options),
+      select: (...names: readonly string[]) => ({
+        kind: 'selection',
+        view,
+        role: undefined,
+        features: names,
+      }),
+      for: (role: string) => ({ kind: 'selection', view, role, features: [] }),
+    },
+    references,
+    bind,
+  ) as unknown as FeatureView;
+  return view;
 }
 
 function makeView(view: Omit<FeatureView, 'select' | 'for' | 'types'>): FeatureView {
@@ -191,30 +201,41 @@ interface FeatureOptions<
   C extends ColumnOf<S>,
   V extends Narrowed<S[C]>,
 > extends Versioned {
-  readonly entity: Entity<Readonly<Record<J, T>>>;
-  readonly source: Source<S>;
+  readonly entity: Entity<Readonly<Record<J, T>>> | string;
+  readonly source: Source<S> | string;
   /** The column that holds the entity's join key. */
   readonly key: ColumnOf<S, NoInfer<T>>;
   /** The column that holds the value. */
   readonly value: C;
   readonly type?: V;
   readonly ttl?: string;
-  readonly online?: OnlineStore;
+  readonly online?: OnlineStore | string;
 }
 
 /** Declares the view `name` with the one field `name`, for an entity with one join key. */
 export function feature<
   const N extends string,
-  const S extends Schema,
-  const J extends string,
-  const T extends Entity['joinKeys'][string],
-  const C extends ColumnOf<S>,
-  const V extends Narrowed<S[C]> = S[C],
+  const S extends Schema = AnyColumns,
+  const J extends string = string,
+  const T extends Entity['joinKeys'][string] = Entity['joinKeys'][string],
+  const C extends ColumnOf<S> = ColumnOf<S>,
+  const V extends Narrowed<S[C]> = Known<S[C]>,
 >(
   name: N,
   options: FeatureOptions<S, J, T, C, V>,
 ): FeatureView<Readonly<Record<J, T>>, { readonly [K in N]: V }> {
-  const { entity: described, key, value, type, source, ttl, online } = options;
+  const { entity: given, key, value, type, source: from, ttl } = options;
+  if (isOpen(from) || isOpen(given))
+    return lateView(name, options, [from, given], (find) =>
+      feature(name, {
+        ...options,
+        source: bound('source', from, find),
+        entity: bound('entity', given, find),
+      } as never),
+    ) as unknown as FeatureView<Readonly<Record<J, T>>, { readonly [K in N]: V }>;
+  const described = given as Entity;
+  const source = from as Source<S>;
+  const online = onlineOf(options.online);
   const [joinKey] = Object.keys(described.joinKeys);
   if (joinKey === undefined || Object.keys(described.joinKeys).length !== 1)
     throw new GranaryError(

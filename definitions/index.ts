@@ -20,13 +20,8 @@ export { postgresProvider, type PostgresAddress, type PostgresProvider } from '.
 export { s3, type S3Options } from './s3.js';
 export { entity, type Entity } from './entity.js';
 export type { Source } from './source.js';
-export {
-  featureSet,
-  type BuildContext,
-  type BuildFunction,
-  type BuildInput,
-  type Checkpoint,
-} from './built-source.js';
+export type { BuildContext, BuildFunction, BuildInput, Checkpoint } from './built-source.js';
+export { featureSet } from './feature-set.js';
 export { feature, featureView, type FeatureView, type Selection } from './feature-view.js';
 export { label, type Label } from './label.js';
 export { trainingSet, type TrainingSet, type TrainingRow } from './training-set.js';

@@ -1,18 +1,26 @@
 import type { Entity, JoinKeys } from './entity.js';
 import { GranaryError } from './errors.js';
+import { bound, isOpen, late } from './late.js';
 import { checkName } from './names.js';
-import { checkColumn, type AnySource, type Source, type Versioned } from './source.js';
-import { narrows, type ColumnOf, type Narrowed, type Schema, type ValueType } from './types.js';
+import { aboutOf, checkColumn, type AnySource, type Source, type Versioned } from './source.js';
+import {
+  narrows,
+  type AnyColumns,
+  type ColumnOf,
+  type Narrowed,
+  type Schema,
+  type ValueType,
+} from './types.js';
 
 /** One entity of a label by role: which columns hold its join keys. */
 export interface RoleSpec<S extends Schema, K extends JoinKeys = JoinKeys> {
-  readonly entity: Entity<K>;
+  readonly entity: Entity<K> | string;
   /** Join key -> column of the label's source. */
   readonly keys: { readonly [J in keyof K]: ColumnOf<S, K[J]> };
 }
 
 interface CommonLabel<S extends Schema, C extends ColumnOf<S>, V extends Narrowed<S[C]>> extends Versioned {
-  readonly source: Source<S>;
+  readonly source: Source<S> | string;
   /** The column to learn. */
   readonly value: C;
   readonly type?: V;
@@ -26,7 +34,7 @@ interface SingleLabel<
   V extends Narrowed<S[C]>,
   K extends JoinKeys,
 > extends CommonLabel<S, C, V> {
-  readonly entity: Entity<K>;
+  readonly entity: Entity<K> | string;
   /** The column that holds the entity's one join key. */
   readonly key: ColumnOf<S, NoInfer<K[keyof K]>>;
   readonly entities?: never;
@@ -66,17 +74,17 @@ export interface Label<
 /** Declares a label of one entity. */
 export function label<
   const N extends string,
-  const S extends Schema,
-  const C extends ColumnOf<S>,
-  const K extends JoinKeys,
+  const S extends Schema = AnyColumns,
+  const C extends ColumnOf<S> = ColumnOf<S>,
+  const K extends JoinKeys = JoinKeys,
   const V extends Narrowed<S[C]> = S[C],
 >(name: N, options: SingleLabel<S, C, V, K>): Label<N, V, never>;
 /** Declares a label of several entities by role. */
 export function label<
   const N extends string,
-  const S extends Schema,
-  const C extends ColumnOf<S>,
-  const R extends Readonly<Record<string, JoinKeys>>,
+  const S extends Schema = AnyColumns,
+  const C extends ColumnOf<S> = ColumnOf<S>,
+  const R extends Readonly<Record<string, JoinKeys>> = Readonly<Record<string, JoinKeys>>,
   const V extends Narrowed<S[C]> = S[C],
 >(name: N, options: RolesLabel<S, C, V, R>): Label<N, V, keyof R & string>;
 export function label<S extends Schema, C extends ColumnOf<S>>(
@@ -87,7 +95,35 @@ export function label<S extends Schema, C extends ColumnOf<S>>(
 ): Label {
   checkName('label', name);
   const what = `label ${name}`;
-  const { source, value, timestampField, entity, key, entities, type, ...about } = options;
+  const {
+    source: from,
+    value,
+    timestampField,
+    entity: one,
+    key,
+    entities: several,
+    type,
+    ...about
+  } = options;
+  const named = [from, ...(several ? Object.values(several).map((role) => role.entity) : [one])];
+  if (named.some(isOpen))
+    return late({ kind: 'label' as const, name, ...aboutOf(options) }, named, (find) =>
+      label(name, {
+        ...options,
+        source: bound('source', from, find),
+        ...(several === undefined
+          ? { entity: bound('entity', one, find) }
+          : {
+              entities: Object.fromEntries(
+                Object.entries(several).map(([role, spec]) => [
+                  role,
+                  { ...spec, entity: bound('entity', spec.entity, find) },
+                ]),
+              ),
+            }),
+      } as never),
+    ) as unknown as Label;
+  const source = from as Source<S>;
   checkColumn(what, source.schema, value);
   if (timestampField !== undefined) checkColumn(what, source.schema, timestampField, 'timestamp');
   const found = source.schema[value] as ValueType;
@@ -97,11 +133,11 @@ export function label<S extends Schema, C extends ColumnOf<S>>(
       `The ${what}: type ${String(type)} does not fit the ${found} column "${value}".`,
     );
   const roles =
-    entities === undefined
-      ? [single(what, entity, key)]
-      : Object.entries(entities).map(([role, spec]) => ({
+    several === undefined
+      ? [single(what, one as Entity, key)]
+      : Object.entries(several).map(([role, spec]) => ({
           role,
-          entity: spec.entity,
+          entity: spec.entity as Entity,
           keys: { ...spec.keys } as Record<string, string>,
         }));
   for (const role of roles)

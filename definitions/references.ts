@@ -1,6 +1,7 @@
 import type { BuiltSource } from './built-source.js';
 import type { FeatureView } from './feature-view.js';
 import type { Label } from './label.js';
+import { isLate } from './late.js';
 import type { Pipeline } from './pipeline.js';
 import type { Definition } from './project.js';
 import type { AnySource, FileSource, TableSource, Versioned } from './source.js';
@@ -16,7 +17,8 @@ export const nameKey = (definition: Compilable): string => {
 };
 
 /** What a definition refers to directly. */
-export function references(definition: Compilable): (Compilable | string)[] {
+export function references(definition: Compilable): readonly (Compilable | string)[] {
+  if (isLate(definition)) return definition.refers;
   switch (definition.kind) {
     case 'provider':
     case 'entity':

@@ -2,10 +2,11 @@ import { GranaryError } from './errors.js';
 import type { FeatureView, Selection } from './feature-view.js';
 import { durationMicros } from './interval.js';
 import type { Label } from './label.js';
+import { bound, isOpen, late, type Find } from './late.js';
 import { checkName } from './names.js';
 import type { PostgresProvider } from './postgres.js';
-import type { FileStore } from './provider.js';
-import type { Versioned } from './source.js';
+import { fileStore, type FileStore } from './provider.js';
+import { aboutOf, type Versioned } from './source.js';
 import type { Schema, Value } from './types.js';
 
 /** A view, or some of its features, or its features for a role of the label. */
@@ -27,14 +28,27 @@ export type TrainingRow<L, F extends readonly FeatureChoice[]> = {
     : unknown;
 } & (L extends Label<infer N, infer T> ? { readonly [K in N]: Value<T> | null } : unknown);
 
-export interface TrainingSetOptions<L extends Label, F extends readonly FeatureChoice[]> extends Versioned {
+/** {@link TrainingRow}, or any columns where something is given by its name. */
+export type RowOf<L extends Label | string, F extends readonly (FeatureChoice | string)[]> = [
+  Extract<L | F[number], string>,
+] extends [never]
+  ? F extends readonly FeatureChoice[]
+    ? TrainingRow<L, F>
+    : never
+  : Readonly<Record<string, unknown>>;
+
+export interface TrainingSetOptions<
+  L extends Label | string,
+  F extends readonly (FeatureChoice | string)[],
+> extends Versioned {
   readonly label: L;
+  /** Views or selections of them, or names: `view`, `view:feature`. */
   readonly features: F;
   /**
    * Where it is stored; default: where the label's source is stored. One whose label and features all lie in one database is joined
    * and stays there, unless a file store is named.
    */
-  readonly store?: FileStore | PostgresProvider;
+  readonly store?: FileStore | PostgresProvider | string;
   /** Columns of the label to carry before the features; default: none. */
   readonly include?: readonly ('keys' | 'timestamp')[];
   readonly timeout?: string;
@@ -58,16 +72,37 @@ export interface TrainingSet<
   readonly labelName?: LabelName;
 }
 
+/** The name of a label, given as a definition or as a text. */
+type NameOf<L> = L extends Label<infer N> ? N : L extends string ? L : string;
+
 /**
  * Declares a training set. A feature's column is its own name, or `<role>__<feature>` where the view was chosen by `view.for(role)`;
  * the label's column bears the label's name and comes last.
  */
-export function trainingSet<const L extends Label, const F extends readonly FeatureChoice[]>(
-  name: string,
-  options: TrainingSetOptions<L, F>,
-): TrainingSet<TrainingRow<L, F>, L['name']> {
+export function trainingSet<
+  const L extends Label | string,
+  const F extends readonly (FeatureChoice | string)[],
+>(name: string, options: TrainingSetOptions<L, F>): TrainingSet<RowOf<L, F>, NameOf<L>> {
   checkName('training set', name);
-  const { label, features, include, store, timeout, ...about } = options;
+  const { label: given, features: chosen, include, store: place, timeout, ...about } = options;
+  const store = typeof place === 'string' ? fileStore(place) : place;
+  const views = chosen.map((choice) =>
+    typeof choice !== 'string' && choice.kind === 'selection' ? choice.view : choice,
+  );
+  if ([given, ...views].some(isOpen))
+    return late(
+      { kind: 'trainingSet' as const, name, ...aboutOf(options) },
+      [given, ...views, ...(store ? [store] : [])],
+      (find) =>
+        trainingSet(name, {
+          ...options,
+          ...(store ? { store } : {}),
+          label: bound('label', given, find) as Label,
+          features: chosen.map((choice) => boundChoice(choice, find)),
+        }),
+    ) as unknown as TrainingSet<RowOf<L, F>, NameOf<L>>;
+  const label = given as Label;
+  const features = chosen as unknown as readonly FeatureChoice[];
   if (features.length === 0)
     throw new GranaryError('InvalidDefinition', `The training set ${name} has no features.`);
   if (timeout !== undefined) durationMicros(timeout);
@@ -77,7 +112,7 @@ export function trainingSet<const L extends Label, const F extends readonly Feat
       : { kind: 'selection', view: choice, role: undefined, features: choice.features.map((f) => f.name) },
   );
   for (const selection of selections) roleOf(name, label, selection);
-  const set: TrainingSet<TrainingRow<L, F>, L['name']> = {
+  const set: TrainingSet<RowOf<L, F>, NameOf<L>> = {
     kind: 'trainingSet',
     name,
     label,
@@ -89,6 +124,19 @@ export function trainingSet<const L extends Label, const F extends readonly Feat
   };
   checkColumns(set);
   return Object.freeze(set);
+}
+
+/** A choice with its view known: `view:feature` selects one feature. */
+function boundChoice(choice: FeatureChoice | string, find: Find): FeatureChoice {
+  if (typeof choice === 'string') {
+    const [name = '', feature] = choice.split(':');
+    const view = find('view', name) as FeatureView;
+    return feature === undefined ? view : view.select(feature);
+  }
+  if (choice.kind !== 'selection') return bound('view', choice, find) as FeatureView;
+  const view = bound('view', choice.view, find) as FeatureView;
+  if (choice.role !== undefined) return view.for(choice.role);
+  return view.select(...choice.features);
 }
 
 /**

@@ -59,15 +59,18 @@ export type Value<T extends ValueType = ValueType> = T extends ScalarType
 /** A row of a schema. Every column may be NULL. */
 export type Row<S extends Schema = Schema> = { readonly [K in keyof S]: Value<S[K]> | null };
 
-/** The columns of `S` whose type is one of `T`. */
-export type ColumnOf<S extends Schema, T extends ValueType = ValueType> = {
-  [K in keyof S]: S[K] extends T ? K : never;
-}[keyof S] &
-  string;
+/** The schema of a source that is given by its name: any column may be of any type; it is checked when the project is compiled. */
+export type AnyColumns = Readonly<Record<string, never>>;
+
+/** The columns of `S` whose type is one of `T`; of a source that is given by its name any text. */
+export type ColumnOf<S extends Schema, T extends ValueType = ValueType> = string extends keyof S
+  ? string
+  : { [K in keyof S]: S[K] extends T ? K : never }[keyof S] & string;
 
 /** What a column may become as a feature or a label: itself, or the narrower type of the same kind. */
-export type Narrowed<T extends ValueType> =
-  T | (T extends 'float64' ? 'float32' : never) | (T extends 'int32' ? 'int64' : never);
+export type Narrowed<T extends ValueType> = [T] extends [never]
+  ? ValueType
+  : T | (T extends 'float64' ? 'float32' : never) | (T extends 'int32' ? 'int64' : never);
 
 const NAMES: ReadonlySet<string> = new Set<string>(SCALAR_TYPES);
 

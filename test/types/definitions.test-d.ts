@@ -8,6 +8,7 @@ import {
   label,
   notNull,
   onlineStore,
+  postgresProvider,
   sql,
   t,
   trainingSet,
@@ -42,6 +43,16 @@ describe('what does not compile', () => {
     });
     // @ts-expect-error there is no such column
     lake.parquet('x', { path: 'x', schema: { at: t.timestamp }, timestampField: 'nope' });
+  });
+  it('a wrong column of a table or of SQL in a database', () => {
+    const warehouse = postgresProvider('warehouse');
+    // @ts-expect-error amount is a float64
+    warehouse.table('x', { schema: { at: t.timestamp, amount: t.float64 }, timestampField: 'amount' });
+    const orders = warehouse.table('orders', { schema: { id: t.int64, at: t.timestamp } });
+    // @ts-expect-error there is no column "nope"
+    warehouse.sql('x', { query: sql`SELECT id FROM ${orders}`, schema: { id: t.int64 }, keys: ['nope'] });
+    // @ts-expect-error there is no column "nope"
+    featureView('v', { entities: [user], source: orders, keys: { user_id: 'id' }, features: ['nope'] });
   });
   it('a feature over a column that is not there', () => {
     // @ts-expect-error there is no column "nope"

@@ -13,8 +13,10 @@ const EPOCH_2000 = 946_684_800_000_000n;
 const INFINITY = 2n ** 63n - 1n;
 const MINUS_INFINITY = -(2n ** 63n);
 
+const EMPTY: Buffer = Buffer.alloc(0);
+
 /** Reads a value of so many bytes. */
-type Read = (data: Buffer, at: number, length: number) => unknown;
+type Read = (view: DataView, at: number, length: number, data: Buffer) => unknown;
 
 /**
  * Decodes binary COPY into columns, without an object a row. The columns must have the SQL types of column-types.ts; values come out as
@@ -24,7 +26,9 @@ export class BinaryDecoder {
   readonly #reads: readonly Read[];
   #columns: unknown[][];
   #rows = 0;
-  #rest: Buffer = Buffer.alloc(0);
+  #rest: Buffer = EMPTY;
+  #data: Buffer = EMPTY;
+  #view: DataView = new DataView(new ArrayBuffer(0));
   #started = false;
   #ended = false;
 
@@ -35,19 +39,27 @@ export class BinaryDecoder {
   }
 
   /**
-   * Decodes a message; batches that are full go to `out`.
+   * Decodes the message in `data` from `from` to `to`; batches that are full go to `out`.
    * @throws GranaryError `ValueOutOfRange` for an infinite timestamp.
    */
-  push(message: Buffer, out: ColumnBatch[]): void {
-    const data = this.#rest.length === 0 ? message : Buffer.concat([this.#rest, message]);
-    let at = this.#started ? 0 : this.#skipHeader(data);
-    while (at >= 0 && !this.#ended) {
-      const end = this.#row(data, at);
-      if (end < 0) break;
-      at = end;
+  push(message: Buffer, from: number, to: number, out: ColumnBatch[]): void {
+    // The server sends whole rows: what is left over is the exception.
+    const joined = this.#rest.length > 0;
+    const data = joined ? Buffer.concat([this.#rest, message.subarray(from, to)]) : message;
+    const end = joined ? data.length : to;
+    if (data !== this.#data) {
+      this.#data = data;
+      this.#view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    }
+    let at = joined ? 0 : from;
+    if (!this.#started) at = this.#skipHeader(data, at, end);
+    while (!this.#ended && at < end) {
+      const next = this.#row(at, end);
+      if (next < 0) break;
+      at = next;
       if (this.#rows === ROWS) this.finish(out);
     }
-    this.#rest = data.subarray(Math.max(at, 0));
+    this.#rest = at < end ? Buffer.from(data.subarray(at, end)) : EMPTY;
   }
 
   /** Hands the rows out that fill no batch. */
@@ -58,31 +70,32 @@ export class BinaryDecoder {
     this.#rows = 0;
   }
 
-  /** Where the first row begins; -1 while it is not there. */
-  #skipHeader(data: Buffer): number {
-    if (data.length < FILE_HEADER) return -1;
-    const start = FILE_HEADER + data.readInt32BE(SIGNATURE + 4);
-    if (data.length < start) return -1;
+  /** Where the first row begins; where the header begins while it is not there as a whole. */
+  #skipHeader(data: Buffer, from: number, end: number): number {
+    if (end - from < FILE_HEADER) return from;
+    const start = from + FILE_HEADER + data.readInt32BE(from + SIGNATURE + 4);
+    if (end < start) return from;
     this.#started = true;
     return start;
   }
 
   /** Decodes the row at `at`; resolves to its end, or -1 when it is not there as a whole. */
-  #row(data: Buffer, at: number): number {
-    if (data.length - at < 2) return -1;
-    const count = data.readInt16BE(at);
+  #row(at: number, end: number): number {
+    if (!this.#started || end - at < 2) return -1;
+    const view = this.#view;
+    const count = view.getInt16(at);
     if (count === -1) {
       this.#ended = true;
       return at + 2;
     }
-    if (!isWhole(data, at + 2, count)) return -1;
+    if (!isWhole(view, at + 2, count, end)) return -1;
     let place = at + 2;
     for (let i = 0; i < count; i++) {
-      const length = data.readInt32BE(place);
+      const length = view.getInt32(place);
       place += 4;
       if (length === NULL) this.#columns[i]?.push(null);
       else {
-        this.#columns[i]?.push(this.#reads[i]?.(data, place, length));
+        this.#columns[i]?.push(this.#reads[i]?.(view, place, length, this.#data));
         place += length;
       }
     }
@@ -91,14 +104,14 @@ export class BinaryDecoder {
   }
 }
 
-function isWhole(data: Buffer, start: number, count: number): boolean {
+function isWhole(view: DataView, start: number, count: number, end: number): boolean {
   let at = start;
   for (let i = 0; i < count; i++) {
-    if (data.length - at < 4) return false;
-    const length = data.readInt32BE(at);
+    if (end - at < 4) return false;
+    const length = view.getInt32(at);
     at += 4 + (length === NULL ? 0 : length);
   }
-  return at <= data.length;
+  return at <= end;
 }
 
 function readerOf(type: ValueType, place: string): Read {
@@ -111,23 +124,23 @@ function readerOf(type: ValueType, place: string): Read {
 function scalarReader(type: ScalarType, place: string): Read {
   switch (type) {
     case 'bool':
-      return (data, at) => data[at] !== 0;
+      return (view, at) => view.getUint8(at) !== 0;
     case 'int32':
-      return (data, at) => data.readInt32BE(at);
+      return (view, at) => view.getInt32(at);
     case 'int64':
-      return (data, at) => data.readBigInt64BE(at);
+      return (view, at) => view.getBigInt64(at);
     case 'float32':
-      return (data, at) => data.readFloatBE(at);
+      return (view, at) => view.getFloat32(at);
     case 'float64':
-      return (data, at) => data.readDoubleBE(at);
+      return (view, at) => view.getFloat64(at);
     case 'string':
-      return (data, at, length) => data.toString('utf8', at, at + length);
+      return (_, at, length, data) => data.toString('utf8', at, at + length);
     case 'bytes':
       // A copy: the message's memory is the socket's.
-      return (data, at, length) => new Uint8Array(data.subarray(at, at + length));
+      return (_, at, length, data) => new Uint8Array(data.subarray(at, at + length));
     case 'timestamp':
-      return (data, at) => {
-        const micros = data.readBigInt64BE(at);
+      return (view, at) => {
+        const micros = view.getBigInt64(at);
         if (micros === INFINITY || micros === MINUS_INFINITY)
           throw new GranaryError(
             'ValueOutOfRange',
@@ -140,21 +153,21 @@ function scalarReader(type: ScalarType, place: string): Read {
 
 /** Dimensions, whether there are NULLs, the items' type; then length and lower bound a dimension; then the items. */
 function listReader(read: Read, place: string): Read {
-  return (data, at) => {
-    const dimensions = data.readInt32BE(at);
+  return (view, at, _length, data) => {
+    const dimensions = view.getInt32(at);
     if (dimensions === 0) return [];
     if (dimensions > 1)
       throw new GranaryError(
         'ValueOutOfRange',
         `${place} holds an array of ${dimensions} dimensions; a list has one.`,
       );
-    const count = data.readInt32BE(at + 12);
+    const count = view.getInt32(at + 12);
     const items: unknown[] = [];
     let next = at + 20;
     for (let i = 0; i < count; i++) {
-      const length = data.readInt32BE(next);
+      const length = view.getInt32(next);
       next += 4;
-      items.push(length === NULL ? null : read(data, next, length));
+      items.push(length === NULL ? null : read(view, next, length, data));
       if (length !== NULL) next += length;
     }
     return items;

@@ -49,7 +49,7 @@ export class CopyOut implements Submittable {
       const length = data.readUInt32BE(at + 1) + 1;
       if (data.length - at < length) break;
       const type = data[at];
-      if (type === COPY_DATA) this.#decode(data.subarray(at + HEADER, at + length));
+      if (type === COPY_DATA) this.#decode(data, at + HEADER, at + length);
       else if (type !== COPY_DONE && type !== COPY_OUT) {
         if (type === READY) this.#handBack();
         for (const listener of this.#driver) listener(data.subarray(at, at + length));
@@ -61,10 +61,10 @@ export class CopyOut implements Submittable {
     if (this.#ready.length > 0) this.#wake();
   };
 
-  #decode(payload: Buffer): void {
+  #decode(data: Buffer, from: number, to: number): void {
     if (this.#error !== undefined) return;
     try {
-      this.#decoder.push(payload, this.#ready);
+      this.#decoder.push(data, from, to, this.#ready);
     } catch (error) {
       // The rest of the rows is of no use; the reader ends the connection.
       this.#error = error instanceof Error ? error : new Error(String(error));
