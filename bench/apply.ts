@@ -41,7 +41,7 @@ const name = `bench_${randomBytes(4).toString('hex')}`;
 
 let statements = 0;
 // Every statement of this process is the registry's: the project has no other Postgres.
-const original = pg.Client.prototype.query as (this: pg.Client, ...args: unknown[]) => unknown;
+const original = Reflect.get(pg.Client.prototype, 'query') as (...args: unknown[]) => unknown;
 pg.Client.prototype.query = function (this: pg.Client, ...args: unknown[]): unknown {
   statements += 1;
   return original.apply(this, args);

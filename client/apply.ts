@@ -59,7 +59,7 @@ export async function startApply(
   registry: Registry,
   temporal: Client,
   taskQueue: string,
-): Promise<Pick<ApplyHandle, 'run' | 'workflowId'> & { ended(): Promise<void> }> {
+): Promise<Pick<ApplyHandle, 'run' | 'workflowId'> & { readonly ended: () => Promise<void> }> {
   const contract = contractOf(project, environments);
   for (;;) {
     const run = runName(Math.random);

@@ -55,11 +55,13 @@ export function outcomesOf({ resources, items, steps, runErrors, unfinished }: F
     const resource = resources.get(id);
     const upstream = (resource ? neededFor(resource, resources) : []).find((other) => causes.has(other));
     const cause = upstream === undefined ? undefined : causes.get(upstream);
-    const why = runErrors?.get(id) ?? unfinished;
+    const why = runErrors?.get(id);
     if (step?.status === 'COMPLETED') outcomes.push({ id, status: 'READY' });
     else if (cause !== undefined) fail(`not made, because ${cause} failed`, cause);
     else if (step?.status === 'FAILED') fail(step.error ?? 'its step failed');
     else if (why !== undefined) fail(why);
+    // Nothing failed here: what depends on it was not come to either.
+    else if (unfinished !== undefined) outcomes.push({ id, status: 'FAILED', error: unfinished });
     else outcomes.push({ id, status: 'READY' });
   }
   return outcomes;

@@ -50,12 +50,10 @@ export async function settleApply(registry: Registry, closedAs: ClosedAs, apply:
     registry.applies.items(apply.id),
     registry.applies.steps(childIds(apply)),
   ]);
-  await registry.applies.end(
-    apply.id,
-    closed === 'COMPLETED' ? 'FAILED' : (CLOSED[closed] ?? 'FAILED'),
-    outcomesOf({ resources, items, steps, unfinished }),
-    unfinished,
-  );
+  const status = closed === 'COMPLETED' ? 'FAILED' : (CLOSED[closed] ?? 'FAILED');
+  const outcomes = outcomesOf({ resources, items, steps, unfinished });
+  await registry.applies.end(apply.id, status, outcomes, unfinished);
+  if (apply.runId !== undefined) await registry.runs.end(apply.runId, status, [], unfinished);
 }
 
 /** The workflow ids of the runs that an apply starts. */

@@ -118,9 +118,15 @@ describe.concurrent('an apply that Temporal terminated at', () => {
       await sleeper.signal('SIGTERM');
       expect((await at.client.applyStatus(handle.run)).status).toBe('TERMINATED');
       await until(
-        'no run is open',
-        async () =>
-          (await world.registry(at.project, `SELECT FROM {schema}.runs WHERE ended_at IS NULL`)).length === 0,
+        'no run is open once a reader has asked',
+        async () => {
+          const left = await world.registry(
+            at.project,
+            `SELECT run_id FROM {schema}.runs WHERE ended_at IS NULL`,
+          );
+          for (const { run_id: id } of left) await at.client.status(String(id));
+          return left.length === 0;
+        },
         { timeoutMs: 20_000 },
       );
       expect(await world.registry(at.project, `SELECT DISTINCT status FROM {schema}.resources`)).toEqual([
