@@ -1,4 +1,3 @@
-import { GranaryError } from './errors.js';
 import { durationMicros } from './interval.js';
 import { checkName } from './names.js';
 import type { PostgresProvider } from './postgres.js';
