@@ -4,7 +4,8 @@ import type { FileRelation, RelationFile } from '../provider.js';
 import { fitsSource, suggestedType } from './column-types.js';
 import type { Connection } from './connection.js';
 import { firstLine } from './engine-errors.js';
-import { quoteIdentifier, literal, quoted } from './sql-text.js';
+import { quoteIdentifier, literal } from './sql-text.js';
+import { quoted } from '../shape.js';
 
 /** A file that is there and has the declared columns; `types` are the engine's, by column. */
 export interface InspectedFile {

@@ -1,13 +1,19 @@
-import { GranaryError } from '../../../definitions/errors.js';
 import type { ValueType } from '../../../definitions/types.js';
 import type { FileRelation, JoinedView, JoinStatistics, PointInTimeJoin } from '../provider.js';
 import { engineType, misfit } from './column-types.js';
 import type { Connection } from './connection.js';
-import { columnType, featureType, featureValue } from './feature-columns.js';
+import {
+  checkJoinColumns,
+  columnType,
+  featureType,
+  planKeyTables,
+  type KeyTable as KeyTableOf,
+} from '../shape.js';
+import { featureValue } from './feature-columns.js';
 import { writeOrdered } from './ordered-output.js';
 import { relationSql } from './relation-sql.js';
 import { checkRows } from '../rows-check.js';
-import { quoted, quoteIdentifier } from './sql-text.js';
+import { quoteIdentifier } from './sql-text.js';
 import { matchesInTime, matchView } from './view-match.js';
 
 const RAW = '__labels';
@@ -23,12 +29,7 @@ interface JoinedColumn {
 }
 
 /** A table of the labels' key tuples, numbered; views with the same keys share one. */
-interface KeyTable {
-  readonly name: string;
-  /** The spine's column that carries the number. */
-  readonly id: string;
-  readonly on: JoinedView['on'];
-}
+type KeyTable = KeyTableOf<JoinedView['on']>;
 
 /**
  * The point-in-time join. Key tuples become numbers; a view's rows are matched by number and time alone (ASOF over two
@@ -39,8 +40,8 @@ export async function joinInTime(c: Connection, request: PointInTimeJoin): Promi
   const { spine, views, output } = request;
   const sources = spineSources(request);
   const columns = outputColumns(request, sources);
-  checkOutputColumns(request, columns);
-  const { keyTables, ofView } = planKeyTables(views);
+  checkJoinColumns(request.output, columns);
+  const { keyTables, ofView } = planKeyTables(views, 'keys');
   await createSpine(c, request, sources, keyTables);
   const time = spine.timestampField === undefined ? undefined : sources.get(spine.timestampField);
   const range =
@@ -108,30 +109,6 @@ function outputColumns(
     ),
     ofSpine(spine.label),
   ];
-}
-
-function checkOutputColumns({ output }: PointInTimeJoin, columns: readonly JoinedColumn[]): void {
-  const names = columns.map(({ as }) => as);
-  const schema = Object.keys(output.schema);
-  if (names.join('\0') !== schema.join('\0') || columns.some(({ as, type }) => output.schema[as] !== type))
-    throw new GranaryError(
-      'SchemaMismatch',
-      `${output.name}: the join makes the columns ${quoted(names)}, the output's schema has ${quoted(schema)}. They must be the same, with the same types.`,
-    );
-}
-
-function planKeyTables(views: readonly JoinedView[]): {
-  keyTables: readonly KeyTable[];
-  ofView: readonly KeyTable[];
-} {
-  const tables = new Map<string, KeyTable>();
-  const ofView = views.map(({ on }) => {
-    const signature = JSON.stringify(on.map(({ spine, type }) => [spine, type]));
-    const known = tables.get(signature) ?? { name: `keys${tables.size}`, id: `id${tables.size}`, on };
-    tables.set(signature, known);
-    return known;
-  });
-  return { keyTables: [...tables.values()], ofView };
 }
 
 /** The labels with a number for each key tuple; a NULL key has none, so it matches nothing. */

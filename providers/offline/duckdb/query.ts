@@ -6,7 +6,8 @@ import type { Connection } from './connection.js';
 import { writeOrdered } from './ordered-output.js';
 import { relationSql } from './relation-sql.js';
 import { checkRows } from '../rows-check.js';
-import { quoteIdentifier, quoted } from './sql-text.js';
+import { quoteIdentifier } from './sql-text.js';
+import { checkQueryColumns, unfit } from '../shape.js';
 
 const RESULT = '__result';
 
@@ -66,36 +67,9 @@ async function resultColumns(c: Connection, name: string, sql: string): Promise<
 }
 
 function checkColumns(output: Output, found: ReadonlyMap<string, string>): void {
-  const { name, schema, timestampField } = output;
-  const declared = Object.keys(schema);
-  const returned = [...found.keys()];
-  if (timestampField !== undefined && !found.has(timestampField))
-    throw new GranaryError(
-      'MissingTimestamp',
-      `The query of ${name} has no ${timestampField}; select the interval's end as it, or the instant at which each row is known. It returns ${quoted(returned)}.`,
-    );
-  const missing = declared.filter((column) => !found.has(column));
-  const extra = returned.filter((column) => schema[column] === undefined);
-  if (missing.length > 0 || extra.length > 0)
-    throw new GranaryError(
-      'SchemaMismatch',
-      `The query of ${name} does not return the declared columns:${missing.length > 0 ? ` missing ${quoted(missing)};` : ''}${extra.length > 0 ? ` not declared ${quoted(extra)};` : ''} the schema has ${quoted(declared)}, the query returns ${quoted(returned)}.`,
-      { details: { missing, extra } },
-    );
-  for (const [column, type] of Object.entries(schema)) {
+  checkQueryColumns(output, [...found.keys()]);
+  for (const [column, type] of Object.entries(output.schema)) {
     const from = found.get(column) ?? '';
-    if (fitsOutput(type, from)) continue;
-    const suggestion = suggestedType(from);
-    const remedy =
-      suggestion === undefined
-        ? 'Convert it with CAST in the SQL'
-        : `Convert it with CAST in the SQL, or declare it as ${suggestion}`;
-    throw new GranaryError(
-      'SchemaMismatch',
-      `${name}: column "${column}" is declared ${type} but the query returns ${from}. ${remedy}.`,
-      {
-        details: { column, declared: type, found: from },
-      },
-    );
+    if (!fitsOutput(type, from)) throw unfit(output.name, column, type, from, suggestedType(from));
   }
 }

@@ -4,7 +4,8 @@ import type { ColumnBatch } from '../../columns.js';
 import { STAGED_COLUMNS, type FileRelation } from '../provider.js';
 import type { Engine } from './engine.js';
 import { relationSql } from './relation-sql.js';
-import { quoteIdentifier, quoted } from './sql-text.js';
+import { quoteIdentifier } from './sql-text.js';
+import { quoted } from '../shape.js';
 
 export interface ReadOptions {
   readonly columns?: readonly string[];

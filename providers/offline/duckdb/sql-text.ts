@@ -17,8 +17,3 @@ export function instant(micros: bigint): string {
 export function quoteIdentifiers(names: readonly string[], prefix = ''): string {
   return names.map((name) => prefix + quoteIdentifier(name)).join(', ');
 }
-
-/** Names for a message: `"a", "b"`. */
-export function quoted(names: readonly string[]): string {
-  return names.map((name) => `"${name}"`).join(', ');
-}

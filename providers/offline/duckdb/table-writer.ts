@@ -12,7 +12,8 @@ import type { Connection } from './connection.js';
 import type { Engine } from './engine.js';
 import { fileReader, inspectFiles } from './inspect.js';
 import { writeOrdered } from './ordered-output.js';
-import { quoteIdentifier, literal, quoted } from './sql-text.js';
+import { quoteIdentifier, literal } from './sql-text.js';
+import { quoted } from '../shape.js';
 
 const ROWS = '__rows';
 /** The engine's own chunk size. */

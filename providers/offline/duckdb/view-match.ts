@@ -1,7 +1,8 @@
 import { Timestamp } from '../../../definitions/timestamp.js';
 import type { FileRelation, JoinedView } from '../provider.js';
 import type { Connection } from './connection.js';
-import { columnType, featureValue, greatestFirst } from './feature-columns.js';
+import { columnType } from '../shape.js';
+import { featureValue, greatestFirst } from './feature-columns.js';
 import { relationSql } from './relation-sql.js';
 import { quoteIdentifier } from './sql-text.js';
 

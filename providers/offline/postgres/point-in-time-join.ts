@@ -1,6 +1,4 @@
-import { GranaryError } from '../../../definitions/errors.js';
 import { quoteName } from '../../../definitions/sql.js';
-import { quoted } from '../duckdb/sql-text.js';
 import type { JoinedView, JoinStatistics, PointInTimeJoin } from '../provider.js';
 import type { StagedTable, TableOutput, TableRelation } from '../table-provider.js';
 import { byBytes, convert, familyOf } from './column-types.js';
@@ -8,7 +6,13 @@ import type { Connection } from './connection.js';
 import { relationSql } from './relation-sql.js';
 import { stageRows, type StagedColumn } from './staged-rows.js';
 import { HIDDEN } from './system-tables.js';
-import { columnType, featureType } from './view-columns.js';
+import {
+  checkJoinColumns,
+  columnType,
+  featureType,
+  planKeyTables,
+  type KeyTable as KeyTableOf,
+} from '../shape.js';
 import { matchesInTime, matchView } from './view-match.js';
 
 type Join = PointInTimeJoin<TableRelation, TableOutput>;
@@ -19,12 +23,7 @@ const SPINE = 'pit_spine';
 const JOINED = 'pit_joined';
 
 /** A table of the labels' key tuples, numbered; views with the same keys share one. */
-interface KeyTable {
-  readonly name: string;
-  /** The spine's column that carries the number. */
-  readonly id: string;
-  readonly on: View['on'];
-}
+type KeyTable = KeyTableOf<View['on']>;
 
 /**
  * The point-in-time join, in the transaction under way. Key tuples become numbers; of a view's rows that labels can meet, the one that
@@ -39,8 +38,8 @@ export async function joinInTime(
   const { spine, views, output } = request;
   const sources = spineSources(request);
   const columns = outputColumns(request, sources);
-  checkOutputColumns(output, columns);
-  const { keyTables, ofView } = planKeyTables(views);
+  checkJoinColumns(output, columns);
+  const { keyTables, ofView } = planKeyTables(views, 'pit_keys');
   await createSpine(c, request, sources, keyTables);
   const time = spine.timestampField === undefined ? undefined : sources.get(spine.timestampField);
   const joins: string[] = [];
@@ -93,32 +92,6 @@ function outputColumns({ spine, views }: Join, sources: ReadonlyMap<string, stri
     ...views.flatMap((view, v) => view.columns.map((out, i) => column(view.relation, `v${v}_c${i}`, out))),
     ofSpine(spine.label),
   ];
-}
-
-function checkOutputColumns({ name, schema }: TableOutput, columns: readonly StagedColumn[]): void {
-  const names = columns.map(({ as }) => as);
-  if (
-    names.join('\0') !== Object.keys(schema).join('\0') ||
-    columns.some(({ as, type }) => schema[as] !== type)
-  )
-    throw new GranaryError(
-      'SchemaMismatch',
-      `${name}: the join makes the columns ${quoted(names)}, the output's schema has ${quoted(Object.keys(schema))}. They must be the same, with the same types.`,
-    );
-}
-
-function planKeyTables(views: readonly View[]): {
-  keyTables: readonly KeyTable[];
-  ofView: readonly KeyTable[];
-} {
-  const tables = new Map<string, KeyTable>();
-  const ofView = views.map(({ on }) => {
-    const signature = JSON.stringify(on.map(({ spine, type }) => [spine, type]));
-    const known = tables.get(signature) ?? { name: `pit_keys${tables.size}`, id: `id${tables.size}`, on };
-    tables.set(signature, known);
-    return known;
-  });
-  return { keyTables: [...tables.values()], ofView };
 }
 
 /** The labels with a number for each key tuple; a NULL key has none, so it matches nothing. */

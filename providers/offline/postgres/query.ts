@@ -1,6 +1,6 @@
 import { GranaryError } from '../../../definitions/errors.js';
 import { quoteName } from '../../../definitions/sql.js';
-import { quoted } from '../duckdb/sql-text.js';
+import { checkQueryColumns, unfit } from '../shape.js';
 import type { QueryRequest } from '../provider.js';
 import type { StagedTable, TableOutput, TableRelation } from '../table-provider.js';
 import { queryColumns } from './catalogue.js';
@@ -38,8 +38,7 @@ export async function runQuery(
 
 /** The found columns in the schema's order. */
 function checkColumns(output: TableOutput, found: readonly FoundColumn[]): FoundColumn[] {
-  const { name, schema, timestampField } = output;
-  const declared = Object.keys(schema);
+  const { name, schema } = output;
   const returned = found.map((column) => column.name);
   const twice = returned.find((column, i) => returned.indexOf(column) !== i);
   if (twice !== undefined)
@@ -47,28 +46,10 @@ function checkColumns(output: TableOutput, found: readonly FoundColumn[]): Found
       'SchemaMismatch',
       `The query of ${name} returns two columns "${twice}". Give one another name with AS.`,
     );
-  if (timestampField !== undefined && !returned.includes(timestampField))
-    throw new GranaryError(
-      'MissingTimestamp',
-      `The query of ${name} has no ${timestampField}; select the interval's end as it, or the instant at which each row is known. It returns ${quoted(returned)}.`,
-    );
-  const missing = declared.filter((column) => !returned.includes(column));
-  const extra = returned.filter((column) => schema[column] === undefined);
-  if (missing.length > 0 || extra.length > 0)
-    throw new GranaryError(
-      'SchemaMismatch',
-      `The query of ${name} does not return the declared columns:${missing.length > 0 ? ` missing ${quoted(missing)};` : ''}${extra.length > 0 ? ` not declared ${quoted(extra)};` : ''} the schema has ${quoted(declared)}, the query returns ${quoted(returned)}.`,
-      { details: { missing, extra } },
-    );
-  return declared.map((column) => {
-    const type = schema[column] ?? 'string';
+  checkQueryColumns(output, returned);
+  return Object.entries(schema).map(([column, type]) => {
     const is = found.find((other) => other.name === column) as FoundColumn;
     if (fitsOutput(type, is.family)) return is;
-    const suggestion = suggestedType(is.family);
-    throw new GranaryError(
-      'SchemaMismatch',
-      `${name}: column "${column}" is declared ${type} but the query returns ${is.shown}. Convert it with CAST in the SQL${suggestion === undefined ? '' : `, or declare it as ${suggestion}`}.`,
-      { details: { column, declared: type, found: is.shown } },
-    );
+    throw unfit(name, column, type, is.shown, suggestedType(is.family));
   });
 }

@@ -9,7 +9,7 @@ import type { Connection } from './connection.js';
 import { relationSql } from './relation-sql.js';
 import { microsSql } from './sql-text.js';
 import { createStaged, HIDDEN } from './system-tables.js';
-import { featureType } from './view-columns.js';
+import { featureType } from '../shape.js';
 
 const MAX_SHARDS = 16;
 const NEWEST = 'newest_rows';

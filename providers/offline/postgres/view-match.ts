@@ -5,7 +5,7 @@ import type { TableRelation } from '../table-provider.js';
 import { byBytes, convert, familyOf } from './column-types.js';
 import type { Connection } from './connection.js';
 import { relationSql } from './relation-sql.js';
-import { columnType } from './view-columns.js';
+import { columnType } from '../shape.js';
 
 type View = JoinedView<TableRelation>;
 
