@@ -3,7 +3,7 @@ import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { shop, type Shop } from '../fixtures/shop.js';
-import { granary } from '../support/granary.js';
+import { shopCommand as granary } from '../support/granary-command.js';
 import { createWorld, type World } from '../support/world.js';
 
 const name = `c${randomBytes(5).toString('hex')}`;

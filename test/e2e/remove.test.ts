@@ -5,7 +5,7 @@ import { EntityKeySerializer } from '../../feast/entity-key.js';
 import { featureField, redisKey, timestampField } from '../../feast/redis-layout.js';
 import { postgresOnline, shop, type Shop } from '../fixtures/shop.js';
 import { failureOf } from '../support/failure.js';
-import { granary } from '../support/granary.js';
+import { shopCommand as granary } from '../support/granary-command.js';
 import { openLake } from '../support/lake.js';
 import { BUCKET } from '../support/s3.js';
 import { createWorld, type World } from '../support/world.js';
