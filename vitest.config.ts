@@ -13,6 +13,7 @@ export default defineConfig({
   },
   test: {
     pool: 'forks',
+    globalSetup: room('test/support/workflow-bundle.ts'),
     maxWorkers: 2,
     maxConcurrency: 3, // of tests that say so: they wait more than they work
     testTimeout: 60_000,

@@ -25,6 +25,7 @@ interface WorkerFlags {
   readonly project: string;
   readonly env?: string;
   readonly taskQueue?: string;
+  readonly workflowBundle?: string;
   readonly heartbeatTimeout?: string;
   readonly heartbeatInterval?: string;
   readonly slots?: number;
@@ -51,6 +52,10 @@ program
   .option('--threads <n>', 'threads of one engine (default: all cores)', count)
   .option('--rows-per-shard <n>', 'entities a shard of an online load (default: 500000)', count)
   .option('--rows-per-group <n>', 'entities between two checkpoints of a load (default: 20000)', count)
+  .option(
+    '--workflow-bundle <file>',
+    'workflows that were bundled beforehand (default: bundled at each start)',
+  )
   .option('--heartbeat-timeout <time>', 'silence after which others take over (default: 30s)')
   .option('--heartbeat-interval <time>', 'how often checkpoints reach Temporal at most (default: 5s)')
   .addHelpText('after', '\nExample:\n  granary worker --project examples/flights/granary.ts --env dev')
@@ -60,6 +65,7 @@ program
       project: await loadProject(flags.project),
       ...(flags.env === undefined ? {} : { environment: flags.env }),
       ...(flags.taskQueue === undefined ? {} : { taskQueue: flags.taskQueue }),
+      ...(flags.workflowBundle === undefined ? {} : { workflowBundle: flags.workflowBundle }),
       ...(flags.heartbeatTimeout === undefined ? {} : { heartbeatTimeout: flags.heartbeatTimeout }),
       ...(flags.heartbeatInterval === undefined ? {} : { heartbeatInterval: flags.heartbeatInterval }),
       budget: {

@@ -6,6 +6,11 @@ import { GranaryPlugin, type GranaryPluginOptions } from './plugin.js';
 export interface WorkerProcessOptions extends GranaryPluginOptions {
   /** Default: `granary-<project>-<environment>`. */
   readonly taskQueue?: string;
+  /**
+   * A file with the bundled workflows, made beforehand by Temporal's `bundleWorkflowCode` with this package's version; default: they are bundled at each
+   * start, which takes seconds.
+   */
+  readonly workflowBundle?: string;
   /** Called once the worker polls. */
   readonly onReady?: (worker: {
     readonly taskQueue: string;
@@ -27,7 +32,14 @@ export async function runWorker(options: WorkerProcessOptions): Promise<void> {
     const connection = await connect(address, connectionOptions);
     try {
       const taskQueue = options.taskQueue ?? plugin.taskQueue;
-      const worker = await Worker.create({ connection, namespace, taskQueue, plugins: [plugin] });
+      const { workflowBundle: codePath } = options;
+      const worker = await Worker.create({
+        connection,
+        namespace,
+        taskQueue,
+        plugins: [plugin],
+        ...(codePath === undefined ? {} : { workflowBundle: { codePath } }),
+      });
       const running = worker.run();
       options.onReady?.({ taskQueue, address, namespace });
       await running;

@@ -42,6 +42,8 @@ export async function startWorkerProcess(options: {
     '3s',
     '--heartbeat-interval',
     '200ms',
+    '--workflow-bundle',
+    process.env['GRANARY_TEST_BUNDLE'] ?? '',
     ...(options.flags ?? []),
   ];
   const [command, ...rest] = [...onTinyDisk(options.tinyDisk), process.execPath, ...args];

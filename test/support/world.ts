@@ -3,18 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { Client, Connection } from '@temporalio/client';
-import {
-  bundleWorkflowCode,
-  NativeConnection,
-  Runtime,
-  Worker,
-  type WorkflowBundleWithSourceMap,
-} from '@temporalio/worker';
+import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { GranaryClient } from '../../client/index.js';
 import type { Project } from '../../definitions/index.js';
-import { GranaryPlugin, workflowsPath, type GranaryPluginOptions } from '../../worker/index.js';
+import { GranaryPlugin, type GranaryPluginOptions } from '../../worker/index.js';
 
 Runtime.install({
   telemetryOptions: { logging: { filter: 'ERROR', forward: {} } },
@@ -39,8 +33,6 @@ export const addresses = {
     return need('REDIS_URL');
   },
 };
-
-let bundle: Promise<WorkflowBundleWithSourceMap> | undefined;
 
 /** A place of a test's own: folders, project name (hence registry schema, task queue, Redis keys), clients. */
 export interface World extends AsyncDisposable {
@@ -83,10 +75,6 @@ export async function createWorld(): Promise<World> {
     redis,
     uses: ({ name: project }) => void schemas.add(`granary_${project}_dev`),
     async withWorker(project, work, options = {}) {
-      bundle ??= bundleWorkflowCode({
-        workflowsPath,
-        logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} },
-      });
       schemas.add(`granary_${project.name}_dev`);
       const native = await NativeConnection.connect({ address: addresses.temporal });
       try {
@@ -100,7 +88,7 @@ export async function createWorld(): Promise<World> {
         const worker = await Worker.create({
           connection: native,
           taskQueue: plugin.taskQueue,
-          workflowBundle: await bundle,
+          workflowBundle: { codePath: need('GRANARY_TEST_BUNDLE') },
           plugins: [plugin],
         });
         return await worker.runUntil(async () => {
