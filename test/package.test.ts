@@ -26,6 +26,8 @@ const ENTRIES: Readonly<Record<string, readonly string[]>> = {
     'onlineStore',
     'pipeline',
     'plan',
+    'postgresDatabase',
+    'postgresProvider',
     'postgresStore',
     'range',
     'redisStore',
@@ -37,7 +39,7 @@ const ENTRIES: Readonly<Record<string, readonly string[]>> = {
     'unique',
   ],
   'granary/worker': ['GranaryPlugin', 'runWorker', 'workflowsPath'],
-  'granary/workflows': ['materialize', 'pipeline', 'rollback', 'trainingSet'],
+  'granary/workflows': ['apply', 'materialize', 'pipeline', 'promote', 'remove', 'rollback', 'trainingSet'],
   'granary/client': ['GranaryClient'],
   'granary/testing': ['runOnFixtures'],
 };
