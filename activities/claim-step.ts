@@ -14,7 +14,6 @@ import type { ClaimResult, StepRequest, StepResult } from './messages.js';
 import { onlineContents } from './online-contents.js';
 import { ensurePublished, locationOf, projectLatest } from './publication.js';
 import type { Runtime } from './runtime.js';
-import { placesOf } from './table-places.js';
 
 /** What a step reads, as contents. */
 export async function stepInputs(
@@ -197,8 +196,6 @@ async function currentResult(
   }
   const dataset = await ensurePublished(runtime, await runtime.registry.datasets.get(entry.dataset));
   if (dataset.hasLatest) await projectLatest(runtime, target.id);
-  // A promotion that was cut off after its switch is finished by any later run.
-  if (dataset.table) await runtime.providers.offline(dataset.store).arrange(placesOf(runtime));
   return {
     step: target.id,
     outcome: 'current',

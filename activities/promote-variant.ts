@@ -60,7 +60,7 @@ export async function promoteVariant(
   };
 }
 
-/** In the databases that either variant lies in, tables get the names that the switch gave them. Any later run of either does it too. */
+/** In the databases that either variant lies in, tables get the names that the switch gave them. Any later publication there does it too. */
 async function arrangeTables(runtime: Runtime, { from, to }: PromotionRef): Promise<void> {
   const newest = await Promise.all([from, to].map((id) => runtime.registry.datasets.newest(id)));
   const stores = new Set(newest.flatMap((dataset) => (dataset?.table ? [dataset.store] : [])));
