@@ -203,7 +203,7 @@ async function currentResult(
     version: dataset.version,
     dataset: dataset.id,
     generation: dataset.generation,
-    location: locationOf(runtime, dataset),
+    location: await locationOf(runtime, dataset),
     ms: {},
   };
 }

@@ -36,6 +36,8 @@ export const CRASH_POINTS = [
   'rollback.after-commit',
   'promote.before-switch',
   'promote.after-switch',
+  'promote.mid-tables',
+  'promote.after-tables',
   'promote.before-retire',
   'promote.after-retire',
   'remove.before-mark',

@@ -13,6 +13,7 @@ import type { Runtime } from './runtime.js';
 import { documentText, stagingFolder, stageText } from './staging.js';
 import type { Attempt } from './step.js';
 import { publishVersion, runFacts, stagedFile, versionsFolder } from './store-version.js';
+import { placesOf } from './table-places.js';
 
 /**
  * Makes a variant the default. A feature set's newest version is committed again under the plain name, in the transaction that switches, so that
@@ -36,6 +37,7 @@ export async function promoteVariant(
     const again =
       (await registry.datasets.ofRun(step.id, interval, run.id)) ??
       (await commitAgain(runtime, request, { promotion, target, of: newest }, attempt.signal));
+    await arrangeTables(runtime, promotion);
     return await publishVersion(runtime, request, again, started);
   }
   if (!target.isDefault || target.promotion !== promotion.number) {
@@ -46,6 +48,7 @@ export async function promoteVariant(
     );
   }
   await crashPoint('promote.after-switch');
+  await arrangeTables(runtime, promotion);
   // A view that is not served online has nothing to take away.
   if (isKind(target, 'view')) await registry.promotions.markRetired(promotion.name, promotion.number);
   await registry.runs.setStep(run.id, step.id, 'COMPLETED');
@@ -55,6 +58,20 @@ export async function promoteVariant(
     rows: newest?.rows ?? 0,
     ms: { switch: Math.round(performance.now() - started) },
   };
+}
+
+/** In the databases that either variant lies in, tables get the names that the switch gave them. Any later publication there does it too. */
+async function arrangeTables(runtime: Runtime, { from, to }: PromotionRef): Promise<void> {
+  const newest = await Promise.all([from, to].map((id) => runtime.registry.datasets.newest(id)));
+  const stores = new Set(newest.flatMap((dataset) => (dataset?.table ? [dataset.store] : [])));
+  const places = placesOf(runtime);
+  for (const store of stores)
+    await runtime.providers.offline(store).arrange(async () => {
+      const now = await places();
+      await crashPoint('promote.mid-tables');
+      return now;
+    });
+  await crashPoint('promote.after-tables');
 }
 
 /** The bytes of a feature set's newest version as a new generation under the plain name, and the switch. */

@@ -2,6 +2,7 @@ import { publishedPath, type Dataset } from '../registry/dataset.js';
 import type { Registry } from '../registry/registry.js';
 import { crashPoint } from './crash-points.js';
 import type { Runtime } from './runtime.js';
+import { placesOf } from './table-places.js';
 
 /**
  * Puts a committed version where readers look, if it is not there yet: copies exactly the recorded bytes, or moves the recorded table. Anyone may repeat it.
@@ -9,13 +10,10 @@ import type { Runtime } from './runtime.js';
 export async function ensurePublished(runtime: Runtime, dataset: Dataset): Promise<Dataset> {
   if (dataset.published) return dataset;
   if (dataset.table) {
-    await runtime.providers.offline(dataset.store).publish({
-      dataset: dataset.id,
-      interval: dataset.interval,
-      generation: dataset.generation,
-      table: dataset.table.name,
-      staged: dataset.table.staged,
-    });
+    const { id, target, interval, generation, table } = dataset;
+    await runtime.providers
+      .offline(dataset.store)
+      .publish({ dataset: id, target, interval, generation, staged: table.staged }, placesOf(runtime));
     return await published(runtime, dataset);
   }
   const store = runtime.providers.files(dataset.store);
@@ -35,11 +33,14 @@ async function published(runtime: Runtime, dataset: Dataset): Promise<Dataset> {
   return { ...dataset, published: true };
 }
 
-/** The address of a version, for people. */
-export const locationOf = ({ providers }: Runtime, dataset: Dataset): string =>
-  dataset.table
-    ? providers.offline(dataset.store).uri(dataset.table.name)
-    : providers.files(dataset.store).uri(publishedPath(dataset, ''));
+/** The address of a version, for people: of a table, by the name that it has now. */
+export async function locationOf(runtime: Runtime, dataset: Dataset): Promise<string> {
+  const { providers } = runtime;
+  const { store, table } = dataset;
+  return table
+    ? providers.offline(store).uri((await placesOf(runtime)()).get(dataset.target) ?? table.name)
+    : providers.files(store).uri(publishedPath(dataset, ''));
+}
 
 /** Points `latest` at the newest committed version of a target: the projection that any later run repairs. */
 export async function projectLatest(runtime: Runtime, target: string): Promise<void> {

@@ -5,7 +5,7 @@ import { findEntry } from '../registry/catalog-names.js';
 import { removalRefused, type RemovalRequest } from '../registry/catalog-removal.js';
 import { onlineStoreOf, onlineView } from '../registry/online-view.js';
 import type { RunRef } from '../registry/ownership.js';
-import type { RunStatus } from '../registry/tables.js';
+import { settleRun } from '../registry/settle.js';
 import { closeStatus } from './claim-step.js';
 import { crashPoint } from './crash-points.js';
 import { resourceOf } from './inputs.js';
@@ -15,13 +15,6 @@ import type { Attempt } from './step.js';
 
 /** More versions than a resource gets in a century of minutes would be. */
 const ALL = 2 ** 31 - 1;
-
-const CLOSED: Readonly<Record<string, RunStatus>> = {
-  COMPLETED: 'COMPLETED',
-  CANCELLED: 'CANCELLED',
-  TERMINATED: 'TERMINATED',
-  TIMED_OUT: 'DEADLINE_EXCEEDED',
-};
 
 /**
  * A removal's first step: finds the resource and marks it, in place of a removal that was cut off. Runs whose workflow closed without saying so are
@@ -37,16 +30,7 @@ export async function beginRemoval(runtime: Runtime, question: RemovalQuestion):
   const entry = findEntry(await registry.catalog.entries(), question.resource);
   const { by, reason } = question;
   const request: RemovalRequest = { run, by, ...(reason === undefined ? {} : { reason }) };
-  for (const open of await registry.removals.openRuns(entry)) {
-    const closed = await closeStatus(open);
-    if (closed !== undefined)
-      await registry.runs.end(
-        open.id,
-        CLOSED[closed] ?? 'FAILED',
-        [],
-        `Temporal closed the workflow: ${closed}.`,
-      );
-  }
+  for (const open of await registry.removals.openRuns(entry)) await settleRun(registry, closeStatus, open);
   const other = await registry.removals.of(entry.id);
   if (other && other.id !== run.id && (await closeStatus(other)) === undefined)
     throw removalRefused(entry.id, [`the run ${other.workflowId} is deleting it already`]);
@@ -81,10 +65,18 @@ export async function removeOnline(
   return entities;
 }
 
-/** Removes a resource's versions from its stores: first what points to them, then each. */
+/** Removes a resource's versions from its stores: first what points to them, then each; of a database, its table. */
 export async function removeFiles(runtime: Runtime, removal: Removal, { signal }: Attempt): Promise<void> {
   const { datasets } = runtime.registry;
-  const versions = (await datasets.versions(removal.id, ALL)).map(({ dataset }) => dataset);
+  const all = (await datasets.versions(removal.id, ALL)).map(({ dataset }) => dataset);
+  const databases = new Set(all.flatMap(({ table, store }) => (table ? [store] : [])));
+  for (const database of databases)
+    await runtime.providers.offline(database).drop(removal.id, async () => {
+      const isWanted = await wanted(runtime, removal, signal);
+      await crashPoint('remove.mid-files');
+      return isWanted;
+    });
+  const versions = all.filter(({ table }) => !table);
   const names = new Set(versions.map(({ version }) => version));
   const places = new Map(versions.map(({ store, folder }) => [`${store}/${folder}`, { store, folder }]));
   const remove = async (store: string, path: string): Promise<void> => {

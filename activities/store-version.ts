@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isKind, isRaw, orderedSchema, type Resource } from '../definitions/contract.js';
 import type { Schema } from '../definitions/types.js';
-import { wholeName } from '../providers/offline/postgres/sql-text.js';
 import {
   METADATA_FILE,
   ROWS_FILE,
@@ -24,6 +23,7 @@ import { ensurePublished, locationOf, projectLatest } from './publication.js';
 import type { Runtime } from './runtime.js';
 import { documentText, stagingFolder, stageText } from './staging.js';
 import type { Attempt } from './step.js';
+import { tableNameOf } from './table-places.js';
 import { trainingSchema } from './training-set-plan.js';
 
 /**
@@ -67,7 +67,7 @@ export async function storeVersion(
         ? {
             folder: runtime.providers.offline(staged.store).schema,
             files: [],
-            table: { name: versionsTable(target), staged: staged.table },
+            table: { name: tableNameOf(target), staged: staged.table },
           }
         : {
             folder: versionsFolder(target),
@@ -121,7 +121,7 @@ export async function publishVersion(
     version: dataset.version,
     dataset: dataset.id,
     generation: dataset.generation,
-    location: locationOf(runtime, dataset),
+    location: await locationOf(runtime, dataset),
     ms: { store: Math.round(performance.now() - started) },
   };
 }
@@ -129,10 +129,6 @@ export async function publishVersion(
 /** Feature sets and transformations lie under their own name, training sets apart from them. */
 export const versionsFolder = (target: { readonly kind: string; readonly location: string }): string =>
   target.kind === 'trainingSet' ? `training_sets/${target.location}` : target.location;
-
-/** The table of a database that a target's rows are in; names of resources have no "__". */
-const versionsTable = (target: { readonly kind: string; readonly location: string }): string =>
-  wholeName(target.kind === 'trainingSet' ? `training_set__${target.location}` : target.location);
 
 interface VersionFacts {
   readonly request: StepRequest;

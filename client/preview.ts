@@ -1,7 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isKind, orderedSchema, type FileSourceSpec, type Resource } from '../definitions/contract.js';
+import {
+  isKind,
+  orderedSchema,
+  type FileSourceSpec,
+  type Resource,
+  type TableSourceSpec,
+} from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import type { Row, Schema, ValueType } from '../definitions/types.js';
 import type { OpenProject } from '../providers/bind.js';
@@ -22,7 +28,7 @@ export interface Preview {
 }
 
 /**
- * The first rows of a raw source's files in the order of their names, or of a version.
+ * The first rows of a raw source's files in the order of their names, of its table, or of a version.
  * @throws GranaryError `InvalidInput` for what has no rows of its own; `SourceMissing` without files or version.
  */
 export async function previewRows(
@@ -36,6 +42,8 @@ export async function previewRows(
   const resource = (await registry.resources.all()).get(entry.id);
   if (resource && isKind(resource, 'source') && resource.spec.type === 'file')
     return await previewFiles(open, resource, resource.spec, limit);
+  if (resource && isKind(resource, 'source') && resource.spec.type === 'table')
+    return await previewTable(open, resource, resource.spec, limit);
   if (!resource || (resource.kind !== 'source' && resource.kind !== 'trainingSet')) {
     const source = (graphOf(entries).reads.get(entry.id) ?? []).find((id) => id.startsWith('source/'));
     throw new GranaryError(
@@ -91,6 +99,25 @@ async function previewFiles(
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+  return { of: id, columns: columnsOf(schema), rows };
+}
+
+/** The first rows that the database gives, in no order of ours, in their declared types. */
+async function previewTable(
+  { providers }: OpenProject,
+  { id, name }: Resource,
+  spec: TableSourceSpec,
+  limit: number,
+): Promise<Preview> {
+  const schema = orderedSchema(spec);
+  const rows: Row[] = [];
+  await using session = await providers.offline(spec.store).open({ signal: new AbortController().signal });
+  const relation = {
+    name: `source ${name}`,
+    table: { schema: spec.dbSchema ?? 'public', table: spec.table },
+    schema,
+  };
+  for await (const row of rowsOf(session.read(relation, { limit }), schema)) rows.push(row);
   return { of: id, columns: columnsOf(schema), rows };
 }
 

@@ -72,8 +72,7 @@ export async function openTrainingRows<R>(
         ? `The ${what} ${name} has no version${date === undefined ? '' : ` for ${date}`} yet. Run its pipeline first.`
         : `The ${what} ${name} has no version "${version}". "granary versions ${kind}/${name}" shows them.`,
     );
-  const { table } = dataset;
-  if (table) return await tableRows<R>(providers.offline(dataset.store), set, dataset, table.name);
+  if (dataset.table) return await tableRows<R>(providers.offline(dataset.store), set, dataset);
   const store = providers.files(dataset.store);
   const described = JSON.parse(
     (await store.readText(publishedPath(dataset, 'schema.json'))) ?? '{"columns":[]}',

@@ -6,14 +6,13 @@ import type { RegisteredResource } from '../registry/resources.js';
 import type { Dataset } from '../registry/dataset.js';
 import type { TrainingRows } from './training-rows.js';
 
-/** The rows of a version that lies in a database: streamed by binary COPY, a training set's in its order. */
+/** The rows of a version that lies in a database: streamed by binary COPY, a training set's in its order. @throws GranaryError `SourceInvalid`. */
 export async function tableRows<R>(
   provider: TableProvider,
   resource: RegisteredResource,
   dataset: Dataset,
-  table: string,
 ): Promise<TrainingRows<R>> {
-  const schema = await provider.schemaOf(table);
+  const { table, schema } = await provider.describe(dataset.id);
   async function* batches(limit: number | undefined): AsyncGenerator<ColumnBatch> {
     await using session = await provider.open({ signal: new AbortController().signal });
     const relation = {

@@ -57,7 +57,7 @@ export interface Dataset {
   readonly folder: string;
   /** None when the rows are in a table. */
   readonly files: readonly LatestFile[];
-  /** In a database: the table that readers look at, and the one that the rows were staged in. */
+  /** In a database: the name of its resource's table when it was committed (promotions change it, see `TableProvider.describe`), and the one that the rows were staged in. */
   readonly table?: { readonly name: string; readonly staged: string };
   readonly rows: number;
   readonly eventTimes?: { readonly min: string; readonly max: string };

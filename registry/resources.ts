@@ -1,5 +1,5 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
-import type { PipelineSpec, Resource } from '../definitions/contract.js';
+import type { ResourceKind, PipelineSpec, Resource } from '../definitions/contract.js';
 import { changesOf, type Changes } from '../definitions/diff.js';
 import { GranaryError } from '../definitions/errors.js';
 import type { Database } from './database.js';
@@ -123,6 +123,17 @@ export class Resources {
     const { db } = this.#database;
     return (await db.selectFrom('resources').select('location').where('id', '=', id).executeTakeFirst())
       ?.location;
+  }
+
+  /** The names in storage of all resources of some kinds at this moment. */
+  async locations(
+    kinds: readonly ResourceKind[],
+  ): Promise<{ readonly id: string; readonly kind: ResourceKind; readonly location: string }[]> {
+    return await this.#database.db
+      .selectFrom('resources')
+      .select(['id', 'kind', 'location'])
+      .where('kind', 'in', kinds)
+      .execute();
   }
 
   /** Marks a resource's last outcome. */

@@ -1,6 +1,7 @@
 import { compiledContract } from '../definitions/contract-file.js';
 import { outcomesOf } from './apply-outcome.js';
 import type { Apply } from './applies.js';
+import type { RunRef } from './ownership.js';
 import type { Registry } from './registry.js';
 import type { RunStatus } from './tables.js';
 
@@ -22,19 +23,22 @@ const CLOSED: Readonly<Record<string, RunStatus>> = {
  * READY or FAILED. Every new run and every reader of statuses does this first. `self` is the run that asks.
  */
 export async function settle(registry: Registry, closedAs: ClosedAs, self?: string): Promise<void> {
-  for (const run of await registry.runs.open(50)) {
-    if (run.id === self) continue;
-    const closed = await closedAs(run);
-    if (closed !== undefined)
-      await registry.runs.end(
-        run.id,
-        CLOSED[closed] ?? 'FAILED',
-        [],
-        `Temporal closed the workflow: ${closed}.`,
-      );
-  }
+  for (const run of await registry.runs.open(50))
+    if (run.id !== self) await settleRun(registry, closedAs, run);
   for (const apply of await registry.applies.open(50))
     if (apply.runId !== self || self === undefined) await settleApply(registry, closedAs, apply);
+}
+
+/** Ends one run whose workflow Temporal closed. */
+export async function settleRun(registry: Registry, closedAs: ClosedAs, run: RunRef): Promise<void> {
+  const closed = await closedAs(run);
+  if (closed !== undefined)
+    await registry.runs.end(
+      run.id,
+      CLOSED[closed] ?? 'FAILED',
+      [],
+      `Temporal closed the workflow: ${closed}.`,
+    );
 }
 
 /** Ends one apply whose workflow Temporal closed. */

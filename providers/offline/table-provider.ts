@@ -17,8 +17,9 @@ import type { CheckedRows } from './rules.js';
 export interface TableRelation extends Relation {
   readonly table: TableName;
   /**
-   * Of a table that Granary made: the versions to read, by their intervals. Undefined: a table of others, read as it is at the
-   * moment. A version that another has taken the place of is refused (`SourceInvalid`).
+   * Of a table that Granary made: the versions of one resource to read, by their intervals, in whichever table they lie at the moment (`table`
+   * only names it in messages). Undefined: a table of others, read as it is at the moment. A version that another has taken the
+   * place of is refused (`SourceInvalid`).
    */
   readonly versions?: readonly { readonly interval: Interval; readonly dataset: string }[];
 }
@@ -48,14 +49,20 @@ export interface StagedTable extends WrittenTable {
   readonly table: string;
 }
 
+/**
+ * In which table each source and training set is to lie, by their ids, as the registry says it at this moment. It is asked after the locks are
+ * held, so that whoever comes last does what is true then: names change places in promotions.
+ */
+export type Places = () => Promise<ReadonlyMap<string, string>>;
+
 /** A committed version whose rows are in a staged table. */
 export interface TableVersion {
   /** Id of the commit. */
   readonly dataset: string;
+  /** Id of the resource that it is a version of. */
+  readonly target: string;
   readonly interval: Interval;
   readonly generation: number;
-  /** Where readers look for it. */
-  readonly table: string;
   readonly staged: string;
 }
 
@@ -115,10 +122,22 @@ export interface TableProvider {
   /**
    * Puts a committed version's rows where readers look, in one transaction: they see all of it or what was before. Done once;
    * repeating it does nothing. A version of a later generation stays (`superseded`).
+   * @throws GranaryError `StaleToken` when the resource was deleted meanwhile.
    */
-  publish(version: TableVersion): Promise<'published' | 'superseded'>;
-  /** The declared columns of a table that Granary made, in their order. */
-  schemaOf(table: string): Promise<Schema>;
+  publish(version: TableVersion, places: Places): Promise<'published' | 'superseded'>;
+  /** Gives the tables that Granary made the names that they are to have, all in one transaction; done already, it does nothing. */
+  arrange(places: Places): Promise<void>;
+  /**
+   * Drops the table of a resource with what is staged for it, in one transaction, and nothing else; again, it finds nothing. `isWanted` is asked
+   * while the table is locked.
+   * @throws GranaryError `StaleToken` when it is not wanted any more, `RemovalRefused` when views of others are built on the table.
+   */
+  drop(target: string, isWanted: () => Promise<boolean>): Promise<void>;
+  /**
+   * The table that a version (the id of its commit) lies in, and its declared columns in their order.
+   * @throws GranaryError `SourceInvalid` when another version has taken its place.
+   */
+  describe(dataset: string): Promise<{ readonly table: string; readonly schema: Schema }>;
   /** What was kept beside a staged table. */
   stagedDetail(table: string): Promise<unknown>;
   /** Runs that have staged tables. */

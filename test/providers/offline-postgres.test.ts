@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ALL_TIME, interval } from '../../definitions/interval.js';
 import type { Schema } from '../../definitions/types.js';
 import type { StagedTable, TableOutput, TableRelation } from '../../providers/offline/table-provider.js';
+import { Connection } from '../../providers/offline/postgres/connection.js';
+import { relationSql } from '../../providers/offline/postgres/relation-sql.js';
 import { postgresOfflineProvider } from '../../providers/offline/postgres/provider.js';
 import { failure, rejects } from '../support/offline-fixtures.js';
 import { allRows } from '../support/offline-join.js';
@@ -241,27 +243,32 @@ describe('publication in Postgres', () => {
     dataset: `${table}-${at.start}-${generation}`,
     interval: at,
     generation,
-    table,
+    target: `source/${table}`,
     staged,
   });
+  /** Each resource in the table of its name, but for those that `elsewhere` names. */
+  const places = (elsewhere: Readonly<Record<string, string>> = {}) => {
+    const names = ['whole', 'daily', 'held', 'never', 'one', 'two', 'gone', 'kept'];
+    return () => Promise.resolve(new Map(names.map((name) => [`source/${name}`, elsewhere[name] ?? name])));
+  };
 
   it('replaces a table as a whole, once, and never by an older generation', async () => {
     const { provider } = warehouse;
     const first = version('whole', await numbers(1), 1);
     const second = version('whole', await numbers(2), 2);
-    expect(await provider.publish(second)).toBe('published');
-    expect(await provider.publish(second)).toBe('published');
-    expect(await provider.publish(first)).toBe('superseded');
+    expect(await provider.publish(second, places())).toBe('published');
+    expect(await provider.publish(second, places())).toBe('published');
+    expect(await provider.publish(first, places())).toBe('superseded');
     expect(await rowsOf('whole')).toEqual([1, 2]);
-    expect(await provider.publish(version('whole', await numbers(3), 3))).toBe('published');
+    expect(await provider.publish(version('whole', await numbers(3), 3), places())).toBe('published');
     expect(await rowsOf('whole')).toEqual([1, 2, 3]);
   });
 
   it('replaces the rows of one interval, and leaves the others', async () => {
     const { provider } = warehouse;
-    await provider.publish(version('daily', await numbers(1, { interval: DAY1 }), 1, DAY1));
-    await provider.publish(version('daily', await numbers(3, { interval: DAY2 }), 1, DAY2));
-    await provider.publish(version('daily', await numbers(2, { interval: DAY2 }), 2, DAY2));
+    await provider.publish(version('daily', await numbers(1, { interval: DAY1 }), 1, DAY1), places());
+    await provider.publish(version('daily', await numbers(3, { interval: DAY2 }), 1, DAY2), places());
+    await provider.publish(version('daily', await numbers(2, { interval: DAY2 }), 2, DAY2), places());
     expect(await rowsOf('daily')).toEqual([1, 1, 2]);
     await using session = await provider.open({ signal });
     const relation = {
@@ -279,13 +286,13 @@ describe('publication in Postgres', () => {
 
   it('waits for no reader and breaks no view that somebody built on a table', async () => {
     const { provider, schema } = warehouse;
-    await provider.publish(version('held', await numbers(1), 1));
+    await provider.publish(version('held', await numbers(1), 1), places());
     await warehouse.pg.query(`CREATE VIEW ${schema}.over_held AS SELECT n FROM ${provider.schema}.held`);
     const reader = new pg.Client({ connectionString: warehouse.url });
     await reader.connect();
     try {
       await reader.query(`BEGIN; SELECT * FROM ${provider.schema}.held`);
-      await provider.publish(version('held', await numbers(2), 2));
+      await provider.publish(version('held', await numbers(2), 2), places());
       expect(await rowsOf('held')).toEqual([1, 2]);
       const { rows } = await warehouse.pg.query(`SELECT n FROM ${schema}.over_held ORDER BY n`);
       expect(rows).toEqual([{ n: 1 }, { n: 2 }]);
@@ -302,8 +309,107 @@ describe('publication in Postgres', () => {
     await provider.dropStaged('gone');
     expect(await provider.stagedRuns()).not.toContain('gone');
     await rejects(
-      provider.publish(version('never', table, 1)),
+      provider.publish(version('never', table, 1), places()),
       failure('SourceMissing', 'staged rows of never are gone'),
     );
+  });
+
+  it('tables change names at once, also back; readers find a version wherever it lies, and in no wrong table', async () => {
+    const { provider } = warehouse;
+    const [one, two] = [version('one', await numbers(1), 1), version('two', await numbers(2), 1)];
+    await provider.publish(one, places());
+    await provider.publish(two, places());
+    const promoted = places({ one: 'one_v1', two: 'one' });
+    const read = async ({ dataset }: { dataset: string }): Promise<unknown> => {
+      await using session = await provider.open({ signal });
+      return await allRows(session.read(relation(dataset)));
+    };
+    const relation = (dataset: string): TableRelation => ({
+      name: 'source one',
+      table: { schema: provider.schema, table: 'one' },
+      schema: { n: 'int32' },
+      versions: [{ interval: ALL_TIME, dataset }],
+    });
+    // Cut off within: nothing is changed.
+    let asked = 0;
+    const cut = async () => (++asked === 2 ? Promise.reject(new Error('cut off')) : await promoted());
+    await expect(provider.arrange(cut)).rejects.toThrow('cut off');
+    expect([await rowsOf('one'), await rowsOf('two')]).toEqual([[1], [1, 2]]);
+
+    // A snapshot from before, a name from after: refused, for another try.
+    const server = { url: warehouse.url, name: 'here' };
+    const earlier = await Connection.open(server, signal, 'test');
+    try {
+      await earlier.run('BEGIN ISOLATION LEVEL REPEATABLE READ');
+      await earlier.row('SELECT 1');
+      const reader = new pg.Client({ connectionString: warehouse.url });
+      await reader.connect();
+      await reader.query(`BEGIN; SELECT * FROM ${provider.schema}.one`);
+      const renamed = provider.arrange(promoted);
+      await expect(
+        Promise.race([renamed, reader.query('SELECT pg_sleep(1)').then(() => 'held')]),
+      ).resolves.toBe('held');
+      await reader.end();
+      await renamed;
+      await rejects(
+        relationSql(earlier, relation(one.dataset)),
+        failure('ProviderUnreachable', 'Read it again'),
+      );
+    } finally {
+      await earlier.close();
+    }
+    await provider.arrange(promoted);
+    expect([await rowsOf('one_v1'), await rowsOf('one')]).toEqual([[1], [1, 2]]);
+    expect([await read(one), await read(two)]).toEqual([[[1]], [[1], [2]]]);
+    expect(await provider.describe(two.dataset)).toEqual({ table: 'one', schema: { n: 'int32' } });
+
+    // A version that was committed before finds the name of now, and repairs what was cut off.
+    const later = version('one', await numbers(3), 2);
+    expect(await provider.publish(later, places())).toBe('published');
+    expect([await rowsOf('one'), await rowsOf('two')]).toEqual([
+      [1, 2, 3],
+      [1, 2],
+    ]);
+    // Deleted meanwhile.
+    await rejects(
+      provider.publish(version('unknown', await numbers(1), 1), places()),
+      failure('StaleToken', 'source/unknown was deleted'),
+    );
+    // A name that only a resource has of which nobody knows.
+    await rejects(
+      provider.arrange(() => Promise.resolve(new Map([['source/two', 'one']]))),
+      failure('ConfigurationMissing', 'source/one', 'Drop that table'),
+    );
+  });
+
+  it('drops what a resource has, if it is wanted, once, and nothing that others have', async () => {
+    const { provider, pg: sql } = warehouse;
+    await provider.publish(version('gone', await numbers(1), 1), places());
+    await provider.publish(version('kept', await numbers(1), 1), places());
+    const stage = { run: 'r', target: 'source/gone', token: 7 };
+    const staged = await numbers(1, { stage });
+    await rejects(
+      provider.drop('source/gone', () => Promise.resolve(false)),
+      failure('StaleToken', 'nothing was done'),
+    );
+    await sql.query(`CREATE VIEW ${provider.schema}.over_gone AS SELECT n FROM ${provider.schema}.gone`);
+    const wanted = () => Promise.resolve(true);
+    await rejects(
+      provider.drop('source/gone', wanted),
+      failure('RemovalRefused', `${provider.schema}.gone`, 'delete again'),
+    );
+    expect(await rowsOf('gone')).toEqual([1]);
+    await sql.query(`DROP VIEW ${provider.schema}.over_gone`);
+    await provider.drop('source/gone', wanted);
+    await provider.drop('source/gone', wanted);
+    const { rows } = await sql.query<{ tablename: string }>(
+      `SELECT tablename FROM pg_tables WHERE schemaname = $1 AND tablename IN ('gone', 'kept', $2)`,
+      [provider.schema, staged],
+    );
+    expect(rows).toEqual([{ tablename: 'kept' }]);
+    const noted = await sql.query(
+      `SELECT target FROM ${provider.schema}.__granary_versions WHERE target IN ('source/gone', 'source/kept')`,
+    );
+    expect(noted.rows).toEqual([{ target: 'source/kept' }]);
   });
 });

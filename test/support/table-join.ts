@@ -17,18 +17,19 @@ export async function tableJoins(): Promise<JoinEngine<TableRelation>> {
         ...request,
         output: { ...output, stage: owner, interval: ALL_TIME },
       });
+      const table = `joined_${token}`;
       const version = {
         dataset: `d${token}`,
         interval: ALL_TIME,
         generation: 1,
-        table: `joined_${token}`,
+        target: table,
         staged: statistics.table,
       };
-      await warehouse.provider.publish(version);
+      await warehouse.provider.publish(version, () => Promise.resolve(new Map([[table, table]])));
       const rows = await allRows(
         session.read({
           name: output.name,
-          table: { schema: warehouse.provider.schema, table: version.table },
+          table: { schema: warehouse.provider.schema, table },
           schema: output.schema,
           versions: [{ interval: ALL_TIME, dataset: version.dataset }],
         }),

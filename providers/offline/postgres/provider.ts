@@ -1,12 +1,13 @@
 import { GranaryError } from '../../../definitions/errors.js';
-import type { TableProvider, TableVersion } from '../table-provider.js';
+import type { TableProvider } from '../table-provider.js';
+import { arrangeTables, dropTables } from './arrange.js';
 import { tableColumns } from './catalogue.js';
 import { suggestedType } from './column-types.js';
 import { Connection, type Server } from './connection.js';
 import { publishVersion } from './publish.js';
 import { PostgresSession } from './session.js';
 import { tableSql } from './sql-text.js';
-import { ensureSchema, stagedTable } from './system-tables.js';
+import { ensureSchema, stagedTable, tableHolding } from './system-tables.js';
 
 /**
  * Sources, SQL and joins in a Postgres 14 or newer. `url` is asked for at each connection: a password that was rotated is read again.
@@ -40,24 +41,30 @@ export function postgresOfflineProvider(options: {
     check: () => using('The health check', (c) => c.run('SELECT 1')),
     open: ({ signal, timeoutMs = 0 }) =>
       PostgresSession.open({ server: server(), schema, signal, timeoutMs }),
-    publish: (version: TableVersion) =>
-      using(`Publishing ${version.table}`, async (c) => {
+    publish: (version, places) =>
+      using(`Publishing ${version.target}`, async (c) => {
         await ensureSchema(c, schema);
-        return await publishVersion(c, schema, version);
+        return await publishVersion(c, schema, version, places);
       }),
-    schemaOf: (table) =>
+    arrange: (places) => using('Renaming tables', (c) => arrangeTables(c, schema, places)),
+    drop: (target, isWanted) => using(`Dropping ${target}`, (c) => dropTables(c, schema, target, isWanted)),
+    describe: (dataset) =>
       using('Reading columns', async (c) => {
-        const columns = await tableColumns(c, { schema, table });
-        if (!columns)
+        const table = (await isThere(c)) ? await tableHolding(c, schema, dataset) : undefined;
+        const columns = table === undefined ? undefined : await tableColumns(c, { schema, table });
+        if (table === undefined || !columns)
           throw new GranaryError(
-            'SourceMissing',
-            `The table ${schema}.${table} is gone from the database. Run again with rebuild.`,
+            'SourceInvalid',
+            `The version is not in the database (${schema}): another has taken its place since, or its table was dropped. Read the newest; if that is gone, run again with rebuild.`,
+            { details: { dataset } },
           );
-        return Object.fromEntries(
-          columns
-            .filter(({ name }) => !name.startsWith('__'))
-            .map(({ name, family }) => [name, suggestedType(family) ?? 'string']),
-        );
+        const declared = columns.filter(({ name }) => !name.startsWith('__'));
+        return {
+          table,
+          schema: Object.fromEntries(
+            declared.map(({ name, family }) => [name, suggestedType(family) ?? 'string']),
+          ),
+        };
       }),
     stagedDetail: (table) =>
       using('Reading staged rows', async (c) => {

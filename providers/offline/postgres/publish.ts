@@ -1,20 +1,15 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { GranaryError } from '../../../definitions/errors.js';
-import { sqlState } from '../../../definitions/postgres-errors.js';
 import { literal } from '../duckdb/sql-text.js';
-import type { TableVersion } from '../table-provider.js';
+import type { Places, TableVersion } from '../table-provider.js';
+import { arrangeTables, occupied, tablesLock } from './arrange.js';
 import type { Connection } from './connection.js';
 import { tableColumns } from './catalogue.js';
+import { againWhileHeld, LOCK_TIMEOUT_MS } from './held-tables.js';
 import { tableSql } from './sql-text.js';
 import { HIDDEN, stagedTable, versionsTable } from './system-tables.js';
 
 /** How often a swap is tried before the rows are copied instead, which waits for no reader. */
 const SWAPS = 3;
-const LOCK_TIMEOUT_MS = 500;
-const PAUSE_MS = 250;
-
-/** Tables that others hold, or that views of others are built on, cannot be swapped. */
-const CANNOT_SWAP: ReadonlySet<string> = new Set(['55P03', '2BP01']);
 
 /**
  * Puts a staged table where readers look, in one transaction, and notes the version. A table that holds nothing else is swapped for the
@@ -24,33 +19,50 @@ export async function publishVersion(
   c: Connection,
   schema: string,
   version: TableVersion,
+  places: Places,
 ): Promise<'published' | 'superseded'> {
-  for (let attempt = 1; ; attempt++) {
-    await c.run('BEGIN');
-    try {
-      const outcome = await publishOnce(c, schema, version, attempt <= SWAPS);
-      await c.run('COMMIT');
-      return outcome;
-    } catch (error) {
-      await c.run('ROLLBACK').catch(() => undefined);
-      const state = error instanceof GranaryError ? sqlState(error.cause) : undefined;
-      if (state === undefined || !CANNOT_SWAP.has(state) || attempt > SWAPS) throw error;
-      await sleep(PAUSE_MS);
-    }
+  for (;;) {
+    await arrangeTables(c, schema, places);
+    // Tables that others hold, or that views of others are built on, cannot be swapped: then rows are copied.
+    const outcome = await againWhileHeld(
+      c,
+      SWAPS + 1,
+      (attempt) => publishOnce(c, schema, version, places, attempt <= SWAPS),
+      ['2BP01'],
+    );
+    // Names changed places since they were arranged.
+    if (outcome !== 'elsewhere') return outcome;
   }
 }
 
 async function publishOnce(
   c: Connection,
   schema: string,
-  { table, staged, interval, generation, dataset }: TableVersion,
+  { target: resource, staged, interval, generation, dataset }: TableVersion,
+  places: Places,
   maySwap: boolean,
-): Promise<'published' | 'superseded'> {
+): Promise<'published' | 'superseded' | 'elsewhere'> {
+  // Nobody gives tables other names meanwhile; and one publisher of a resource at a time.
+  await tablesLock(c, schema, 'shared');
+  await c.rows('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
+    `granary publish ${schema} ${resource}`,
+  ]);
+  const now = await places();
+  const table = now.get(resource);
+  if (table === undefined)
+    throw new GranaryError('StaleToken', `${resource} was deleted meanwhile; its version is not published.`);
   const from = tableSql({ schema, table: staged });
   const to = tableSql({ schema, table });
   const at = [table, interval.start, interval.end];
-  // One publisher of a table at a time.
-  await c.rows('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`granary publish ${to}`]);
+  const holders = await c.rows(
+    `SELECT DISTINCT target, table_name FROM ${versionsTable(schema)} WHERE target = $1 OR table_name = $2`,
+    [resource, table],
+  );
+  if (holders.some(([holder, name]) => holder !== resource || name !== table)) {
+    const unknown = holders.find(([holder]) => !now.has(String(holder)));
+    if (unknown) throw occupied(schema, table, resource, String(unknown[0]));
+    return 'elsewhere';
+  }
   const known = await c.rows(
     `SELECT interval_start = $2 AND interval_end = $3, generation, dataset FROM ${versionsTable(schema)} WHERE table_name = $1`,
     at,
@@ -68,9 +80,9 @@ async function publishOnce(
       'SourceMissing',
       `The staged rows of ${table} are gone from the database (${schema}.${staged}): the version cannot be published. Run the interval again with rebuild.`,
     );
-  const target = await tableColumns(c, { schema, table });
+  const there = await tableColumns(c, { schema, table });
   const others = known.some(([same]) => same !== true);
-  if (!target || (!others && maySwap)) {
+  if (!there || (!others && maySwap)) {
     await c.run(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
     await c.run(`DROP TABLE IF EXISTS ${to}; ALTER TABLE ${from} RENAME TO "${table.replaceAll('"', '""')}"`);
   } else {
@@ -80,9 +92,9 @@ async function publishOnce(
   }
   await c.run(`COMMENT ON TABLE ${to} IS ${literal('Made by Granary; changes to it are lost.')}`);
   await c.rows(
-    `INSERT INTO ${versionsTable(schema)} (table_name, interval_start, interval_end, generation, dataset) VALUES ($1, $2, $3, $4, $5)
+    `INSERT INTO ${versionsTable(schema)} (table_name, interval_start, interval_end, target, generation, dataset) VALUES ($1, $2, $3, $4, $5, $6)
      ON CONFLICT (table_name, interval_start, interval_end) DO UPDATE SET generation = excluded.generation, dataset = excluded.dataset, published_at = now()`,
-    [...at, generation, dataset],
+    [...at, resource, generation, dataset],
   );
   await c.rows(`DELETE FROM ${stagedTable(schema)} WHERE table_name = $1`, [staged]);
   return 'published';

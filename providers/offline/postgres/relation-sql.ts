@@ -7,7 +7,8 @@ import { inspectTable } from './catalogue.js';
 import { convert, sqlType, type FoundColumn } from './column-types.js';
 import type { Connection } from './connection.js';
 import { tableSql } from './sql-text.js';
-import { HIDDEN, versionsTable } from './system-tables.js';
+import { stateOf } from './held-tables.js';
+import { HIDDEN, tableHolding, versionsTable } from './system-tables.js';
 
 export interface RelationOptions {
   /** A column to add that carries the generation of each row's version (bigint); 0 of a table of others. */
@@ -20,10 +21,11 @@ export interface RelationOptions {
  */
 export async function relationSql(
   c: Connection,
-  relation: TableRelation,
+  given: TableRelation,
   { generation }: RelationOptions = {},
 ): Promise<string> {
-  if (relation.versions?.length === 0) return emptySelect(relation, generation);
+  if (given.versions?.length === 0) return emptySelect(given, generation);
+  const relation = await locate(c, given);
   const found = await inspectTable(c, relation);
   const columns = Object.entries(relation.schema).map(([name, type]) => {
     const { family = '' } = found.get(name) ?? {};
@@ -72,6 +74,38 @@ function bounds(
       ? []
       : [`${column} < timestamptz ${literal(Timestamp.from(before).toString())}`]),
   ];
+}
+
+/**
+ * The relation with the table that its versions lie in, which nobody renames or swaps any more until the transaction ends. The snapshot may be
+ * older than a change just before that: a name then means another table than the snapshot's rows say.
+ * @throws GranaryError `ProviderUnreachable` in that case: the same again, in a new transaction, is right.
+ */
+export async function locate(c: Connection, relation: TableRelation): Promise<TableRelation> {
+  const [first] = relation.versions ?? [];
+  if (!first) return relation;
+  const { schema } = relation.table;
+  const held = await tableHolding(c, schema, first.dataset);
+  // Made anew or gone: the check of versions says so.
+  if (held === undefined) return relation;
+  const table = { schema, table: held };
+  const changed = (cause?: unknown): GranaryError =>
+    new GranaryError(
+      'ProviderUnreachable',
+      `${relation.name}: its table was replaced or renamed at this very moment. Read it again.`,
+      { cause },
+    );
+  await c.run(`LOCK TABLE ${tableSql(table)} IN ACCESS SHARE MODE`).catch((error: unknown) => {
+    throw stateOf(error) === '42P01' ? changed(error) : error;
+  });
+  // pg_class is read as of the snapshot, to_regclass as of now.
+  const [isSame] = await c.row(
+    `SELECT EXISTS (SELECT FROM pg_class p JOIN pg_namespace n ON n.oid = p.relnamespace
+       WHERE n.nspname = $1 AND p.relname = $2 AND p.oid = to_regclass($3))`,
+    [schema, held, tableSql(table)],
+  );
+  if (isSame !== true) throw changed();
+  return { ...relation, table };
 }
 
 /** Whether the versions are all that the table holds. */

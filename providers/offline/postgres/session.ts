@@ -17,7 +17,7 @@ import { inspectTable, tableColumns } from './catalogue.js';
 import { Connection, type Server } from './connection.js';
 import { joinInTime } from './point-in-time-join.js';
 import { runQuery } from './query.js';
-import { relationSql } from './relation-sql.js';
+import { locate, relationSql } from './relation-sql.js';
 import { tableSql } from './sql-text.js';
 import { stageNewestRows } from './stage-newest.js';
 import { ensureSchema, HIDDEN } from './system-tables.js';
@@ -87,11 +87,12 @@ export class PostgresSession implements TableSession {
   }
 
   async *read(
-    relation: TableRelation,
+    given: TableRelation,
     { limit }: { readonly limit?: number } = {},
   ): AsyncGenerator<ColumnBatch> {
-    const columns = Object.entries(relation.schema).map(([name, type]) => ({ name, type }));
-    yield* this.#copy(relation.name, columns, async (c) => {
+    const columns = Object.entries(given.schema).map(([name, type]) => ({ name, type }));
+    yield* this.#copy(given.name, columns, async (c) => {
+      const relation = await locate(c, given);
       const select = await relationSql(c, relation);
       const all = await tableColumns(c, relation.table);
       const ordered = relation.versions !== undefined && all?.some(({ name }) => name === HIDDEN.row);

@@ -12,10 +12,22 @@ export const HIDDEN = {
   shard: '__shard',
 } as const;
 
-/** Which version of which interval a table holds. Names of resources never begin with `__`. */
+/** Which version of which interval of which resource (`target`) a table holds. Names of resources never begin with `__`. */
 export const versionsTable = (schema: string): string => tableSql({ schema, table: '__granary_versions' });
 /** The tables of attempts, with whose they are. */
 export const stagedTable = (schema: string): string => tableSql({ schema, table: '__granary_staged' });
+
+/** The table that a version lies in; undefined when it lies in none. */
+export async function tableHolding(
+  c: Connection,
+  schema: string,
+  dataset: string,
+): Promise<string | undefined> {
+  const [table] = await c.row(`SELECT table_name FROM ${versionsTable(schema)} WHERE dataset = $1`, [
+    dataset,
+  ]);
+  return typeof table === 'string' ? table : undefined;
+}
 
 /** The table of an attempt: no other has its name. */
 export const stageName = ({ run, target, token }: StageOwner): string =>
@@ -34,7 +46,7 @@ export async function ensureSchema(c: Connection, schema: string): Promise<void>
     if (known === undefined) await c.run(`CREATE SCHEMA "${schema.replaceAll('"', '""')}"`);
     await c.run(`CREATE TABLE IF NOT EXISTS ${versionsTable(schema)} (
       table_name text NOT NULL, interval_start timestamptz NOT NULL, interval_end timestamptz NOT NULL,
-      generation integer NOT NULL, dataset text NOT NULL, published_at timestamptz NOT NULL DEFAULT now(),
+      target text NOT NULL, generation integer NOT NULL, dataset text NOT NULL, published_at timestamptz NOT NULL DEFAULT now(),
       PRIMARY KEY (table_name, interval_start, interval_end));
     CREATE TABLE IF NOT EXISTS ${stagedTable(schema)} (
       table_name text PRIMARY KEY, run_id text NOT NULL, target text NOT NULL, token bigint NOT NULL,
