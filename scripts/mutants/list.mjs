@@ -145,4 +145,29 @@ export const mutants = [
     ],
     tests: ['test/registry/removal.test.ts'],
   },
+  {
+    name: 'promotion-fence',
+    without: 'rows of a variant that is no longer the default come in over or beside those of the new one',
+    edits: [
+      {
+        file: 'providers/online/redis/write-script.ts',
+        from: "  if fence > 0 and unpack('>I4', m) < fence then x = -1 end\n",
+        to: '',
+      },
+    ],
+    tests: ['test/providers/online.test.ts'],
+    only: 'promotion',
+  },
+  {
+    name: 'transaction-listener',
+    without: 'a Postgres that goes away between two statements of a transaction ends the worker',
+    edits: [
+      {
+        file: 'registry/database.ts',
+        from: "  pool.on('connect', (client) => client.on('error', () => undefined));\n",
+        to: '',
+      },
+    ],
+    tests: ['test/registry/database.test.ts'],
+  },
 ];
