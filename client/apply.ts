@@ -1,4 +1,4 @@
-import { WorkflowFailedError, type Client } from '@temporalio/client';
+import { WorkflowFailedError } from '@temporalio/client';
 import { planApply, type ApplyPlan } from '../definitions/apply-plan.js';
 import { contractOf } from '../definitions/contract-file.js';
 import { GranaryError } from '../definitions/errors.js';
@@ -12,6 +12,7 @@ import type { Registry } from '../registry/registry.js';
 import { childIds, settleApply, type ClosedAs } from '../registry/settle.js';
 import type { RunStatus } from '../registry/tables.js';
 import { caller } from './caller.js';
+import type { Workflows } from './workflows.js';
 
 /** How an apply stands. */
 export interface ApplyState {
@@ -57,8 +58,7 @@ export async function planOf({ project, environments }: OpenProject, registry: R
 export async function startApply(
   { project, environments, scope }: OpenProject,
   registry: Registry,
-  temporal: Client,
-  taskQueue: string,
+  workflows: Workflows,
 ): Promise<Pick<ApplyHandle, 'run' | 'workflowId'> & { readonly ended: () => Promise<void> }> {
   const contract = contractOf(project, environments);
   for (;;) {
@@ -66,14 +66,9 @@ export async function startApply(
     const workflowId = `apply/${feastProject(scope)}/${run}`;
     // Somebody may have the name.
     if (!(await registry.applies.add({ id: run, workflowId, by: caller(), contract }))) continue;
-    const handle = await temporal.workflow.start('apply', {
-      taskQueue,
-      workflowId,
-      args: [{ apply: run }],
-      staticSummary: `apply ${run}`,
-    });
+    const started = await workflows.start<unknown>('apply', [run], { apply: run }, `apply ${run}`);
     const ended = async (): Promise<void> => {
-      await handle.result().catch((error: unknown) => {
+      await started.result().catch((error: unknown) => {
         if (!(error instanceof WorkflowFailedError)) throw error;
       });
     };

@@ -1,17 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
-import {
-  Client,
-  Connection,
-  WorkflowNotFoundError,
-  type WorkflowHandleWithFirstExecutionRunId,
-} from '@temporalio/client';
-import { GranaryError, messageOf } from '../definitions/errors.js';
 import type { ApplyPlan } from '../definitions/apply-plan.js';
 import type { FeatureView } from '../definitions/feature-view.js';
 import { intervalName } from '../definitions/interval.js';
 import type { Pipeline } from '../definitions/pipeline.js';
-import { defaultTaskQueue, feastProject } from '../definitions/project.js';
 import type { AnySource, Source } from '../definitions/source.js';
 import type { TrainingSet } from '../definitions/training-set.js';
 import type { Row, Schema, Value } from '../definitions/types.js';
@@ -44,9 +34,7 @@ import { checkProviders, type ProviderHealth } from './provider-health.js';
 import { ResourceCatalog } from './resources.js';
 import { openTrainingRows, type VersionChoice } from './training-rows.js';
 import { listVersions, type FeatureSetVersion } from './versions.js';
-
-/** `temporal.api.enums.v1.TaskQueueType`: the queue that starts workflows. */
-const WORKFLOW_TASKS = 1;
+import { Workflows, type Started } from './workflows.js';
 
 const isView = (asked: FeatureView | readonly FeatureReference[]): asked is FeatureView =>
   !Array.isArray(asked);
@@ -59,15 +47,13 @@ const nameOf = ({ name, variant }: { readonly name: string; readonly variant?: s
 export class GranaryClient {
   readonly #open: OpenProject;
   readonly #registry: Registry;
-  readonly #temporal: Client;
-  readonly #taskQueue: string;
+  readonly #workflows: Workflows;
   #resources: ResourceCatalog | undefined;
 
-  private constructor(open: OpenProject, temporal: Client, taskQueue: string) {
+  private constructor(open: OpenProject, workflows: Workflows) {
     this.#open = open;
     this.#registry = openRegistry(open.registry);
-    this.#temporal = temporal;
-    this.#taskQueue = taskQueue;
+    this.#workflows = workflows;
   }
 
   /**
@@ -76,19 +62,7 @@ export class GranaryClient {
    */
   static async connect(options: GranaryClientOptions): Promise<GranaryClient> {
     const open = openProject(options.project, options.environment);
-    const { connectionOptions, namespace } = loadClientConnectConfig();
-    let connection: Connection;
-    try {
-      connection = await Connection.connect(connectionOptions);
-    } catch (error) {
-      throw new GranaryError(
-        'ProviderUnreachable',
-        `Temporal at ${connectionOptions.address ?? 'localhost:7233'} does not answer: ${messageOf(error)}. Check that it runs, and TEMPORAL_ADDRESS.`,
-        { cause: error },
-      );
-    }
-    const temporal = new Client({ connection, ...(namespace === undefined ? {} : { namespace }) });
-    return new GranaryClient(open, temporal, options.taskQueue ?? defaultTaskQueue(open.scope));
+    return new GranaryClient(open, await Workflows.connect(open.scope, options.taskQueue));
   }
 
   /**
@@ -104,23 +78,19 @@ export class GranaryClient {
         : intervalName({ start: input.from, end: input.to }));
     // What is asked for stands in the id, so that a start joins only a run that does the same.
     const asked = [...(input.targets ?? []), ...(input.rebuild === true ? ['rebuild'] : [])];
-    const handle = await this.#temporal.workflow.start('pipeline', {
-      taskQueue: this.#taskQueue,
-      workflowId: ['pipeline', feastProject(this.#open.scope), name, which, ...asked].join('/'),
-      workflowIdConflictPolicy: 'USE_EXISTING',
-      args: [{ pipeline: name, ...input }],
-      staticSummary: `${name} ${which}`,
-    });
-    return this.#started(handle);
+    const id = [name, which, ...asked];
+    return this.#run(
+      await this.#workflows.start<RunResult>(
+        'pipeline',
+        id,
+        { pipeline: name, ...input },
+        `${name} ${which}`,
+      ),
+    );
   }
 
-  #started(handle: WorkflowHandleWithFirstExecutionRunId): RunHandle {
-    return {
-      workflowId: handle.workflowId,
-      runId: handle.firstExecutionRunId,
-      result: () => handle.result() as Promise<RunResult>,
-      steps: () => this.#registry.runs.steps(handle.firstExecutionRunId),
-    };
+  #run(started: Started<RunResult>): RunHandle {
+    return { ...started, steps: () => this.#registry.runs.steps(started.runId) };
   }
 
   /**
@@ -140,19 +110,9 @@ export class GranaryClient {
       ...(version === undefined ? {} : { version }),
       ...(reason === undefined ? {} : { reason }),
     };
-    const handle = await this.#temporal.workflow.start('rollback', {
-      taskQueue: this.#taskQueue,
-      workflowId: [
-        'rollback',
-        feastProject(this.#open.scope),
-        name,
-        ...(version === undefined ? [] : [version]),
-      ].join('/'),
-      workflowIdConflictPolicy: 'USE_EXISTING',
-      args: [input],
-      staticSummary: `roll ${name} back${version === undefined ? '' : ` to ${version}`}`,
-    });
-    return this.#started(handle);
+    const to = version === undefined ? [] : [version];
+    const summary = ['roll', name, 'back', ...to.map((of) => `to ${of}`)].join(' ');
+    return this.#run(await this.#workflows.start<RunResult>('rollback', [name, ...to], input, summary));
   }
 
   /**
@@ -167,14 +127,9 @@ export class GranaryClient {
     await this.requireWorker();
     const input: PromoteInput = { name, by: caller(), ...options };
     const what = 'variant' in options ? options.variant : 'previous';
-    const handle = await this.#temporal.workflow.start('promote', {
-      taskQueue: this.#taskQueue,
-      workflowId: ['promote', feastProject(this.#open.scope), name, what].join('/'),
-      workflowIdConflictPolicy: 'USE_EXISTING',
-      args: [input],
-      staticSummary: `promote ${name} to ${what}`,
-    });
-    return this.#started(handle);
+    return this.#run(
+      await this.#workflows.start<RunResult>('promote', [name, what], input, `promote ${name} to ${what}`),
+    );
   }
 
   /** The versions of a feature set's newest interval, newest generation first, with who rolled back what and why. */
@@ -187,37 +142,14 @@ export class GranaryClient {
    * @throws GranaryError `ProviderUnreachable`.
    */
   async requireWorker(): Promise<void> {
-    const { workflowService, options } = this.#temporal;
-    const { namespace } = options;
-    const { pollers } = await workflowService.describeTaskQueue({
-      namespace,
-      taskQueue: { name: this.#taskQueue },
-      taskQueueType: WORKFLOW_TASKS,
-    });
-    if (pollers.length === 0)
-      throw new GranaryError(
-        'ProviderUnreachable',
-        `No worker polls the task queue ${this.#taskQueue} in the namespace ${namespace}, and it takes one to do this. Start it: granary worker --env ${this.#open.scope.environment} --project <file>.`,
-      );
-  }
-
-  /** A worker that was started a moment ago may not have polled yet. */
-  async #awaitWorker(): Promise<void> {
-    for (let tries = 1; ; tries++) {
-      try {
-        return await this.requireWorker();
-      } catch (error) {
-        if (tries === 20) throw error;
-        await sleep(250);
-      }
-    }
+    await this.#workflows.requireWorker();
   }
 
   /** A run as the registry has it; a workflow that closed without recording its end counts as Temporal closed it. */
   async status(runId: string): Promise<Run | undefined> {
     const run = await this.#registry.runs.get(runId);
     if (!run || run.endedAt !== undefined) return run;
-    await settle(this.#registry, this.#closedAs);
+    await settle(this.#registry, this.#workflows.closedAs);
     return await this.#registry.runs.get(runId);
   }
 
@@ -236,8 +168,8 @@ export class GranaryClient {
   async apply(): Promise<ApplyHandle> {
     const plan = await this.planApply();
     refuseChanged(plan.refused);
-    await this.#awaitWorker();
-    const started = await startApply(this.#open, this.#registry, this.#temporal, this.#taskQueue);
+    await this.#workflows.awaitWorker();
+    const started = await startApply(this.#open, this.#registry, this.#workflows);
     const { run, workflowId } = started;
     const status = (): Promise<ApplyState> => this.applyStatus(run);
     return { run, workflowId, plan, status, result: () => started.ended().then(status) };
@@ -248,26 +180,13 @@ export class GranaryClient {
    * @throws GranaryError `UnknownResource`.
    */
   async applyStatus(run: string): Promise<ApplyState> {
-    return await readApply(this.#registry, this.#closedAs, run);
+    return await readApply(this.#registry, this.#workflows.closedAs, run);
   }
 
   /** The health of the providers of the project, or of one: reached from this machine. */
   async checkProviders(name?: string): Promise<ProviderHealth[]> {
     return await checkProviders(this.#open, name);
   }
-
-  readonly #closedAs = async (run: {
-    readonly workflowId: string;
-    readonly id: string | undefined;
-  }): Promise<string | undefined> => {
-    try {
-      const { status } = await this.#temporal.workflow.getHandle(run.workflowId, run.id).describe();
-      return status.name === 'RUNNING' || status.name === 'PAUSED' ? undefined : status.name;
-    } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return 'NOT_FOUND';
-      throw error;
-    }
-  };
 
   /** The online values of a view for some entities, in their order; a value that is not there is null. */
   features<K extends Schema, F extends Schema>(
@@ -338,25 +257,11 @@ export class GranaryClient {
   async remove(resource: string, { reason }: { readonly reason?: string } = {}): Promise<RemovalHandle> {
     const { id } = await this.resources.get(resource);
     await this.requireWorker();
-    const handle = await this.#temporal.workflow.start('remove', {
-      taskQueue: this.#taskQueue,
-      workflowId: ['remove', feastProject(this.#open.scope), id].join('/'),
-      workflowIdConflictPolicy: 'USE_EXISTING',
-      args: [{ resource: id, by: caller(), ...(reason === undefined ? {} : { reason }) }],
-      staticSummary: `delete ${id}`,
-    });
-    return {
-      workflowId: handle.workflowId,
-      runId: handle.firstExecutionRunId,
-      result: () => handle.result() as Promise<RemovalOutcome>,
-    };
+    const input = { resource: id, by: caller(), ...(reason === undefined ? {} : { reason }) };
+    return await this.#workflows.start<RemovalOutcome>('remove', [id], input, `delete ${id}`);
   }
 
   async close(): Promise<void> {
-    await Promise.all([
-      this.#registry.close(),
-      this.#open.providers.close(),
-      this.#temporal.connection.close(),
-    ]);
+    await Promise.all([this.#registry.close(), this.#open.providers.close(), this.#workflows.close()]);
   }
 }
