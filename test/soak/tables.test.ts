@@ -7,7 +7,6 @@ tableRuns([
   'training-set.after-stage',
   'store.before-commit',
   'store.after-commit',
-  'store.mid-publish',
   'store.after-publish',
   'stage.before-stage',
   'stage.after-stage',
