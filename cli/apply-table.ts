@@ -24,6 +24,36 @@ export function applyTable({ status, resources, error }: ApplyState): string {
   return `${[title, ...lines, ...(resources.length === 0 && error !== undefined ? [` ${error}`] : [])].join('\n')}\n`;
 }
 
+/** What is looked at first while an apply is under way. */
+const BY_INTEREST: Readonly<Record<ApplyItem['status'], number>> = {
+  RUNNING: 0,
+  FAILED: 1,
+  PENDING: 2,
+  READY: 3,
+};
+
+/**
+ * The table while an apply is under way, to be drawn over again and again: no line wraps and none scrolls away. Where the terminal has too few lines,
+ * what runs or failed comes before what waits or is READY, and the last line says how many are not shown.
+ */
+export function liveTable(
+  state: ApplyState,
+  terminal: { readonly rows: number; readonly columns: number },
+): string {
+  // The title, the head, the line of those that are not shown, and the cursor's.
+  const room = Math.max(1, terminal.rows - 4);
+  const shown =
+    state.resources.length <= room
+      ? state.resources
+      : [...state.resources].sort((a, b) => BY_INTEREST[a.status] - BY_INTEREST[b.status]).slice(0, room);
+  const hidden = state.resources.length - shown.length;
+  const ready = state.resources.filter(({ status }) => status === 'READY').length;
+  const more =
+    hidden === 0 ? '' : ` ... and ${hidden} more; ${ready} of ${state.resources.length} are READY\n`;
+  const lines = `${applyTable({ ...state, resources: shown })}${more}`.split('\n');
+  return lines.map((line) => line.slice(0, Math.max(20, terminal.columns - 1))).join('\n');
+}
+
 const oneLine = (text: string): string => text.replaceAll(/\s+/g, ' ');
 
 /** `Creating source transactions demo`: one line for each resource that is new. */

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { GranaryClient, type ApplyHandle, type ApplyState } from '../client/index.js';
 import { refuseChanged } from '../registry/resources.js';
 import { openProject } from '../providers/bind.js';
-import { applyTable, creatingLines, planText } from './apply-table.js';
+import { applyTable, liveTable, creatingLines, planText } from './apply-table.js';
 import { loadProject } from './load-project.js';
 
 interface ApplyFlags {
@@ -83,7 +83,9 @@ async function follow(client: GranaryClient, handle: ApplyHandle, { json }: Appl
       process.stdout.write(creatingLines(state.plan, state.resources));
     }
     const over = isOver(state);
-    if (live && created) shown = redraw(shown, applyTable(state));
+    const { rows = 24, columns = 80 } = process.stdout;
+    if (live && created)
+      shown = redraw(shown, over ? applyTable(state) : liveTable(state, { rows, columns }));
     if (over) break;
     if (Date.now() - asked > 5000) {
       await client.requireWorker();

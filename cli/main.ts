@@ -101,6 +101,12 @@ addTag(program);
 addModel(program);
 addDelete(program);
 
+// A reader that has seen enough (`granary list | head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 try {
   await program.parseAsync();
 } catch (error) {
