@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { isKind } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
-import { METADATA_FILE, publishedPath, type Dataset } from '../registry/dataset.js';
+import { METADATA_FILE, type Dataset } from '../registry/dataset.js';
 import type { RegisteredResource } from '../registry/resources.js';
 import { crashPoint } from './crash-points.js';
 import { inputsHash, resourceOf } from './inputs.js';
 import type { PromotionRef, StepRequest, StepResult } from './messages.js';
 import { retireReplaced } from './promotion.js';
 import { ensurePublished } from './publication.js';
-import { recordedMetadata } from './recorded-metadata.js';
+import { recordedMetadata, sameBytes } from './recorded-metadata.js';
 import type { Runtime } from './runtime.js';
 import { documentText, stagingFolder, stageText } from './staging.js';
 import type { Attempt } from './step.js';
-import { publishVersion, runFacts, stagedFile, versionsFolder } from './store-version.js';
+import { publishVersion, runFacts, versionsFolder } from './store-version.js';
 import { placesOf } from './table-places.js';
 
 /**
@@ -105,11 +105,7 @@ async function commitAgain(
       generation,
       version,
       folder: versionsFolder({ kind: target.kind, location: promotion.name }),
-      files: of.files.map((file) =>
-        file.name === METADATA_FILE
-          ? stagedFile(METADATA_FILE, staged)
-          : { ...file, staged: publishedPath(of, file.name) },
-      ),
+      files: sameBytes(of, staged),
       run: run.id,
       token,
       inputs,

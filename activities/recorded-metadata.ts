@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { GranaryError } from '../definitions/errors.js';
-import { METADATA_FILE, publishedPath, type Dataset } from '../registry/dataset.js';
+import { METADATA_FILE, publishedPath, type Dataset, type LatestFile } from '../registry/dataset.js';
+import type { StagedRef } from './messages.js';
 import type { Runtime } from './runtime.js';
+import { stagedFile } from './store-version.js';
 
 /** The metadata of an earlier version, after a look at each of its files: a commit of bytes that are gone could never be published. */
 export async function recordedMetadata(
@@ -26,3 +28,11 @@ export async function recordedMetadata(
   }
   return JSON.parse(metadata) as Readonly<Record<string, unknown>>;
 }
+
+/** The files of a version as those of another: published from where they lie, but for a metadata.json of its own. */
+export const sameBytes = (of: Dataset, metadata: StagedRef): LatestFile[] =>
+  of.files.map((file) =>
+    file.name === METADATA_FILE
+      ? stagedFile(METADATA_FILE, metadata)
+      : { ...file, staged: publishedPath(of, file.name) },
+  );

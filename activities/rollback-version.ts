@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { GranaryError } from '../definitions/errors.js';
 import { intervalName } from '../definitions/interval.js';
-import { METADATA_FILE, publishedPath, rowsChecksum, type Dataset } from '../registry/dataset.js';
+import { METADATA_FILE, rowsChecksum, type Dataset } from '../registry/dataset.js';
 import { crashPoint } from './crash-points.js';
 import { inputsHash, resourceOf } from './inputs.js';
 import type { Rollback, StepRequest, StepResult } from './messages.js';
 import { ensurePublished } from './publication.js';
-import { recordedMetadata } from './recorded-metadata.js';
+import { recordedMetadata, sameBytes } from './recorded-metadata.js';
 import { refused } from './resolve-rollback.js';
 import type { Runtime } from './runtime.js';
 import { documentText, stagingFolder, stageText } from './staging.js';
 import type { Attempt } from './step.js';
-import { publishVersion, runFacts, stagedFile } from './store-version.js';
+import { publishVersion, runFacts } from './store-version.js';
 
 /**
  * Commits the recorded bytes of an earlier version as a new generation of its interval. Rows, CSV and schema are published from where
@@ -82,11 +82,7 @@ async function commit(
       id: randomUUID(),
       generation,
       version,
-      files: of.files.map((file) =>
-        file.name === METADATA_FILE
-          ? stagedFile(METADATA_FILE, staged)
-          : { ...file, staged: publishedPath(of, file.name) },
-      ),
+      files: sameBytes(of, staged),
       run: run.id,
       token,
       inputs,

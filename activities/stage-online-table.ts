@@ -61,6 +61,8 @@ export async function stageInTable(
     return {
       store: database,
       table,
+      location: view.location,
+      promotion: view.promotion,
       token,
       storeId: store.id,
       server: store.server,

@@ -106,6 +106,23 @@ export function tableNames(
       });
     }, 180_000);
 
+    it('are promoted online as well: the view over one of them, and back', async () => {
+      await using bank = await made();
+      await world.withWorker(bank.both, async (client) => {
+        const served = async (): Promise<string> =>
+          String(await client.features(['total:total'], { user_id: 'C1' }));
+        for (const variant of ['v1', 'v2']) {
+          const targets = [`view/total.${variant}`];
+          await (await client.run('bank_daily', { date: '2026-01-01', targets })).result();
+          expect(await served()).toBe('[10.5]');
+        }
+        await (await client.promote('view/total', { variant: 'v2' })).result();
+        expect(await served()).toBe('[21]');
+        await (await client.promote('view/total', { previous: true })).result();
+        expect(await served()).toBe('[10.5]');
+      });
+    }, 180_000);
+
     it('show their first rows: a table of others with its types, what SQL made, a training set', async () => {
       await using bank = await made();
       const { project, env } = bank.worker;
