@@ -11,6 +11,9 @@ const other = new pg.Pool({ connectionString: url, max: 1 });
 afterAll(() => Promise.all([database.close(), other.end()]));
 
 it('a server that goes away between two statements of a transaction fails the transaction, not the process', async () => {
+  const uncaught: unknown[] = [];
+  const note = (error: unknown): unknown => uncaught.push(error);
+  process.on('uncaughtException', note);
   const failed = database.db.transaction().execute(async (tx) => {
     const { rows } = await sql<{ pid: number }>`SELECT pg_backend_pid() AS pid`.execute(tx);
     await other.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid]);
@@ -26,7 +29,9 @@ it('a server that goes away between two statements of a transaction fails the tr
     () => undefined,
     (e: unknown) => registryError(e),
   );
+  process.off('uncaughtException', note);
   expect(error).toMatchObject({ code: 'ProviderUnreachable' });
+  expect(uncaught).toEqual([]);
   // The next one gets a connection that works.
   const { rows } = await sql<{ one: number }>`SELECT 1 AS one`.execute(database.db);
   expect(rows).toEqual([{ one: 1 }]);
