@@ -40,6 +40,7 @@ export async function joinTables(
     const joined = await session.pointInTimeJoin({
       spine: { ...plan.spine, relation: { ...labels, ...spineBounds(plan, interval) } },
       views,
+      knownAt: plan.knownAt,
       output: {
         name: `training set ${set.name}`,
         schema: plan.schema,

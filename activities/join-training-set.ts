@@ -54,6 +54,7 @@ export async function joinTrainingSet(
     const joined = await session.pointInTimeJoin({
       spine: { ...plan.spine, relation: spine },
       views,
+      knownAt: plan.knownAt,
       output,
     });
     refuseLeaks(set, joined);

@@ -1,14 +1,24 @@
 import { orderedSchema, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import { durationMicros, isAllTime, type Interval } from '../definitions/interval.js';
+import { SPLIT_COLUMN, type Split } from '../definitions/split.js';
 import type { Schema, ValueType } from '../definitions/types.js';
-import type { JoinedView, JoinStatistics, PointInTimeJoin, Relation } from '../providers/offline/provider.js';
+import type {
+  JoinedView,
+  JoinStatistics,
+  PointInTimeJoin,
+  Relation,
+  RowSplit,
+} from '../providers/offline/provider.js';
 import { resourceOf, type Resources } from './inputs.js';
 
 /** A training set with everything that it refers to at hand. */
 export interface TrainingPlan {
   readonly labelSource: Resource<'source'>;
   readonly spine: Omit<PointInTimeJoin['spine'], 'relation'>;
+  readonly knownAt: boolean;
+  /** The row filter. */
+  readonly where: string | undefined;
   readonly views: readonly (Omit<JoinedView, 'relation'> & {
     readonly source: Resource<'source'>;
     readonly role: string;
@@ -39,7 +49,7 @@ export function trainingPlan(resources: Resources, set: Resource<'trainingSet'>)
       throw new GranaryError('InvalidDefinition', `The label ${label.name} has no role "${choice.role}".`);
     const { timestampField, createdTimestampField } = source.spec;
     return {
-      name: `${view.name} for ${choice.role}`,
+      name: `${view.name} for ${choice.role}${choice.lag === undefined ? '' : `, ${choice.lag} before`}`,
       role: choice.role,
       source,
       on: view.spec.joinKeys.map((key) => ({
@@ -50,6 +60,7 @@ export function trainingPlan(resources: Resources, set: Resource<'trainingSet'>)
       ...(timestampField === undefined ? {} : { timestampField }),
       ...(createdTimestampField === undefined ? {} : { createdTimestampField }),
       ...(view.spec.ttl === undefined ? {} : { ttl: durationMicros(view.spec.ttl) }),
+      ...(choice.lag === undefined ? {} : { lag: durationMicros(choice.lag) }),
       columns: choice.columns.map(({ feature, as }) => {
         const found = view.spec.features.find((f) => f.name === feature);
         if (!found)
@@ -60,6 +71,7 @@ export function trainingPlan(resources: Resources, set: Resource<'trainingSet'>)
   });
   const { timestampField } = label.spec;
   const keys = [...new Set(label.spec.roles.flatMap((role) => role.keys.map((key) => key.column)))];
+  const split = set.spec.split && rowSplit(label, set.spec.split);
   const labelColumn = { column: label.spec.value, as: label.name, type: label.spec.type };
   return {
     labelSource,
@@ -68,12 +80,28 @@ export function trainingPlan(resources: Resources, set: Resource<'trainingSet'>)
       columns: carried,
       label: labelColumn,
       orderBy: [...keys, ...(timestampField === undefined ? [] : [timestampField])],
+      ...(split === undefined ? {} : { split }),
     },
+    knownAt: set.spec.knownAt ?? false,
+    where: set.spec.where,
     views,
-    schema: Object.fromEntries(
-      [...carried, ...views.flatMap((v) => v.columns), labelColumn].map(({ as, type }) => [as, type]),
-    ),
+    schema: {
+      ...(split === undefined ? {} : { [SPLIT_COLUMN]: 'string' as const }),
+      ...Object.fromEntries(
+        [...carried, ...views.flatMap((v) => v.columns), labelColumn].map(({ as, type }) => [as, type]),
+      ),
+    },
   };
+}
+
+/** A split with the columns that decide it. */
+function rowSplit({ name, spec }: Resource<'label'>, split: Split): RowSplit {
+  if (split.by === 'time') return split;
+  const role = spec.roles.find((r) => r.role === split.role);
+  if (!role)
+    throw new GranaryError('InvalidDefinition', `The label ${name} has no role "${split.role ?? ''}".`);
+  const { role: _role, ...shares } = split;
+  return { ...shares, keys: role.keys.map(({ column, type }) => ({ column, type })) };
 }
 
 /** @throws GranaryError `Internal`: everything depends on it. */
@@ -88,16 +116,17 @@ export function refuseLeaks(
     );
 }
 
-/** The label rows of an interval are those of its time; of all of time, and without a time, all of them. */
+/** The label rows of an interval are those of its time that pass the filter; of all of time, and without a time, all of them. */
 export const spineBounds = (
-  { spine }: TrainingPlan,
+  { spine, where }: TrainingPlan,
   interval: Interval,
-): Pick<Relation, 'from' | 'before' | 'timestampField'> => {
+): Pick<Relation, 'from' | 'before' | 'timestampField' | 'where'> => {
   const { timestampField } = spine;
-  if (timestampField === undefined) return {};
+  const filter = where === undefined ? {} : { where };
+  if (timestampField === undefined) return filter;
   return isAllTime(interval)
-    ? { timestampField }
-    : { timestampField, from: interval.start, before: interval.end };
+    ? { timestampField, ...filter }
+    : { timestampField, from: interval.start, before: interval.end, ...filter };
 };
 
 /** The columns of a training set's rows, in order. */

@@ -1,6 +1,7 @@
 import { isKind, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
-import type { FeatureView, Selection } from '../definitions/feature-view.js';
+import type { FeatureView } from '../definitions/feature-view.js';
+import type { Selection } from '../definitions/selection.js';
 import { didYouMean } from '../definitions/names.js';
 import type { Schema, Value } from '../definitions/types.js';
 import type { OpenProject } from '../providers/bind.js';

@@ -2,15 +2,14 @@ import type { BuildFunction, BuiltSource } from './built-source.js';
 import { inDatabase, type BuiltSourceSpec, type Resource, type SourceSpec } from './contract.js';
 import { GranaryError } from './errors.js';
 import type { AnySource, FileSource, TableSource } from './source.js';
-import { normalizeSql, parseSql, renderSql, type SqlReference } from './sql.js';
+import { parseSql, renderSql, type SqlReference } from './sql.js';
 
 /** Compiles a source by object or by name; `where` is for messages. */
 export type SourceResolver = (where: string, reference: AnySource | string) => Resource<'source'>;
 
-/** A source as canonical JSON, what its fingerprint is taken of, and the code of a TypeScript build. */
+/** A source as canonical JSON, and the code of a TypeScript build. */
 export interface CompiledSource {
   readonly spec: SourceSpec;
-  readonly meaning: object;
   readonly handler: BuildFunction | undefined;
 }
 
@@ -28,7 +27,7 @@ export function sourceSpec(
       ? {}
       : { createdTimestampField: definition.createdTimestampField }),
   };
-  const raw = (spec: SourceSpec): CompiledSource => ({ spec, meaning: spec, handler: undefined });
+  const raw = (spec: SourceSpec): CompiledSource => ({ spec, handler: undefined });
   if (definition.type === 'file')
     return raw({ ...common, type: 'file', format: definition.format, path: definition.path });
   if (definition.type === 'table')
@@ -51,9 +50,7 @@ export function sourceSpec(
     deterministic: definition.deterministic,
     metadata: definition.metadata,
   };
-  // What SQL means does not depend on how it is laid out; what runs is the text as it was written.
-  const meaning = 'sql' in build ? { ...spec, build: { sql: normalizeSql(build.sql) } } : spec;
-  return { spec, meaning, handler: definition.handler };
+  return { spec, handler: definition.handler };
 }
 
 function buildOf(

@@ -1,11 +1,11 @@
 import type { BuildFunction, BuiltSource } from './built-source.js';
-import { fingerprint } from './canonical.js';
 import { checkLocations } from './compile-locations.js';
 import { sourceSpec } from './compile-source.js';
-import { placeOfSet } from './compile-training-set.js';
+import { trainingSetSpec } from './compile-training-set.js';
 import type { PipelineSpec, Resource, ResourceKind, SpecOf } from './contract.js';
 import type { Entity } from './entity.js';
 import { GranaryError } from './errors.js';
+import { fingerprintOf } from './fingerprint-of.js';
 import type { FeatureView } from './feature-view.js';
 import type { Label } from './label.js';
 import { bindLate, isLate, type NamedKind } from './late.js';
@@ -16,7 +16,7 @@ import type { Secret } from './secret.js';
 import { peopleOf, type AnySource, type FileSource, type TableSource, type Versioned } from './source.js';
 import { findTarget } from './target.js';
 import { nameKey, references, type Compilable } from './references.js';
-import { carriedColumns, featureColumn, roleOf, type TrainingSet } from './training-set.js';
+import type { TrainingSet } from './training-set.js';
 
 /** A project as data: every resource by id, upstream first; the code of TypeScript builds apart from it. */
 export interface CompiledProject {
@@ -172,9 +172,8 @@ class Compiler {
     name: string,
     spec: SpecOf[K],
     about: Versioned & { readonly timeout?: string | undefined },
-    meaning: object = spec,
   ): Resource<K> {
-    const print = fingerprint({ kind, name, spec: meaning });
+    const print = fingerprintOf({ kind, name, spec });
     const versioned = kind !== 'provider' && kind !== 'entity';
     const variant = versioned ? (about.variant ?? this.#defaultVariant ?? print.slice(0, 8)) : '';
     if (versioned) checkVariant(`${kind} ${name}`, variant);
@@ -213,10 +212,8 @@ class Compiler {
 
   #source(definition: FileSource | TableSource | BuiltSource): Resource<'source'> {
     this.#add(definition.store);
-    const { spec, meaning, handler } = sourceSpec(definition, (where, reference) =>
-      this.#sourceRef(where, reference),
-    );
-    const resource = this.#make('source', definition.name, spec, definition, meaning);
+    const { spec, handler } = sourceSpec(definition, (where, reference) => this.#sourceRef(where, reference));
+    const resource = this.#make('source', definition.name, spec, definition);
     if (handler) this.#handlers.set(resource.id, handler);
     return resource;
   }
@@ -269,22 +266,17 @@ class Compiler {
   #trainingSet(set: TrainingSet): Resource<'trainingSet'> {
     const label = this.#add(set.label) as Resource<'label'>;
     if (set.store) this.#add(set.store);
-    const features = set.features.map((selection) => ({
-      view: this.#add(selection.view).id,
-      role: roleOf(set.name, set.label, selection).role,
-      columns: selection.features.map((feature) => ({ feature, as: featureColumn(selection, feature) })),
-    }));
-    const sourceOf = (id: string): Resource<'source'> => {
-      const { spec } = this.#resources.get(id) as Resource<'label' | 'view'>;
-      return this.#resources.get(spec.source) as Resource<'source'>;
-    };
-    const sources = [label.id, ...features.map(({ view }) => view)].map(sourceOf);
-    return this.#make(
-      'trainingSet',
-      set.name,
-      { label: label.id, ...placeOfSet(set, sources), features, include: carriedColumns(set) },
-      set,
+    const views = set.features.map(({ view }) => this.#add(view) as Resource<'view'>);
+    const sources = [label, ...views].map(
+      ({ spec }) => this.#resources.get(spec.source) as Resource<'source'>,
     );
+    const spec = trainingSetSpec(
+      set,
+      label.id,
+      views.map(({ id }) => id),
+      sources,
+    );
+    return this.#make('trainingSet', set.name, spec, set);
   }
 
   #pipeline(pipeline: Pipeline): PipelineSpec {

@@ -1,13 +1,13 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import type { BuildFunction } from './built-source.js';
-import { canonicalJson, fingerprint } from './canonical.js';
+import { canonicalJson } from './canonical.js';
 import type { CompiledProject } from './compile.js';
 import type { PipelineSpec, Resource } from './contract.js';
 import { GranaryError } from './errors.js';
+import { fingerprintOf } from './fingerprint-of.js';
 import type { Environment, Project } from './project.js';
 import { refuseLiteralPassword, type Secret } from './secret.js';
-import { normalizeSql } from './sql.js';
 import { upstreamOf } from './upstream.js';
 
 /**
@@ -146,10 +146,3 @@ export const headOf = (project: Project | Contract): Pick<Project, 'name' | 'env
   isContract(project)
     ? { name: project.project, environments: project.environments }
     : { name: project.name, environments: project.environments };
-
-/** What `compile` takes the fingerprint of: what SQL means does not depend on how it is laid out. */
-function fingerprintOf({ kind, name, spec }: Resource): string {
-  const build = (spec as { readonly build?: { readonly sql?: string } }).build;
-  const meaning = build?.sql === undefined ? spec : { ...spec, build: { sql: normalizeSql(build.sql) } };
-  return fingerprint({ kind, name, spec: meaning });
-}

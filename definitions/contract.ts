@@ -1,4 +1,5 @@
 import type { KeyType } from './entity.js';
+import type { Split } from './split.js';
 import type { Schema, ValueType } from './types.js';
 import type { ValidationRule } from './validation.js';
 
@@ -97,10 +98,19 @@ export interface TrainingSetSpec {
   readonly features: readonly {
     readonly view: string;
     readonly role: string;
+    /** How long before the label's time, as a duration text. */
+    readonly lag?: string;
     readonly columns: readonly { readonly feature: string; readonly as: string }[];
   }[];
   /** Columns of the label's source before the features. */
   readonly include: readonly string[];
+  /** An SQL condition over the columns of the label's source. */
+  readonly where?: string;
+  /** The rows' parts, in a first column `split`. */
+  readonly split?: Split;
+  readonly knownAt?: true;
+  readonly requireTimestamps?: true;
+  readonly validate?: readonly ValidationRule[];
 }
 
 export type SpecOf = {

@@ -3,6 +3,7 @@ import { GranaryError } from './errors.js';
 import type { FeaturesOf, FieldsSpec, FieldSpec, KeyColumns, KeysOf, Known } from './view-types.js';
 import { durationMicros } from './interval.js';
 import { checkName } from './names.js';
+import { makeSelection, type Selection } from './selection.js';
 import { bound, isOpen, late, type Find } from './late.js';
 import { onlineStore, type OnlineStore } from './provider.js';
 import { aboutOf, checkColumn, type AnySource, type Source, type Versioned } from './source.js';
@@ -29,9 +30,13 @@ interface ViewOptions<S extends Schema, E extends readonly (Entity | string)[], 
 }
 
 /** Fields of one source for one or more entities. */
-export interface FeatureView<K extends JoinKeys = JoinKeys, F extends Schema = Schema> extends Versioned {
+export interface FeatureView<
+  K extends JoinKeys = JoinKeys,
+  F extends Schema = Schema,
+  V extends string = string,
+> extends Versioned {
   readonly kind: 'view';
-  readonly name: string;
+  readonly name: V;
   readonly entities: readonly Entity[];
   readonly source: AnySource;
   /** Join key -> column of the source. */
@@ -41,35 +46,29 @@ export interface FeatureView<K extends JoinKeys = JoinKeys, F extends Schema = S
   readonly online: OnlineStore | undefined;
   readonly timeout: string | undefined;
   /** Some of the features, for a training set. */
-  select<const N extends readonly (keyof F & string)[]>(...names: N): Selection<Pick<F, N[number]>, K>;
+  select<const N extends readonly (keyof F & string)[]>(...names: N): Selection<Pick<F, N[number]>, K, V>;
   /** The features for one of the label's entities by role, in columns `<role>__<feature>`. */
   for<const R extends string>(
     role: R,
-  ): Selection<{ readonly [N in keyof F & string as `${R}__${N}`]: F[N] }, K>;
+  ): Selection<{ readonly [N in keyof F & string as `${R}__${N}`]: F[N] }, K, V>;
+  /** All features as they were a while before the label's time, in columns `<feature>_lag_<duration>`. */
+  lag<const D extends string>(
+    duration: D,
+  ): Selection<{ readonly [N in keyof F & string as `${N}_lag_${D}`]: F[N] }, K, V>;
   /** Phantom: the features' types. */
   readonly types?: F;
 }
 
-/** Features of a view as columns of a training set. */
-export interface Selection<C extends Schema = Schema, K extends JoinKeys = JoinKeys> {
-  readonly kind: 'selection';
-  readonly view: FeatureView;
-  readonly role: string | undefined;
-  readonly features: readonly string[];
-  /** Phantoms: the columns' types and the view's join keys. */
-  readonly types?: C;
-  readonly keyTypes?: K;
-}
-
 /** Declares a feature view. */
 export function featureView<
+  const V extends string,
   const S extends Schema = AnyColumns,
   const E extends readonly (Entity | string)[] = readonly Entity[],
   const F extends FieldsSpec<S> = FieldsSpec<S>,
 >(
-  name: string,
+  name: V,
   options: ViewOptions<S, E, F> & KeyColumns<S, KeysOf<E>>,
-): FeatureView<KeysOf<E>, FeaturesOf<S, F>> {
+): FeatureView<KeysOf<E>, FeaturesOf<S, F>, V> {
   checkName('feature view', name);
   const what = `feature view ${name}`;
   const { source, entities: given, ttl, timeout, features, keys } = options;
@@ -80,7 +79,7 @@ export function featureView<
         source: bound('source', source, find),
         entities: given.map((entity) => bound('entity', entity, find)),
       } as never),
-    ) as unknown as FeatureView<KeysOf<E>, FeaturesOf<S, F>>;
+    ) as unknown as FeatureView<KeysOf<E>, FeaturesOf<S, F>, V>;
   const entities = given as unknown as readonly Entity[];
   const { schema } = source as Source<S>;
   const online = onlineOf(options.online);
@@ -98,7 +97,7 @@ export function featureView<
     online,
     timeout,
     ...aboutOf(options),
-  }) as FeatureView<KeysOf<E>, FeaturesOf<S, F>>;
+  }) as unknown as FeatureView<KeysOf<E>, FeaturesOf<S, F>, V>;
 }
 
 const onlineOf = (online: OnlineStore | string | undefined): OnlineStore | undefined =>
@@ -116,13 +115,9 @@ function lateView(
       kind: 'view' as const,
       name,
       ...aboutOf(options),
-      select: (...names: readonly string[]) => ({
-        kind: 'selection',
-        view,
-        role: undefined,
-        features: names,
-      }),
-      for: (role: string) => ({ kind: 'selection', view, role, features: [] }),
+      select: (...names: readonly string[]) => makeSelection({ view, role: undefined, features: names }),
+      for: (role: string) => makeSelection({ view, role, features: [] }),
+      lag: (duration: string) => makeSelection({ view, role: undefined, features: [] }).lag(duration),
     },
     references,
     bind,
@@ -130,13 +125,14 @@ function lateView(
   return view;
 }
 
-function makeView(view: Omit<FeatureView, 'select' | 'for' | 'types'>): FeatureView {
+function makeView(view: Omit<FeatureView, 'select' | 'for' | 'lag' | 'types'>): FeatureView {
   const clash = view.features.find((f) => Object.hasOwn(view.keys, f.name));
   if (clash)
     throw new GranaryError(
       'InvalidDefinition',
       `The feature view ${view.name}: "${clash.name}" is a join key, which every reader has already. Leave it out of the features, or give the feature another name.`,
     );
+  const all = view.features.map((f) => f.name);
   const full: FeatureView = {
     ...view,
     select: (...names) => {
@@ -146,9 +142,10 @@ function makeView(view: Omit<FeatureView, 'select' | 'for' | 'types'>): FeatureV
             'InvalidDefinition',
             `The feature view ${view.name} has no feature "${name}". Features: ${view.features.map((f) => f.name).join(', ')}.`,
           );
-      return { kind: 'selection', view: full, role: undefined, features: names };
+      return makeSelection({ view: full, role: undefined, features: names }) as never;
     },
-    for: (role) => ({ kind: 'selection', view: full, role, features: view.features.map((f) => f.name) }),
+    for: (role) => makeSelection({ view: full, role, features: all }) as never,
+    lag: (duration) => makeSelection({ view: full, role: undefined, features: all }).lag(duration) as never,
   };
   return Object.freeze(full);
 }
@@ -223,7 +220,7 @@ export function feature<
 >(
   name: N,
   options: FeatureOptions<S, J, T, C, V>,
-): FeatureView<Readonly<Record<J, T>>, { readonly [K in N]: V }> {
+): FeatureView<Readonly<Record<J, T>>, { readonly [K in N]: V }, N> {
   const { entity: given, key, value, type, source: from, ttl } = options;
   if (isOpen(from) || isOpen(given))
     return lateView(name, options, [from, given], (find) =>
@@ -232,7 +229,7 @@ export function feature<
         source: bound('source', from, find),
         entity: bound('entity', given, find),
       } as never),
-    ) as unknown as FeatureView<Readonly<Record<J, T>>, { readonly [K in N]: V }>;
+    ) as unknown as FeatureView<Readonly<Record<J, T>>, { readonly [K in N]: V }, N>;
   const described = given as Entity;
   const source = from as Source<S>;
   const online = onlineOf(options.online);
@@ -257,5 +254,5 @@ export function feature<
     online,
     timeout: undefined,
     ...aboutOf(options),
-  }) as FeatureView<Readonly<Record<J, T>>, { readonly [K in N]: V }>;
+  }) as unknown as FeatureView<Readonly<Record<J, T>>, { readonly [K in N]: V }, N>;
 }

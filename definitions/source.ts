@@ -45,6 +45,7 @@ export type AnySource = {
   readonly name: string;
   readonly schema: Schema;
   readonly timestampField: string | undefined;
+  readonly createdTimestampField?: string | undefined;
 };
 
 export interface FileSourceOptions<S extends Schema> extends Versioned {

@@ -1,32 +1,53 @@
 import { GranaryError } from './errors.js';
-import type { FeatureView, Selection } from './feature-view.js';
+import type { FeatureView } from './feature-view.js';
 import { durationMicros } from './interval.js';
 import type { Label } from './label.js';
 import { bound, isOpen, late, type Find } from './late.js';
 import { checkName } from './names.js';
 import type { PostgresProvider } from './postgres.js';
 import { fileStore, type FileStore } from './provider.js';
+import { featureColumn, makeSelection, type Selection } from './selection.js';
 import { aboutOf, type Versioned } from './source.js';
+import { SPLIT_COLUMN, splitOf, type Split } from './split.js';
+import type { SqlTemplate } from './sql.js';
+import { checkTimes, conditionText } from './training-rules.js';
 import type { Schema, Value } from './types.js';
+import { ruleColumns, type ValidationRule } from './validation.js';
 
 /** A view, or some of its features, or its features for a role of the label. */
 export type FeatureChoice = FeatureView | Selection;
 
-type ColumnsOf<F> = F extends { readonly kind: 'selection'; readonly types?: infer C }
-  ? C
-  : F extends { readonly kind: 'view'; readonly types?: infer C }
-    ? C
+type ColumnsOf<F> = F extends { readonly kind: 'selection' | 'view'; readonly types?: infer C }
+  ? NonNullable<C>
+  : never;
+type NameOfView<F> = F extends { readonly kind: 'selection'; readonly viewName?: infer N }
+  ? NonNullable<N> & string
+  : F extends { readonly kind: 'view'; readonly name: infer N }
+    ? N & string
     : never;
 type Union<U> = (U extends unknown ? (u: U) => void : never) extends (i: infer I) => void ? I : never;
 
+/** Columns that two of the choices have, or one of them and the label. */
+type Twice<F extends readonly unknown[], Seen, Found = never> = F extends readonly [infer H, ...infer R]
+  ? Twice<R, Seen | keyof ColumnsOf<H>, Found | Extract<keyof ColumnsOf<H>, Seen>>
+  : Found;
+
+/** A choice's columns under their names in the output. */
+type NamedColumns<F, Ambiguous> = F extends unknown
+  ? {
+      readonly [
+        K in keyof ColumnsOf<F> & string as K extends Ambiguous ? `${NameOfView<F>}__${K}` : K
+      ]: ColumnsOf<F>[K];
+    }
+  : never;
+
+type Values<C> = { readonly [K in keyof C]: C extends Schema ? Value<C[K]> | null : unknown };
+
 /** A row of a training set: every feature, then the label; any may be NULL. */
-export type TrainingRow<L, F extends readonly FeatureChoice[]> = {
-  readonly [K in keyof Union<NonNullable<ColumnsOf<F[number]>>> & string]: Union<
-    NonNullable<ColumnsOf<F[number]>>
-  > extends Schema
-    ? Value<Union<NonNullable<ColumnsOf<F[number]>>>[K]> | null
-    : unknown;
-} & (L extends Label<infer N, infer T> ? { readonly [K in N]: Value<T> | null } : unknown);
+export type TrainingRow<L, F extends readonly FeatureChoice[]> = Values<
+  Union<NamedColumns<F[number], Twice<F, L extends Label<infer N> ? N : never>>>
+> &
+  (L extends Label<infer N, infer T> ? { readonly [K in N]: Value<T> | null } : unknown);
 
 /** {@link TrainingRow}, or any columns where something is given by its name. */
 export type RowOf<L extends Label | string, F extends readonly (FeatureChoice | string)[]> = [
@@ -51,6 +72,21 @@ export interface TrainingSetOptions<
   readonly store?: FileStore | PostgresProvider | string;
   /** Columns of the label to carry before the features; default: none. */
   readonly include?: readonly ('keys' | 'timestamp')[];
+  /**
+   * Only label rows for which this SQL condition over the columns of the label's source holds: `sql`amount > 0``. Runs in the engine that joins.
+   */
+  readonly where?: SqlTemplate | string;
+  /** Divides the rows into `train`, `validation` and `test`, in a first column `split`; see `splitByTime` and `splitByEntity`. */
+  readonly split?: Split;
+  /**
+   * A feature row counts only if its created timestamp is at or before the label's time: what was recorded later was not known then. Needs a
+   * `createdTimestampField` on the source of every view with timestamps.
+   */
+  readonly knownAt?: boolean;
+  /** Refuses a label and features without timestamps, which may contain the label's future. */
+  readonly requireTimestamps?: boolean;
+  /** Rules over the rows; one that fails stops publication, and the version before stays. */
+  readonly validate?: readonly ValidationRule[];
   readonly timeout?: string;
 }
 
@@ -65,6 +101,12 @@ export interface TrainingSet<
   readonly features: readonly Selection[];
   readonly store: FileStore | PostgresProvider | undefined;
   readonly include: readonly ('keys' | 'timestamp')[];
+  /** The row filter as text. */
+  readonly where: string | undefined;
+  readonly split: Split | undefined;
+  readonly knownAt: boolean;
+  readonly requireTimestamps: boolean;
+  readonly validate: readonly ValidationRule[];
   readonly timeout: string | undefined;
   /** Phantom: the type of a row. */
   readonly row?: Row;
@@ -76,15 +118,16 @@ export interface TrainingSet<
 type NameOf<L> = L extends Label<infer N> ? N : L extends string ? L : string;
 
 /**
- * Declares a training set. A feature's column is its own name, or `<role>__<feature>` where the view was chosen by `view.for(role)`;
- * the label's column bears the label's name and comes last.
+ * Declares a training set. Columns come in this order: `split`, the label's keys and timestamp (each where asked for), the features in
+ * definition order, the label under its name. A feature's column is its own name, `<role>__<feature>` where the view was chosen by
+ * `view.for(role)`, with `_lag_<duration>` after it where it lags; where two columns would have one name, each feature's is `<view>__` before that.
  */
 export function trainingSet<
   const L extends Label | string,
   const F extends readonly (FeatureChoice | string)[],
 >(name: string, options: TrainingSetOptions<L, F>): TrainingSet<RowOf<L, F>, NameOf<L>> {
   checkName('training set', name);
-  const { label: given, features: chosen, include, store: place, timeout, ...about } = options;
+  const { label: given, features: chosen, store: place, timeout } = options;
   const store = typeof place === 'string' ? fileStore(place) : place;
   const views = chosen.map((choice) =>
     typeof choice !== 'string' && choice.kind === 'selection' ? choice.view : choice,
@@ -109,7 +152,7 @@ export function trainingSet<
   const selections = features.map((choice): Selection =>
     choice.kind === 'selection'
       ? choice
-      : { kind: 'selection', view: choice, role: undefined, features: choice.features.map((f) => f.name) },
+      : makeSelection({ view: choice, role: undefined, features: choice.features.map((f) => f.name) }),
   );
   for (const selection of selections) roleOf(name, label, selection);
   const set: TrainingSet<RowOf<L, F>, NameOf<L>> = {
@@ -118,11 +161,17 @@ export function trainingSet<
     label,
     features: selections,
     store,
-    include: include ?? [],
+    include: options.include ?? [],
+    where: options.where === undefined ? undefined : conditionText(name, options.where),
+    split: options.split === undefined ? undefined : splitOf(name, label, options.split),
+    knownAt: options.knownAt ?? false,
+    requireTimestamps: options.requireTimestamps ?? false,
+    validate: options.validate ?? [],
     timeout,
-    ...about,
+    ...aboutOf(options),
   };
   checkColumns(set);
+  checkTimes(set);
   return Object.freeze(set);
 }
 
@@ -135,8 +184,11 @@ function boundChoice(choice: FeatureChoice | string, find: Find): FeatureChoice 
   }
   if (choice.kind !== 'selection') return bound('view', choice, find) as FeatureView;
   const view = bound('view', choice.view, find) as FeatureView;
-  if (choice.role !== undefined) return view.for(choice.role);
-  return view.select(...choice.features);
+  const chosen =
+    choice.role !== undefined
+      ? view.for(choice.role)
+      : view.select(...(choice.features.length > 0 ? choice.features : view.features.map((f) => f.name)));
+  return choice.before === undefined ? chosen : chosen.lag(choice.before);
 }
 
 /**
@@ -162,10 +214,6 @@ export function roleOf(name: string, label: Label, selection: Selection): Label[
   return found;
 }
 
-/** The output column of a selected feature. */
-export const featureColumn = (selection: Pick<Selection, 'role'>, feature: string): string =>
-  selection.role === undefined ? feature : `${selection.role}__${feature}`;
-
 /** The label's own columns that a set carries: join keys in order of roles, then the timestamp. */
 export function carriedColumns(set: Pick<TrainingSet, 'label' | 'include'>): string[] {
   const { label, include } = set;
@@ -175,13 +223,36 @@ export function carriedColumns(set: Pick<TrainingSet, 'label' | 'include'>): str
   ];
 }
 
+/** The output columns of each selection, in order: a name that another column has, too, gets the view's before it. */
+export function featureColumns(
+  set: Pick<TrainingSet, 'label' | 'features'>,
+): (readonly { readonly feature: string; readonly as: string }[])[] {
+  const plain = set.features.flatMap((s) => s.features.map((f) => featureColumn(s, f)));
+  const count = new Map<string, number>();
+  for (const name of [set.label.name, ...plain])
+    count.set(name.toLowerCase(), (count.get(name.toLowerCase()) ?? 0) + 1);
+  return set.features.map((selection) =>
+    selection.features.map((feature) => {
+      const as = featureColumn(selection, feature);
+      const alone = count.get(as.toLowerCase()) === 1;
+      return { feature, as: alone ? as : `${selection.view.name}__${as}` };
+    }),
+  );
+}
+
+/** Every output column, in order. */
+export const trainingColumns = (
+  set: Pick<TrainingSet, 'label' | 'features' | 'include' | 'split'>,
+): string[] => [
+  ...(set.split === undefined ? [] : [SPLIT_COLUMN]),
+  ...carriedColumns(set),
+  ...featureColumns(set).flatMap((columns) => columns.map(({ as }) => as)),
+  set.label.name,
+];
+
 function checkColumns(set: TrainingSet): void {
+  const columns = trainingColumns(set);
   const seen = new Set<string>();
-  const columns = [
-    ...carriedColumns(set),
-    ...set.features.flatMap((s) => s.features.map((f) => featureColumn(s, f))),
-    set.label.name,
-  ];
   for (const column of columns) {
     if (seen.has(column.toLowerCase()))
       throw new GranaryError(
@@ -190,4 +261,11 @@ function checkColumns(set: TrainingSet): void {
       );
     seen.add(column.toLowerCase());
   }
+  for (const rule of set.validate)
+    for (const column of ruleColumns(rule))
+      if (!columns.includes(column))
+        throw new GranaryError(
+          'InvalidDefinition',
+          `The training set ${set.name}: the rule ${rule.rule} names the column "${column}". Columns: ${columns.join(', ')}.`,
+        );
 }

@@ -14,6 +14,8 @@ export interface Relation {
   /** Only rows with `from <= timestampField < before`; ISO-8601 in UTC. Needs `timestampField`. */
   readonly from?: string;
   readonly before?: string;
+  /** Only rows for which this SQL condition over its columns holds, in the engine's dialect. */
+  readonly where?: string;
 }
 
 /** Rows in files. */
@@ -80,12 +82,34 @@ export interface JoinedView<R extends Relation = FileRelation> {
   readonly createdTimestampField?: string;
   /** Microseconds; 0 or undefined: no limit. */
   readonly ttl?: bigint;
+  /** Microseconds before the label's time at which the values are taken; 0 or undefined: at the label's time. */
+  readonly lag?: bigint;
   /** The selected columns in definition order, their name in the output, and the type to write. */
   readonly columns: readonly { readonly column: string; readonly as: string; readonly type: ValueType }[];
 }
 
+/** Which part of a training set a row belongs to: `train`, `validation` or `test`. */
+export type RowSplit =
+  | {
+      readonly by: 'time';
+      /** Rows at or after these instants; ISO-8601 in UTC. A row without a time has no part. */
+      readonly validation?: string;
+      readonly test: string;
+    }
+  | {
+      /**
+       * By the first 8 hex digits of the MD5 of the seed and the keys' texts (`<length>:<text>` each, `NULL` without one; bytes as lower hex,
+       * timestamps as microseconds): below `test` of 2^32 the test, below `test + validation` validation. The same on every engine.
+       */
+      readonly by: 'entity';
+      readonly keys: readonly { readonly column: string; readonly type: ScalarType }[];
+      readonly seed: string;
+      readonly validation?: number;
+      readonly test: number;
+    };
+
 /**
- * A point-in-time join. For a spine row at time t a view contributes its row of the same keys with the greatest event
+ * A point-in-time join. For a spine row at time t (less the view's lag) a view contributes its row of the same keys with the greatest event
  * timestamp <= t, and >= t - ttl where ttl > 0; among equal event timestamps the greatest created timestamp (NULL least), then the
  * greatest row in a fixed total order: the selected columns in definition order, NULL least, strings by UTF-8 bytes, NaN greatest,
  * -0.0 equal to 0.0.
@@ -104,16 +128,23 @@ export interface PointInTimeJoin<R extends Relation = FileRelation, O extends Ou
     readonly label: { readonly column: string; readonly as: string; readonly type: ValueType };
     /** Order of the output's rows: these spine columns first, then every output column. */
     readonly orderBy: readonly string[];
+    /** Adds the column `split`, first of all. */
+    readonly split?: RowSplit;
   };
   readonly views: readonly JoinedView<R>[];
-  /** `schema` = spine columns, every view's columns in order, label. `keys` is empty: training rows may have NULL keys. */
+  /**
+   * A feature row counts only if its created timestamp is at or before the label's time (not less the lag); one with a NULL created timestamp never.
+   * Views without timestamps are as without it; every other view has a `createdTimestampField`.
+   */
+  readonly knownAt?: boolean;
+  /** `schema` = `split` where asked for, spine columns, every view's columns in order, label. `keys` is empty: training rows may have NULL keys. */
   readonly output: O;
 }
 
 export interface JoinStatistics extends WrittenTable {
   /** Rows that found a feature row, a view; in the views' order. */
   readonly matched: readonly number[];
-  /** Rows whose joined event time lies after the label's time. Always 0; counted because everything depends on it. */
+  /** Rows whose joined event time lies after the label's time less the lag. Always 0; counted because everything depends on it. */
   readonly leaked: number;
 }
 
