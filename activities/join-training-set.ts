@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { isAllTime } from '../definitions/interval.js';
 import type { JoinedView, Output } from '../providers/offline/provider.js';
 import { crashPoint } from './crash-points.js';
-import { examine, inputColumns, stagedName } from './examine-version.js';
+import { examine, inputColumns, noteFacts } from './examine-version.js';
 import { resourceOf, verifySources } from './inputs.js';
 import { joinProfiles, ruledSet } from './join-profiles.js';
 import { joinTables } from './join-tables.js';
@@ -96,7 +96,7 @@ export async function joinTrainingSet(
       matched: Object.fromEntries(plan.views.map((view, i) => [view.name, joined.matched[i] ?? 0])),
       ms: Math.round(performance.now() - started),
     };
-    await runtime.registry.facts.note(stagedName(request, result), facts);
+    await noteFacts(runtime, request, result, facts);
     return result;
   });
 }

@@ -10,6 +10,8 @@ export const PROFILE_SAMPLE = 1_000_000;
 /** What a profile asks of an engine. Its SQL is what DuckDB and Postgres have in common, but for what stands here. */
 export interface ProfilingEngine {
   rows(sql: string): Promise<readonly (readonly unknown[])[]>;
+  /** Columns whose quantiles one scan may look for: engines hold or sort their values meanwhile. */
+  readonly quantilesAtOnce: number;
   /** Microseconds since 1970 of an instant. */
   micros(value: string): string;
   /** A text that is compared by its bytes. */
@@ -26,14 +28,12 @@ interface Column {
   readonly value: string;
 }
 
-/** Columns whose quantiles one scan finds: each holds its values meanwhile. */
-const AT_ONCE = 8;
 const TOP = 10;
 
 /**
  * Profiles a table, given as SQL. Nothing depends on the order in which rows arrive: counts, extremes and integer sums are exact, and floating-point
- * numbers are added as integers (see profile-mean.ts). Two scans, and over at most `most` rows one for every eight columns' quantiles and one
- * for each column's top values.
+ * numbers are added as integers (see profile-mean.ts). Two scans, and over at most `most` rows a few for quantiles and one for each
+ * column's top values.
  */
 export async function profileRows(
   engine: ProfilingEngine,
@@ -196,8 +196,8 @@ async function quantilesOf(
   const asked = columns.filter(
     ({ name, type }) => (isNumber(type) || type === 'timestamp') && (counts.get(name) ?? 0) > 0,
   );
-  for (let from = 0; from < asked.length; from += AT_ONCE) {
-    const some = asked.slice(from, from + AT_ONCE);
+  for (let from = 0; from < asked.length; from += engine.quantilesAtOnce) {
+    const some = asked.slice(from, from + engine.quantilesAtOnce);
     const expressions = some.map(({ name, value }) => {
       const fractions = Object.values(QUANTILES).map((percent) =>
         rankFraction(percent, counts.get(name) ?? 0),
