@@ -5,9 +5,11 @@ import type { ValueType } from '../definitions/types.js';
 import type { facts } from './table.js';
 import { table } from './table.js';
 
-/** How many of the most frequent values are shown; JSON has ten. */
+/** How many of the most frequent values are shown, and from which share on; JSON has ten, however rare. */
 const MOST = 5;
-/** Characters of a value in a cell. */
+const RARE = 0.01;
+/** Characters of a column's name, and of a value, in a cell. */
+const NAME = 40;
 const CELL = 24;
 
 /**
@@ -42,7 +44,7 @@ const HEAD = ['column', 'type', 'null', 'min', 'median', 'mean', 'max', 'most fr
 
 function columnLines({ rows, sampledRows = rows, columns }: Profile, width: number): string[] {
   const cells = columns.map(({ name, type, nulls, min, max, mean, quantiles }) => [
-    cut(name, CELL),
+    cut(name, NAME),
     type,
     share(nulls, rows),
     ...[min, quantiles?.p50, mean, max].map((value) => shown(value, type)),
@@ -61,10 +63,13 @@ function columnLines({ rows, sampledRows = rows, columns }: Profile, width: numb
 }
 
 function mostFrequent({ type, top = [], nan = 0 }: ColumnProfile, rows: number): string {
-  const different = isAllDifferent(top) ? ['all different'] : undefined;
-  const values =
-    different ?? top.slice(0, MOST).map(({ value, count: n }) => `${shown(value, type)} ${share(n, rows)}`);
-  return [...(nan === 0 ? [] : [`NaN ${nan}`]), ...values].join(', ');
+  const told = nan === 0 ? [] : [`NaN ${nan}`];
+  if (isAllDifferent(top)) return [...told, 'all different'].join(', ');
+  const often = top.filter(({ count: n }) => n >= rows * RARE).slice(0, MOST);
+  if (top.length > 0 && often.length === 0) return [...told, `none above ${percent(RARE)}`].join(', ');
+  return [...told, ...often.map(({ value, count: n }) => `${shown(value, type)} ${share(n, rows)}`)].join(
+    ', ',
+  );
 }
 
 /** Two values may be classes, each once; three that do not repeat are none. */

@@ -68,6 +68,12 @@ export const mutants = [
     tests: ['test/activities/load.test.ts'],
   },
   {
+    name: 'facts-of-an-attempt',
+    without: 'what an attempt found of its rows is taken for those of another',
+    edits: [{ file: 'registry/version-facts.ts', from: "      .where('staged', '=', staged)\n", to: '' }],
+    tests: ['test/registry/version-facts.test.ts'],
+  },
+  {
     name: 'validation-before-publish',
     without: 'a version is stored before it is validated',
     edits: [

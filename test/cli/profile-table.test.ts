@@ -26,6 +26,7 @@ const SET: VersionProfile = {
         top: [
           { value: '2026-01-01T00:00:00Z', count: 1 },
           { value: '2026-01-01T00:00:01Z', count: 1 },
+          { value: '2026-01-01T00:00:02Z', count: 1 },
         ],
       },
       {
@@ -77,12 +78,12 @@ describe('the text of a profile', () => {
   it('tells columns, label, joins and rules', () => {
     expect(text(150))
       .toBe(`PROFILE (v_20260102T000000 of 2026-01-01: 2000001 rows; median and most frequent values of 666667 of them)
-  column                    type       null      min         median               mean      max                       most frequent
-  at                        timestamp  0 %       2026-01-01  2026-01-01 12:00:00            2026-01-01 23:59:59       all different
-  amount                    float64    <0.01 %   -Infinity   0.5                  0.123457  1234.57                   NaN 2, 0 50 %, 7 <0.01 %
-  blob                      bytes      >99.99 %
-  a_long_name_of_a_feat...  string     0 %       line one                                   zzzzzzzzzzzzzzzzzzzzz...  line one <0.01 %
-  fraud                     bool       <0.01 %   false                                      true                      false 90 %, true 10 %
+  column                           type       null      min         median               mean      max                       most frequent
+  at                               timestamp  0 %       2026-01-01  2026-01-01 12:00:00            2026-01-01 23:59:59       all different
+  amount                           float64    <0.01 %   -Infinity   0.5                  0.123457  1234.57                   NaN 2, 0 50 %
+  blob                             bytes      >99.99 %
+  a_long_name_of_a_feature_column  string     0 %       line one                                   zzzzzzzzzzzzzzzzzzzzz...  none above 1 %
+  fraud                            bool       <0.01 %   false                                      true                      false 90 %, true 10 %
 LABEL BALANCE
   false  600000     90 %
   true    66667     10 %
