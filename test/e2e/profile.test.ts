@@ -379,4 +379,44 @@ describe('a rule', () => {
       expect((await client.resources.versions('checked')).length).toBe(1);
     });
   });
+
+  it('over rows in a database stops publication as well, of a transformation and of a training set', async () => {
+    const name = unique();
+    const schema = `${name}_data`;
+    await world.pg.query(`CREATE SCHEMA ${schema};
+      CREATE TABLE ${schema}.transactions (customerid text, transactionamount numeric(12, 2), "timestamp" timestamp, isfraud boolean);
+      INSERT INTO ${schema}.transactions VALUES ('C1', 10, '2026-01-01 10:00', false), ('C1', 10, '2026-01-02 10:00', true), ('C1', 90, '2026-01-03 10:00', true)`);
+    const { project } = bank(name, schema, {
+      rules: { average: [noSchemaDrift()], training: [freshness('1d'), range('last_amount', { max: 50 })] },
+    });
+    world.uses(project);
+    const versions = async (client: GranaryClient): Promise<number[]> => [
+      (await client.resources.versions('average_user_transaction')).length,
+      (await client.resources.versions('fraud_training')).length,
+    ];
+    const bankRun = async (client: GranaryClient, date: string) =>
+      (await client.run('bank_daily', { date })).result();
+    await world.withWorker(project, async (client) => {
+      for (const date of ['2026-01-01', '2026-01-02']) await bankRun(client, date);
+      expect(await versions(client)).toEqual([2, 2]);
+      const rows = await failureOf(bankRun(client, '2026-01-03'));
+      expect(rows.message).toMatch(
+        /fraud_training for 2026-01-03 was not published: last_amount: 1 of 1 row is outside/,
+      );
+      expect(await versions(client)).toEqual([3, 2]);
+      const stale = await failureOf(bankRun(client, '2026-01-04'));
+      expect(stale.message).toMatch(
+        /fraud_training for 2026-01-04 was not published: timestamp: no row has one/,
+      );
+      await world.pg.query(`ALTER TABLE ${schema}.transactions ADD COLUMN channel varchar(8)`);
+      const drift = await failureOf(bankRun(client, '2026-01-05'));
+      expect(drift.message).toMatch(
+        /source\/transactions\.\w+: "channel" was added \(character varying\(8\)\)/,
+      );
+      expect(await versions(client)).toEqual([4, 2]);
+    });
+    await world.pg.query(
+      `DROP SCHEMA ${schema} CASCADE; DROP SCHEMA IF EXISTS granary_${name}_dev_offline CASCADE`,
+    );
+  });
 });
