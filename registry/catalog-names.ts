@@ -15,6 +15,11 @@ const KINDS: Readonly<Record<string, CatalogKind>> = {
   ...{ model: 'model', models: 'model' },
 };
 
+/** What sources are, before a name. In lists all of them are one kind. */
+const SOURCES: Readonly<Record<string, CatalogKind>> = {
+  ...{ 'feature-set': 'source', featureSet: 'source', transformation: 'source' },
+};
+
 /**
  * A kind by one of its names: `training-sets`, `source`.
  * @throws GranaryError `InvalidInput` that lists them.
@@ -37,7 +42,8 @@ export function findEntry(entries: ReadonlyMap<string, CatalogEntry>, text: stri
   const exact = entries.get(text);
   if (exact) return exact;
   const slash = text.indexOf('/');
-  const kind = slash < 0 ? undefined : kindOf(text.slice(0, slash));
+  const word = text.slice(0, Math.max(0, slash));
+  const kind = slash < 0 ? undefined : (SOURCES[word] ?? kindOf(word));
   const wanted = text.slice(slash + 1);
   const all = [...entries.values()].filter((entry) => kind === undefined || entry.kind === kind);
   const named = all.filter((entry) => entry.name === wanted && (entry.isDefault || entry.variant === ''));

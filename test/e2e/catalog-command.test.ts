@@ -142,6 +142,7 @@ JOINS
     expect(await refuses('get', 'totals')).toBe(
       'granary: "totals" names source/totals.v1 and view/totals.v1. Write source/totals or view/totals. [InvalidInput]\n',
     );
+    expect(await says('get', 'feature-set/totals')).toBe(await says('get', 'source/totals'));
     expect(await refuses('preview', 'view/totals')).toBe(
       'granary: view/totals.v1 has no rows of its own: sources and training sets have. It reads source/totals.v1: granary preview source/totals.v1 [InvalidInput]\n',
     );
