@@ -2,14 +2,16 @@ import { Context, log } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { isKind, isRaw, type Resource } from '../definitions/contract.js';
 import { messageOf } from '../definitions/errors.js';
-import { durationMicros, isAllTime, type Interval } from '../definitions/interval.js';
+import type { Interval } from '../definitions/interval.js';
 import { Timestamp } from '../definitions/timestamp.js';
-import type { DatasetInput } from '../registry/dataset.js';
+import { inputsHash, type DatasetInput } from '../registry/dataset.js';
 import type { LedgerEntry } from '../registry/ledger.js';
 import type { RunRef } from '../registry/ownership.js';
 import type { RegisteredResource } from '../registry/resources.js';
+import { trainingInputs, trainingReads } from '../registry/training-reads.js';
 import { crashPoint } from './crash-points.js';
-import { inputsHash, inputsOf, readFrom, resourceOf, type Resources } from './inputs.js';
+import { resourceOf } from '../definitions/resource-of.js';
+import { inputsOf, readFrom, type Resources } from './inputs.js';
 import type { ClaimResult, StepRequest, StepResult } from './messages.js';
 import { onlineContents } from './online-contents.js';
 import { ensurePublished, locationOf, projectLatest } from './publication.js';
@@ -39,42 +41,11 @@ export async function stepInputs(
       return await inputsOf(runtime, source, { interval, by: 'interval', from: undefined });
     return (await inputsOf(runtime, source, { interval, by: 'interval', from: undefined })).slice(-1);
   }
-  if (isKind(target, 'trainingSet')) return await trainingInputs(runtime, resources, target, interval);
+  if (isKind(target, 'trainingSet'))
+    return await trainingInputs(trainingReads(resources, target, interval), ({ source, reader }) =>
+      inputsOf(runtime, source, reader),
+    );
   return [];
-}
-
-/** The label's rows of the interval, and of each view whatever can meet them in time. */
-async function trainingInputs(
-  runtime: Runtime,
-  resources: Resources,
-  set: Resource<'trainingSet'>,
-  interval: Interval,
-): Promise<DatasetInput[]> {
-  const label = resourceOf(resources, set.spec.label, 'label');
-  const labelSource = resourceOf(resources, label.spec.source, 'source');
-  // Versions are known by their source's event times; a label with a time of its own may lie in any version up to now.
-  const sameTime =
-    label.spec.timestampField !== undefined && label.spec.timestampField === labelSource.spec.timestampField;
-  const labels = await inputsOf(
-    runtime,
-    labelSource,
-    sameTime
-      ? { interval, by: 'eventTime', from: interval.start }
-      : { interval, by: 'interval', from: undefined },
-  );
-  const features = new Map<string, DatasetInput>();
-  for (const { view: id } of set.spec.features) {
-    const view = resourceOf(resources, id, 'view');
-    const source = resourceOf(resources, view.spec.source, 'source');
-    const ttl = view.spec.ttl === undefined ? 0n : durationMicros(view.spec.ttl);
-    const from =
-      ttl === 0n || !sameTime || isAllTime(interval)
-        ? undefined
-        : Timestamp.from(interval.start).plus(-ttl).toString();
-    for (const input of await inputsOf(runtime, source, { interval, by: 'eventTime', from }))
-      features.set(input.type === 'dataset' ? input.dataset : input.source, { ...input, use: 'features' });
-  }
-  return [...labels.map((input): DatasetInput => ({ ...input, use: 'label' })), ...features.values()];
 }
 
 /**

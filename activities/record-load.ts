@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { feastProject } from '../definitions/project.js';
 import { crashPoint } from './crash-points.js';
-import type { DatasetInput } from '../registry/dataset.js';
+import { datasetInput, inputsHash, type DatasetInput } from '../registry/dataset.js';
 import type { Ledger } from '../registry/ledger.js';
-import { datasetInput, inputsHash } from './inputs.js';
 import type { LoadCounts, StagedLoad, StepRequest, StepResult } from './messages.js';
 import { checkContents, storeReplaced } from './online-contents.js';
 import { movedSince, retireReplaced, viewAtWork } from './promotion.js';

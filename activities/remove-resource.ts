@@ -8,7 +8,7 @@ import type { RunRef } from '../registry/ownership.js';
 import { settleRun } from '../registry/settle.js';
 import { closeStatus } from './claim-step.js';
 import { crashPoint } from './crash-points.js';
-import { resourceOf } from './inputs.js';
+import { resourceOf } from '../definitions/resource-of.js';
 import type { Removal, RemovalOutcome, RemovalQuestion } from './messages.js';
 import type { Runtime } from './runtime.js';
 import type { Attempt } from './step.js';

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { isKind, isRaw, orderedSchema, type Resource } from '../definitions/contract.js';
 import type { Schema } from '../definitions/types.js';
 import {
+  inputsHash,
   METADATA_FILE,
   ROWS_FILE,
   type Dataset,
@@ -10,7 +11,7 @@ import {
 } from '../registry/dataset.js';
 import type { RegisteredResource } from '../registry/resources.js';
 import { crashPoint } from './crash-points.js';
-import { inputsHash, type Resources } from './inputs.js';
+import type { Resources } from './inputs.js';
 import type {
   StagedFiles,
   StagedRef,

@@ -10,7 +10,8 @@ import type {
   Relation,
   RowSplit,
 } from '../providers/offline/provider.js';
-import { resourceOf, type Resources } from './inputs.js';
+import { resourceOf } from '../definitions/resource-of.js';
+import type { Resources } from './inputs.js';
 
 /** A training set with everything that it refers to at hand. */
 export interface TrainingPlan {

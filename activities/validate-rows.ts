@@ -2,7 +2,7 @@ import { isRaw, orderedSchema } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import { intervalName } from '../definitions/interval.js';
 import type { RuleResult } from '../definitions/validation.js';
-import { resourceOf } from './inputs.js';
+import { resourceOf } from '../definitions/resource-of.js';
 import type { StagedRows, StepRequest, ValidationOutcome } from './messages.js';
 import { withEngine, withTables, type Runtime } from './runtime.js';
 import type { Attempt } from './step.js';

@@ -79,6 +79,8 @@ export class Datasets {
         has_latest: dataset.hasLatest,
         run_id: dataset.run,
         token: dataset.token,
+        // Not now(), which is when the transaction began: whoever asks what was committed at a time must get the same answer ever after.
+        committed_at: sql<string>`clock_timestamp()`,
         published_at: null,
       })
       .execute();
@@ -140,6 +142,25 @@ export class Datasets {
     if (within.from !== undefined) query = query.where('datasets.event_max', '>=', within.from);
     if (within.before !== undefined) query = query.where('datasets.event_min', '<', within.before);
     return (await query.execute()).map(toDataset);
+  }
+
+  /** The versions of a target that were current at an instant, oldest interval first. Waits for commits that are under way. */
+  async asOf(target: string, at: string): Promise<Dataset[]> {
+    const { db, schema } = this.#database;
+    return await db.transaction().execute(async (tx) => {
+      await sql`LOCK TABLE ${sql.id(schema, 'datasets')} IN SHARE MODE`.execute(tx);
+      const rows = await tx
+        .selectFrom('datasets')
+        .selectAll()
+        .distinctOn(['interval_end', 'interval_start'])
+        .where('target', '=', target)
+        .where('committed_at', '<=', at)
+        .orderBy('interval_end')
+        .orderBy('interval_start')
+        .orderBy('generation', 'desc')
+        .execute();
+      return rows.map(toDataset);
+    });
   }
 
   /** The current version of the newest interval: what `latest` must show. */
