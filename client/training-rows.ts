@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { CompiledProject } from '../definitions/compile.js';
 import { isKind } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
@@ -10,14 +7,12 @@ import { intervalOfDate } from '../definitions/ticks.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import type { Row, Schema } from '../definitions/types.js';
 import type { OpenProject } from '../providers/bind.js';
-import { FileHold } from '../providers/files/file-hold.js';
 import type { ColumnBatch } from '../providers/columns.js';
-import { duckdbOfflineProvider } from '../providers/offline/duckdb/provider.js';
-import { tableRows } from './training-table.js';
 import { rowsOf } from '../providers/rows.js';
-import { publishedPath, ROWS_FILE, rowsChecksum, type Dataset } from '../registry/dataset.js';
+import type { Dataset } from '../registry/dataset.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegisteredResource } from '../registry/resources.js';
+import { datasetRows } from './dataset-rows.js';
 
 /** One version of a training set or a feature set, ready to be read. */
 export interface TrainingRows<R = Readonly<Record<string, unknown>>> {
@@ -72,45 +67,15 @@ export async function openTrainingRows<R>(
         ? `The ${what} ${name} has no version${date === undefined ? '' : ` for ${date}`} yet. Run its pipeline first.`
         : `The ${what} ${name} has no version "${version}". "granary versions ${kind}/${name}" shows them.`,
     );
-  if (dataset.table) return await tableRows<R>(providers.offline(dataset.store), set, dataset);
-  const store = providers.files(dataset.store);
-  const described = JSON.parse(
-    (await store.readText(publishedPath(dataset, 'schema.json'))) ?? '{"columns":[]}',
-  ) as { columns: { name: string; type: Schema[string] }[] };
-  const schema: Schema = Object.fromEntries(described.columns.map((column) => [column.name, column.type]));
-  const file = publishedPath(dataset, ROWS_FILE);
-  const sha256 = rowsChecksum(dataset);
-  async function* batches(limit: number | undefined): AsyncGenerator<ColumnBatch> {
-    await using hold = new FileHold();
-    const path = await hold.run(() => store.localPath(file, { sha256 }));
-    const scratch = await mkdtemp(join(tmpdir(), 'granary-read-'));
-    try {
-      await using session = await duckdbOfflineProvider().open({
-        scratch,
-        memoryLimit: '512MiB',
-        threads: 1,
-        signal: new AbortController().signal,
-      });
-      yield* session.read(
-        {
-          name: `${what} ${name}`,
-          format: 'parquet',
-          files: [{ path, uri: store.uri(file), generation: 0 }],
-          schema,
-        },
-        limit === undefined ? {} : { limit },
-      );
-    } finally {
-      await rm(scratch, { recursive: true, force: true });
-    }
-  }
+  const found = await datasetRows(providers, set, dataset);
   return {
     resource: set,
     dataset,
-    uri: store.uri(file),
-    schema,
-    rows: (options) => rowsOf(batches(options?.limit), schema) as AsyncGenerator<Row> as AsyncGenerator<R>,
-    batches: (options) => batches(options?.limit),
+    uri: found.uri,
+    schema: found.schema,
+    rows: (options) =>
+      rowsOf(found.batches(options), found.schema) as AsyncGenerator<Row> as AsyncGenerator<R>,
+    batches: (options) => found.batches(options),
   };
 }
 
