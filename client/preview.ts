@@ -52,7 +52,11 @@ export async function previewRows(
   const found = await openTrainingRows<Row>(open, registry, qualified, choice, resource.kind);
   const rows: Row[] = [];
   for await (const row of found.rows({ limit })) rows.push(row);
-  return { of: `${entry.id}@${found.dataset.version}`, columns: columnsOf(found.schema), rows };
+  return {
+    of: `${entry.id}@${found.datasets.map((d) => d.version).join(', ')}`,
+    columns: columnsOf(found.schema),
+    rows,
+  };
 }
 
 async function previewFiles(

@@ -53,7 +53,7 @@ describe('a training set is read', () => {
       ...{ user_id: 1n, sold_at: Timestamp.from('2026-01-02T10:00:00.000001Z') },
       ...{ total: 10, n: 1n, large: true },
     });
-    expect(set.uri).toMatch(/^file:.*\/training_sets\/large_purchases\/v_\w+\/features\.parquet$/);
+    expect(set.uris[0]).toMatch(/^file:.*\/training_sets\/large_purchases\/v_\w+\/features\.parquet$/);
     expect(await client.trainingSet('large_purchases').columns()).toEqual({
       ...{ user_id: 'int64', sold_at: 'timestamp', total: 'float32', n: 'int64', large: 'bool' },
     });
@@ -91,7 +91,7 @@ describe('a training set is read', () => {
   it('by the name of a version; one that is not there is told with the command that lists them', async () => {
     const [, first] = await client.resources.versions('large_purchases');
     const set = await client.trainingSet('large_purchases', { version: first?.version ?? '' });
-    expect(set.dataset.interval.start).toBe('2026-01-01T00:00:00Z');
+    expect(set.datasets.map(({ interval }) => interval.start)).toEqual(['2026-01-01T00:00:00Z']);
     await expect(client.trainingSet('large_purchases', { version: 'v_nope' }).open()).rejects.toMatchObject({
       code: 'SourceMissing',
       message: expect.stringContaining('granary versions trainingSet/large_purchases') as string,
