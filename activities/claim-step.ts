@@ -1,8 +1,8 @@
 import { Context, log } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { isKind, isRaw, type Resource } from '../definitions/contract.js';
-import { messageOf } from '../definitions/errors.js';
-import type { Interval } from '../definitions/interval.js';
+import { GranaryError, messageOf } from '../definitions/errors.js';
+import { isAsOf, type Interval } from '../definitions/interval.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import { inputsHash, type DatasetInput } from '../registry/dataset.js';
 import type { LedgerEntry } from '../registry/ledger.js';
@@ -42,8 +42,17 @@ export async function stepInputs(
     return (await inputsOf(runtime, source, { interval, by: 'interval', from: undefined })).slice(-1);
   }
   if (isKind(target, 'trainingSet'))
-    return await trainingInputs(trainingReads(resources, target, interval), ({ source, reader }) =>
-      inputsOf(runtime, source, reader),
+    return await trainingInputs(
+      trainingReads(resources, target, interval),
+      async ({ source, use, reader }) => {
+        const found = await inputsOf(runtime, source, reader);
+        if (found.length === 0 && use === 'label' && isAsOf(interval))
+          throw new GranaryError(
+            'SourceMissing',
+            `${source.id}, which has the label of ${target.id}, had no version at ${interval.end}. Ask for a later time.`,
+          );
+        return found;
+      },
     );
   return [];
 }

@@ -1,6 +1,6 @@
 import { isRaw, type BuiltSourceSpec, type Resource, type SourceSpec } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
-import { durationMicros, isAllTime, isAsOf, type Interval } from '../definitions/interval.js';
+import { durationMicros, isAllTime, type Interval } from '../definitions/interval.js';
 import { resourceOf } from '../definitions/resource-of.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import { datasetInput, type DatasetInput } from '../registry/dataset.js';
@@ -37,15 +37,12 @@ export async function inputsOf(
       },
     ];
   const chosen = await versionsFor(registry.datasets, source, reader);
-  if (chosen.length === 0 && reader.by === 'interval') {
-    const { start, end } = reader.interval;
+  const { start, end } = reader.interval;
+  if (chosen.length === 0 && reader.by === 'interval')
     throw new GranaryError(
       'SourceMissing',
-      isAsOf(reader.interval)
-        ? `${source.id} had no version at ${end}.`
-        : `${source.id} has no version for [${start}, ${end}) or before. Build it first.`,
+      `${source.id} has no version for [${start}, ${end}) or before. Build it first.`,
     );
-  }
   return chosen.map(datasetInput);
 }
 

@@ -33,7 +33,7 @@ describe('a training set is read', () => {
   it('as examples of features and label, which print like a quickstart', async () => {
     const examples: Example<Readonly<Record<string, unknown>>>[] = [];
     const printed: string[] = [];
-    for await (const row of client.trainingSet('large_purchases')) {
+    for await (const row of client.trainingSet('large_purchases', { date: '2026-01-02' })) {
       examples.push(row);
       printed.push(inspect(row));
       expect(String(row)).toBe(inspect(row));
@@ -43,6 +43,22 @@ describe('a training set is read', () => {
       [[10, 1n], { total: 10, n: 1n }, true],
       [[null, null], { total: null, n: null }, false],
     ]);
+  });
+
+  it('whole, the versions of all its intervals in order, where none is chosen', async () => {
+    const set = await client.trainingSet('large_purchases');
+    expect(set.datasets.map(({ interval }) => interval.start)).toEqual([
+      '2026-01-01T00:00:00Z',
+      '2026-01-02T00:00:00Z',
+    ]);
+    const limited = async (limit: number): Promise<unknown[]> => {
+      const rows: unknown[] = [];
+      for await (const { user_id } of set.rows({ limit })) rows.push(user_id);
+      return rows;
+    };
+    expect(await limited(10)).toEqual([1n, 9007199254740993n, 1n, 2n]);
+    expect(await limited(3)).toEqual([1n, 9007199254740993n, 1n]);
+    expect(await limited(2)).toEqual([1n, 9007199254740993n]);
   });
 
   it('as an awaited version, with whole rows, its columns and its address', async () => {
@@ -61,7 +77,8 @@ describe('a training set is read', () => {
 
   it('as batches of columns by name, and as an Arrow table that other libraries read', async () => {
     const batches: unknown[] = [];
-    for await (const batch of client.trainingSet('large_purchases').batches()) batches.push(batch);
+    for await (const batch of client.trainingSet('large_purchases', { date: '2026-01-02' }).batches())
+      batches.push(batch);
     expect(batches).toEqual([
       {
         rows: 2,
@@ -74,7 +91,9 @@ describe('a training set is read', () => {
         },
       },
     ]);
-    const table = tableFromIPC(tableToIPC(await client.trainingSet('large_purchases').table()));
+    const table = tableFromIPC(
+      tableToIPC(await client.trainingSet('large_purchases', { date: '2026-01-02' }).table()),
+    );
     expect(table.schema.fields.map((field) => `${field.name}: ${String(field.type)}`)).toEqual([
       'user_id: Int64',
       'sold_at: Timestamp<MICROSECOND, UTC>',
