@@ -1,5 +1,5 @@
 import { sql, type Selectable, type Transaction } from 'kysely';
-import type { Interval } from '../definitions/interval.js';
+import { ALL_TIME, type Interval } from '../definitions/interval.js';
 import type { Database } from './database.js';
 import type { Dataset, DatasetInput } from './dataset.js';
 import type { Tables } from './tables.js';
@@ -163,12 +163,15 @@ export class Datasets {
     });
   }
 
-  /** The current version of the newest interval: what `latest` must show. */
+  /** The current version of the newest interval: what `latest` must show. What was built as of a time is none of an interval's. */
   async newest(target: string): Promise<Dataset | undefined> {
     const row = await this.#database.db
       .selectFrom('datasets')
       .selectAll()
       .where('target', '=', target)
+      .where((eb) =>
+        eb.or([eb('interval_start', '<>', ALL_TIME.start), eb('interval_end', '=', ALL_TIME.end)]),
+      )
       .orderBy('interval_end', 'desc')
       .orderBy('interval_start', 'desc')
       .orderBy('generation', 'desc')
