@@ -2,6 +2,7 @@ import { fingerprint } from '../definitions/canonical.js';
 import {
   isKind,
   isRaw,
+  tableName,
   type BuiltSourceSpec,
   type Resource,
   type SourceSpec,
@@ -46,15 +47,17 @@ export async function inputsOf(
   ),
 ): Promise<DatasetInput[]> {
   if (source.spec.type === 'file') return [await fileInput(runtime, source.id, source.spec)];
-  if (source.spec.type === 'table')
+  if (source.spec.type === 'table') {
+    const { schema, table } = tableName(source.spec);
     return [
       {
         type: 'table',
         source: source.id,
-        table: `${source.spec.dbSchema ?? 'public'}.${source.spec.table}`,
+        table: `${schema}.${table}`,
         readAt: await runtime.registry.runs.clock(),
       },
     ];
+  }
   const { start, end } = reader.interval;
   const found = await runtime.registry.datasets.current(
     source.id,
