@@ -1,26 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Resource } from '../../definitions/contract.js';
 import type { CatalogEntry } from '../../registry/catalog.js';
 import { registryError } from '../../registry/database.js';
-import { openRegistry, type Registry } from '../../registry/registry.js';
+import { ownRegistry } from '../support/registry.js';
 
-const url = process.env['DATABASE_URL'] ?? '';
-const schema = `granary_test_${randomBytes(5).toString('hex')}`;
-const pool = new pg.Pool({ connectionString: url, max: 1 });
-let registry: Registry;
-beforeAll(async () => {
-  registry = openRegistry({ url, schema });
-  await registry.migrate();
-});
-afterAll(async () => {
-  await registry.close();
-  await pool.query(`DROP SCHEMA "${schema}" CASCADE`);
-  await pool.end();
-});
-
-const DAY = { start: '2026-01-01T00:00:00Z', end: '2026-01-02T00:00:00Z' };
+const { schema, pool, registry, begin: beginRun } = ownRegistry();
 const source = (name: string, inputs: Readonly<Record<string, string>> = {}): Resource<'source'> => ({
   ...{ id: `source/${name}.v1`, kind: 'source', name, variant: 'v1', fingerprint: name, about: {} },
   spec: {
@@ -35,17 +20,10 @@ const registered = async (): Promise<CatalogEntry> => {
 };
 const ref = () => ({ id: randomUUID(), workflowId: `wf-${randomBytes(4).toString('hex')}` });
 const begin = async (run: ReturnType<typeof ref>, id: string): Promise<string> =>
-  await registry.runs
-    .begin({
-      ...run,
-      type: 'pipeline',
-      retries: { max: 0, delay: '1s' },
-      plan: { interval: DAY, fingerprint: '', steps: [{ id, kind: 'transform', name: id, dependsOn: [] }] },
-    })
-    .then(
-      () => 'begun',
-      (error: unknown) => (registryError(error) as { code: string }).code,
-    );
+  await beginRun(run, id).then(
+    () => 'begun',
+    (error: unknown) => (registryError(error) as { code: string }).code,
+  );
 const mark = async (entry: CatalogEntry, run = ref()): Promise<string> =>
   await registry.removals.mark(entry, { run, by: 'ada' }, undefined).then(
     () => 'marked',
