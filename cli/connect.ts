@@ -1,6 +1,7 @@
 import { GranaryClient } from '../client/index.js';
 import { GranaryError } from '../definitions/errors.js';
 import { openProject, type OpenProject } from '../providers/bind.js';
+import { registryError } from '../registry/database.js';
 import { workflowFailure } from './await-run.js';
 import { loadProject } from './load-project.js';
 import type { ProjectFlags } from './options.js';
@@ -12,7 +13,7 @@ export interface ClientFlags extends ProjectFlags {
 
 /**
  * Connects a client for as long as `work` takes. The project is compiled once.
- * @throws GranaryError in place of a workflow's failure, with its code and message.
+ * @throws GranaryError in place of a workflow's failure, with its code and message, and of what the registry's Postgres says.
  */
 export async function useClient<T>(
   flags: ClientFlags,
@@ -24,7 +25,9 @@ export async function useClient<T>(
     return await work(client, open);
   } catch (error) {
     const failure = workflowFailure(error);
-    throw failure ? new GranaryError(failure.code, failure.cause.message, { cause: failure.cause }) : error;
+    throw failure
+      ? new GranaryError(failure.code, failure.cause.message, { cause: failure.cause })
+      : registryError(error);
   } finally {
     await client.close();
   }
