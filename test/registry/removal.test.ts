@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import type { Contract } from '../../definitions/contract-file.js';
 import type { Resource } from '../../definitions/contract.js';
 import type { CatalogEntry } from '../../registry/catalog.js';
 import { registryError } from '../../registry/database.js';
@@ -94,17 +95,19 @@ describe('the removal of a resource', () => {
 });
 
 describe('the applies of a resource', () => {
-  it('are part of its history where they are recorded', async () => {
+  it('are part of its history', async () => {
     const entry = await registered();
     expect(await registry.catalog.applies(entry.id)).toEqual([]);
-    await pool.query(
-      `DROP TABLE IF EXISTS "${schema}".applies CASCADE; CREATE TABLE "${schema}".applies (id text, actor text, at timestamptz DEFAULT now(), contract jsonb, status text)`,
-    );
-    const contract = { format: 1, resources: [{ id: entry.id }, { id: 'source/other.v1' }] };
-    await pool.query(
-      `INSERT INTO "${schema}".applies VALUES ('amazed_volhard', 'ada@host', '2026-01-05', $1, 'COMPLETED'), ('happy_curie', 'ada@host', now(), '{"resources": []}', 'COMPLETED')`,
-      [JSON.stringify(contract)],
-    );
+    const contract = (resources: readonly Resource[]): Contract => ({
+      ...{ format: 1, project: 'shop', pipelines: [], handlers: {}, environments: {} },
+      resources,
+    });
+    const applies = { workflowId: 'apply/shop_dev/x', by: 'ada@host' };
+    const theirs = contract([source(entry.name), source('other')]);
+    await registry.applies.add({ ...applies, id: 'amazed_volhard', contract: theirs });
+    await registry.applies.end('amazed_volhard', 'COMPLETED', []);
+    await registry.applies.add({ ...applies, id: 'happy_curie', contract: contract([]) });
+    await pool.query(`UPDATE "${schema}".applies SET at = '2026-01-05' WHERE id = 'amazed_volhard'`);
     expect(await registry.catalog.applies(entry.id)).toEqual([
       { at: '2026-01-05T00:00:00Z', by: 'ada@host', apply: 'amazed_volhard', status: 'COMPLETED' },
     ]);
