@@ -16,7 +16,7 @@ import { ensurePublished, locationOf, projectLatest } from './publication.js';
 import type { Runtime } from './runtime.js';
 
 /** What a step reads, as contents. */
-export async function stepInputs(
+async function stepInputs(
   runtime: Runtime,
   resources: Resources,
   target: Resource,
