@@ -11,7 +11,7 @@ const INT8 = 20;
 /** SQLSTATE of a row that names what is being removed; see migrations.ts. */
 const REMOVED = 'GR001';
 
-/** The registry's database in one schema. Every error that says "not now" is `ProviderUnreachable`. */
+/** The registry's database in one schema. Its errors are Postgres' and the network's own until {@link registryError} turns them. */
 export interface Database {
   readonly db: Kysely<Tables>;
   readonly schema: string;
