@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
 import { GranaryError, messageOf } from '../definitions/errors.js';
 import { connectionLost, sqlState, stateProblem } from '../definitions/postgres-errors.js';
+import { quoteName } from '../definitions/sql.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import { MIGRATIONS } from './migrations.js';
 import type { Tables } from './tables.js';
@@ -79,7 +80,7 @@ export function openDatabase(options: RegistryAddress): Database {
 }
 
 async function migrate(db: Kysely<Tables>, schema: string): Promise<void> {
-  const quoted = `"${schema.replaceAll('"', '""')}"`;
+  const quoted = quoteName(schema);
   await db.transaction().execute(async (tx) => {
     // CREATE ... IF NOT EXISTS races with itself: one migrator at a time.
     await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`granary:${schema}`}, 0))`.execute(tx);
