@@ -1,5 +1,4 @@
-import { Context, log } from '@temporalio/activity';
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { log } from '@temporalio/activity';
 import { isKind, isRaw, type Resource } from '../definitions/contract.js';
 import { GranaryError, messageOf } from '../definitions/errors.js';
 import { isAsOf, type Interval } from '../definitions/interval.js';
@@ -14,11 +13,12 @@ import { resourceOf } from '../definitions/resource-of.js';
 import { inputsOf, readFrom, type Resources } from './inputs.js';
 import type { ClaimResult, StepRequest, StepResult } from './messages.js';
 import { onlineContents } from './online-contents.js';
+import { isOpen, until } from './owner.js';
 import { ensurePublished, locationOf, projectLatest } from './publication.js';
 import type { Runtime } from './runtime.js';
 
 /** What a step reads, as contents. */
-export async function stepInputs(
+async function stepInputs(
   runtime: Runtime,
   resources: Resources,
   target: Resource,
@@ -188,25 +188,6 @@ async function currentResult(
   };
 }
 
-/** Whether Temporal says that a run is still open. A run that Temporal has forgotten is closed. */
-export async function isOpen(run: RunRef): Promise<boolean> {
-  return (await closeStatus(run)) === undefined;
-}
-
-/** How a workflow closed, in Temporal's words; undefined while it is open. */
-export async function closeStatus(run: {
-  readonly workflowId: string;
-  readonly id: string | undefined;
-}): Promise<string | undefined> {
-  try {
-    const { status } = await Context.current().client.workflow.getHandle(run.workflowId, run.id).describe();
-    return status.name === 'RUNNING' || status.name === 'PAUSED' ? undefined : status.name;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return 'NOT_FOUND';
-    throw error;
-  }
-}
-
 /** Waits until the owner of an interval is closed or its result is valid; then the step is claimed again. */
 export async function awaitOwner(
   runtime: Runtime,
@@ -215,26 +196,10 @@ export async function awaitOwner(
   signal: AbortSignal,
 ): Promise<void> {
   const before = await runtime.registry.ledger.get(request.step.id, request.interval);
-  for (let pause = 250; ; pause = Math.min(pause * 1.5, 5000)) {
-    if (!(await isOpen(owner)) || (await runtime.registry.runs.isDone(owner.id, request.step.id))) return;
+  await until(async () => {
+    if (!(await isOpen(owner)) || (await runtime.registry.runs.isDone(owner.id, request.step.id)))
+      return true;
     const entry = await runtime.registry.ledger.get(request.step.id, request.interval);
-    if (entry && (entry.run !== before?.run || entry.generation !== before.generation)) return;
-    await delay(pause, signal);
-  }
-}
-
-/** Waits, or rejects with the signal's reason. */
-export async function delay(ms: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
-      resolve();
-    }, ms);
-    const stop = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason as Error);
-    };
-    signal.addEventListener('abort', stop, { once: true });
-  });
+    return entry !== undefined && (entry.run !== before?.run || entry.generation !== before.generation);
+  }, signal);
 }

@@ -1,4 +1,10 @@
-import { isRaw, type BuiltSourceSpec, type Resource, type SourceSpec } from '../definitions/contract.js';
+import {
+  isRaw,
+  tableName,
+  type BuiltSourceSpec,
+  type Resource,
+  type SourceSpec,
+} from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import { durationMicros, isAllTime, type Interval } from '../definitions/interval.js';
 import { resourceOf } from '../definitions/resource-of.js';
@@ -27,15 +33,17 @@ export async function inputsOf(
 ): Promise<DatasetInput[]> {
   const { registry } = runtime;
   if (source.spec.type === 'file') return [await fileInput(runtime, source.id, source.spec)];
-  if (source.spec.type === 'table')
+  if (source.spec.type === 'table') {
+    const { schema, table } = tableName(source.spec);
     return [
       {
         type: 'table',
         source: source.id,
-        table: `${source.spec.dbSchema ?? 'public'}.${source.spec.table}`,
+        table: `${schema}.${table}`,
         readAt: await registry.runs.clock(),
       },
     ];
+  }
   const chosen = await versionsFor(registry.datasets, source, reader);
   const { start, end } = reader.interval;
   if (chosen.length === 0 && reader.by === 'interval')

@@ -5,7 +5,7 @@ import { datasetInput, inputsHash, type DatasetInput } from '../registry/dataset
 import type { Ledger } from '../registry/ledger.js';
 import type { LoadCounts, StagedLoad, StepRequest, StepResult } from './messages.js';
 import { checkContents, storeReplaced } from './online-contents.js';
-import { movedSince, retireReplaced, viewAtWork } from './promotion.js';
+import { requireUnmoved, retireReplaced, viewAtWork } from './promotion.js';
 import { onlineStoreOf } from '../registry/online-view.js';
 import type { Runtime } from './runtime.js';
 
@@ -19,8 +19,7 @@ export async function recordLoad(
   const { run, step, interval } = request;
   const { registry } = runtime;
   const view = viewAtWork(await registry.resources.all(), request);
-  const moved = movedSince(runtime, view, load);
-  if (moved) throw moved;
+  requireUnmoved(runtime, view, load);
   const online = runtime.providers.online(onlineStoreOf(view));
   const project = feastProject(runtime.scope);
   const sum = (key: 'written' | 'older' | 'unchanged'): number =>

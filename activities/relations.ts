@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { inDatabase, orderedSchema, type Resource } from '../definitions/contract.js';
+import { inDatabase, orderedSchema, tableName, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import type { FileRelation, OfflineSession, Relation, RelationFile } from '../providers/offline/provider.js';
 import type { TableRelation } from '../providers/offline/table-provider.js';
@@ -74,7 +74,7 @@ export async function tableOf(
   if (spec.type === 'table')
     return {
       ...shapeOf(source, reading),
-      table: { schema: spec.dbSchema ?? 'public', table: spec.table },
+      table: tableName(spec),
     };
   const { schema } = runtime.providers.offline(spec.store);
   const versions: NonNullable<TableRelation['versions']>[number][] = [];

@@ -63,8 +63,15 @@ export class GranaryClient {
    * @throws GranaryError `ProviderUnreachable` when Temporal does not answer.
    */
   static async connect(options: GranaryClientOptions): Promise<GranaryClient> {
-    const open = openProject(options.project, options.environment);
-    return new GranaryClient(open, await Workflows.connect(open.scope, options.taskQueue));
+    return await GranaryClient.over(openProject(options.project, options.environment), options.taskQueue);
+  }
+
+  /**
+   * Connects as {@link connect} does, for a project that is open already; closing the client closes its providers.
+   * @internal
+   */
+  static async over(open: OpenProject, taskQueue?: string): Promise<GranaryClient> {
+    return new GranaryClient(open, await Workflows.connect(open.scope, taskQueue));
   }
 
   /**

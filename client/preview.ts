@@ -1,6 +1,7 @@
 import {
   isKind,
   orderedSchema,
+  tableName,
   type FileSourceSpec,
   type Resource,
   type TableSourceSpec,
@@ -103,7 +104,7 @@ async function previewTable(
   await using session = await providers.offline(spec.store).open({ signal: new AbortController().signal });
   const relation = {
     name: `source ${name}`,
-    table: { schema: spec.dbSchema ?? 'public', table: spec.table },
+    table: tableName(spec),
     schema,
   };
   for await (const row of rowsOf(session.read(relation, { limit }), schema)) rows.push(row);

@@ -2,6 +2,7 @@ import { sql, type Selectable, type Transaction } from 'kysely';
 import { ALL_TIME, type Interval } from '../definitions/interval.js';
 import type { Database } from './database.js';
 import type { Dataset, DatasetInput } from './dataset.js';
+import { whereClaim } from './ownership.js';
 import type { Tables } from './tables.js';
 
 /** What a commit records: the version and what it was made from. */
@@ -30,12 +31,7 @@ export class Datasets {
 
   /** The commit that a run made for an interval, if it made one: the first wins, a retry finds it here. */
   async ofRun(target: string, interval: Interval, run: string): Promise<Dataset | undefined> {
-    const row = await this.#database.db
-      .selectFrom('datasets')
-      .selectAll()
-      .where('target', '=', target)
-      .where('interval_start', '=', interval.start)
-      .where('interval_end', '=', interval.end)
+    const row = await whereClaim(this.#database.db.selectFrom('datasets').selectAll(), { target, interval })
       .where('run_id', '=', run)
       .executeTakeFirst();
     return row && toDataset(row);
@@ -43,13 +39,8 @@ export class Datasets {
 
   /** The generation that the next commit of an interval gets. Only its owner asks. */
   async nextGeneration(target: string, interval: Interval): Promise<number> {
-    const { last } = await this.#database.db
-      .selectFrom('datasets')
-      .select((eb) => eb.fn.max('generation').as('last'))
-      .where('target', '=', target)
-      .where('interval_start', '=', interval.start)
-      .where('interval_end', '=', interval.end)
-      .executeTakeFirstOrThrow();
+    const query = this.#database.db.selectFrom('datasets').select((eb) => eb.fn.max('generation').as('last'));
+    const { last } = await whereClaim(query, { target, interval }).executeTakeFirstOrThrow();
     return (last ?? 0) + 1;
   }
 
@@ -193,12 +184,7 @@ export class Datasets {
 
   /** Every version of an interval, newest generation first: the first one is current. */
   async generations(target: string, interval: Interval): Promise<Dataset[]> {
-    const rows = await this.#database.db
-      .selectFrom('datasets')
-      .selectAll()
-      .where('target', '=', target)
-      .where('interval_start', '=', interval.start)
-      .where('interval_end', '=', interval.end)
+    const rows = await whereClaim(this.#database.db.selectFrom('datasets').selectAll(), { target, interval })
       .orderBy('generation', 'desc')
       .execute();
     return rows.map(toDataset);
