@@ -46,6 +46,12 @@ export async function readVectors(
   references: readonly FeatureReference[],
   entities: EntityValues | readonly EntityValues[],
 ): Promise<Vector | Vector[]> {
+  const lagging = references.find((r) => typeof r !== 'string' && r.kind === 'selection' && r.before);
+  if (lagging !== undefined && typeof lagging !== 'string' && lagging.kind === 'selection')
+    throw new GranaryError(
+      'InvalidInput',
+      `The features of ${lagging.view.name} are asked for as they were ${lagging.before ?? ''} ago, but the online store has the newest values alone. Leave .lag() out; lags are for training sets.`,
+    );
   const resources = await registry.resources.all();
   const wanted = references.map((reference) => wantedOf(resources, reference));
   if (wanted.length === 0)

@@ -186,7 +186,15 @@ describe('features are read online', () => {
       'InvalidInput',
       /1 values of "user" but 2/,
     ],
-  ])('refuses %s', async (_, features, entity, code, message) => {
+    [
+      'a lag',
+      () => [made.view.lag('1d')],
+      { user: 1n },
+      'InvalidInput',
+      /totals are asked for as they were 1d ago/,
+    ],
+  ])('refuses %s', async (_, asked, entity, code, message) => {
+    const features = typeof asked === 'function' ? asked() : asked;
     await expect(client.features(features, entity)).rejects.toMatchObject({
       code,
       message: expect.stringMatching(message) as string,
