@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isKind, isRaw, orderedSchema, type Resource } from '../definitions/contract.js';
+import { trainingSchema } from '../definitions/training-schema.js';
 import type { Schema } from '../definitions/types.js';
 import {
   inputsHash,
@@ -25,7 +26,6 @@ import type { Runtime } from './runtime.js';
 import { documentText, stagingFolder, stageText } from './staging.js';
 import type { Attempt } from './step.js';
 import { tableNameOf } from './table-places.js';
-import { trainingSchema } from './training-set-plan.js';
 
 /**
  * Commits staged rows as a version and publishes it. The order is the protocol: stage every file, commit one row in the

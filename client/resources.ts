@@ -1,4 +1,6 @@
 import { GranaryError } from '../definitions/errors.js';
+import { resourceOf } from '../definitions/resource-of.js';
+import { trainingSchema } from '../definitions/training-schema.js';
 import type { Schema, ValueType } from '../definitions/types.js';
 import type { OpenProject } from '../providers/bind.js';
 import type { About, AboutChange, CatalogEntry, CatalogKind, ModelLink } from '../registry/catalog.js';
@@ -48,11 +50,17 @@ export class ResourceCatalog {
     const versions = await versionsOf(this.#registry, entry.id, { limit: 5 });
     return {
       ...detailOf(entries, entry),
-      schema: schemaOf(entry),
+      schema: await this.#schema(entry),
       locations: this.#locations(entry, versions),
       versions,
       runs: await this.#registry.catalog.runs(entry, 5),
     };
+  }
+
+  async #schema(entry: CatalogEntry): Promise<Schema> {
+    if (entry.kind !== 'trainingSet') return schemaOf(entry);
+    const resources = await this.#registry.resources.all();
+    return trainingSchema(resources, resourceOf(resources, entry.id, 'trainingSet'));
   }
 
   /** The resources that a text finds, best first, and in which fields. */
