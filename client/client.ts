@@ -252,7 +252,7 @@ export class GranaryClient {
     return await readFeatures(
       this.#open,
       this.#registry,
-      asked.name,
+      asked,
       entities as readonly Readonly<Record<string, Value>>[],
     );
   }

@@ -117,6 +117,17 @@ LAST RUNS
 `);
   });
 
+  it.concurrent('describe a training set: its columns in order', async () => {
+    const { schema } = await asJson<{ schema: Record<string, string> }>('describe', 'large_purchases');
+    expect(Object.entries(schema).map((column) => column.join(': '))).toEqual([
+      'user_id: int64',
+      'sold_at: timestamp',
+      'total: float32',
+      'n: int64',
+      'large: bool',
+    ]);
+  });
+
   it.concurrent('ask for the kind where two share a name, and say what to look at instead', async () => {
     expect(await refuses('get', 'totals')).toBe(
       'granary: "totals" names source/totals.v1 and view/totals.v1. Write source/totals or view/totals. [InvalidInput]\n',
