@@ -3,6 +3,7 @@ import { intervalName, type Interval } from '../definitions/interval.js';
 import { findFeatureSet } from '../definitions/target.js';
 import type { RollbackEntry } from '../registry/audit.js';
 import { findEntry } from '../registry/catalog-names.js';
+import type { Dataset } from '../registry/dataset.js';
 import type { Registry } from '../registry/registry.js';
 import { staleIntervals, type StaleInterval } from '../registry/stale.js';
 
@@ -51,8 +52,12 @@ export async function versionsOf(
   const rollbacks = new Map((await registry.audit.rollbacks(target)).map((entry) => [entry.version, entry]));
   const versions = await registry.datasets.versions(target, limit, interval);
   const links = await registry.catalog.links(versions.map(({ dataset }) => dataset.id));
+  const shown = new Set(versions.map(({ dataset }) => dataset.id));
   const stale = new Map(
-    (await staleOfTarget(registry, target)).map((found) => [intervalName(found.interval), found.reasons]),
+    (await staleOfTarget(registry, target, ({ id }) => shown.has(id))).map((found) => [
+      intervalName(found.interval),
+      found.reasons,
+    ]),
   );
   return versions.map(({ dataset, current, workflowId }): DatasetVersion => {
     const { version, generation, committedAt, rows, run, store, folder } = dataset;
@@ -76,7 +81,11 @@ export async function staleOf(registry: Registry, name: string): Promise<StaleIn
   return await staleOfTarget(registry, findEntry(sets, name).id);
 }
 
-async function staleOfTarget(registry: Registry, target: string): Promise<StaleInterval[]> {
+async function staleOfTarget(
+  registry: Registry,
+  target: string,
+  wanted?: (dataset: Dataset) => boolean,
+): Promise<StaleInterval[]> {
   const set = (await registry.resources.all()).get(target);
-  return set && isKind(set, 'trainingSet') ? await staleIntervals(registry, set) : [];
+  return set && isKind(set, 'trainingSet') ? await staleIntervals(registry, set, wanted) : [];
 }

@@ -18,14 +18,31 @@ export async function versionsFor(
   reader: VersionReader,
 ): Promise<Dataset[]> {
   const { interval } = reader;
-  return chooseVersions(
-    source,
-    isAsOf(interval)
-      ? await datasets.asOf(source.id, interval.end)
-      : await datasets.current(source.id, eventRange(source, reader)),
-    reader,
-  );
+  const { from, before } = eventRange(source, reader);
+  const found = isAsOf(interval)
+    ? await datasets.asOf(source.id, interval.end)
+    : await datasets.current(source.id, {
+        ...(from === undefined ? {} : { from }),
+        ...(before === undefined ? {} : { before }),
+      });
+  return chooseVersions(source, found.map(timed), reader);
 }
+
+/** A version with its times as numbers: whoever chooses for many intervals compares each many times. */
+export interface TimedVersion {
+  readonly dataset: Dataset;
+  /** Microseconds: the interval's end, and the rows' event times where they have any. */
+  readonly end: bigint;
+  readonly eventMin: bigint | undefined;
+  readonly eventMax: bigint | undefined;
+}
+
+export const timed = (dataset: Dataset): TimedVersion => ({
+  dataset,
+  end: micros(dataset.interval.end),
+  eventMin: dataset.eventTimes && micros(dataset.eventTimes.min),
+  eventMax: dataset.eventTimes && micros(dataset.eventTimes.max),
+});
 
 /**
  * Chooses among a source's current versions, oldest interval first. A source without timestamps is whole in each version: its newest one up to the
@@ -33,41 +50,48 @@ export async function versionsFor(
  */
 export function chooseVersions(
   source: Resource<'source'>,
-  current: readonly Dataset[],
+  current: readonly TimedVersion[],
   reader: VersionReader,
 ): Dataset[] {
-  const { interval, from } = reader;
-  const range = eventRange(source, reader);
+  const { interval } = reader;
   const all = sameKindOfTime(
-    current.filter((dataset) => overlaps(dataset, range)),
+    inRange(current, eventRange(source, reader)),
     isAsOf(interval) ? ALL_TIME : interval,
   );
-  const until = (d: Dataset): boolean => isAsOf(interval) || micros(d.interval.end) <= micros(interval.end);
-  if (source.spec.timestampField === undefined) return all.filter(until).slice(-1);
-  if (reader.by === 'eventTime') return all;
-  return all.filter((d) => until(d) && (from === undefined || micros(d.interval.end) > micros(from)));
+  const last = micros(interval.end);
+  const until = (version: TimedVersion): boolean => isAsOf(interval) || version.end <= last;
+  const datasets = (chosen: readonly TimedVersion[]): Dataset[] => chosen.map(({ dataset }) => dataset);
+  if (source.spec.timestampField === undefined) return datasets(all.filter(until).slice(-1));
+  if (reader.by === 'eventTime') return datasets(all);
+  const from = reader.from === undefined ? undefined : micros(reader.from);
+  return datasets(all.filter((version) => until(version) && (from === undefined || version.end > from)));
 }
 
 interface EventRange {
-  readonly from?: string;
-  readonly before?: string;
+  readonly from?: string | undefined;
+  readonly before?: string | undefined;
 }
 
 const eventRange = ({ spec }: Resource<'source'>, { by, from, interval }: VersionReader): EventRange =>
-  by === 'eventTime' && spec.timestampField !== undefined
-    ? { ...(from === undefined ? {} : { from }), before: interval.end }
-    : {};
+  by === 'eventTime' && spec.timestampField !== undefined ? { from, before: interval.end } : {};
 
-/** Whether a version has rows in a range of event times; one without event times has no rows of any time. */
-const overlaps = ({ eventTimes }: Dataset, { from, before }: EventRange): boolean =>
-  (from === undefined || (eventTimes !== undefined && micros(eventTimes.max) >= micros(from))) &&
-  (before === undefined || (eventTimes !== undefined && micros(eventTimes.min) < micros(before)));
+/** The versions with rows in a range of event times; one without event times has no rows of any time. */
+function inRange(versions: readonly TimedVersion[], range: EventRange): readonly TimedVersion[] {
+  const from = range.from === undefined ? undefined : micros(range.from);
+  const before = range.before === undefined ? undefined : micros(range.before);
+  return versions.filter(
+    ({ eventMin, eventMax }) =>
+      (from === undefined || (eventMax !== undefined && eventMax >= from)) &&
+      (before === undefined || (eventMin !== undefined && eventMin < before)),
+  );
+}
 
 /** A version of all of time holds the rows of every interval as well: a reader has either that one, or the intervals'. */
-function sameKindOfTime(found: readonly Dataset[], interval: Interval): Dataset[] {
-  const whole = found.filter((dataset) => isAllTime(dataset.interval));
-  if (!isAllTime(interval)) return found.filter((dataset) => !whole.includes(dataset));
-  return whole.length > 0 ? whole : [...found];
+function sameKindOfTime(found: readonly TimedVersion[], interval: Interval): readonly TimedVersion[] {
+  const isWhole = ({ dataset }: TimedVersion): boolean => isAllTime(dataset.interval);
+  if (!isAllTime(interval)) return found.filter((version) => !isWhole(version));
+  const whole = found.filter(isWhole);
+  return whole.length > 0 ? whole : found;
 }
 
 const micros = (at: string): bigint => Timestamp.from(at).micros;
