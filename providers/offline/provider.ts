@@ -98,8 +98,8 @@ export type RowSplit =
     }
   | {
       /**
-       * By the first 8 hex digits of the MD5 of the seed and the keys' texts (`<length>:<text>` each, `NULL` without one; bytes as lower hex,
-       * timestamps as microseconds): below `test` of 2^32 the test, below `test + validation` validation. The same on every engine.
+       * By the first 8 hex digits of the MD5 of the seed and the keys' texts, one after another (`<bytes in UTF-8>:<text>` each, `NULL` without
+       * one; bytes as lower hex, timestamps as microseconds): below `test` of 2^32 the test, below `test + validation` validation. The same on every engine.
        */
       readonly by: 'entity';
       readonly keys: readonly { readonly column: string; readonly type: ScalarType }[];
@@ -146,6 +146,17 @@ export interface JoinStatistics extends WrittenTable {
   readonly matched: readonly number[];
   /** Rows whose joined event time lies after the label's time less the lag. Always 0; counted because everything depends on it. */
   readonly leaked: number;
+  /** Rows whose joined feature row was created after the label's time, a view; 0 with `knownAt` and for views without a created timestamp. */
+  readonly createdLater: readonly number[];
+  /** How old the joined rows are, a view: the label's time less the event time. Undefined for views that are not matched by time, or never. */
+  readonly ages: readonly (Age | undefined)[];
+}
+
+/** Microseconds, exact. */
+export interface Age {
+  readonly min: number;
+  readonly median: number;
+  readonly max: number;
 }
 
 /** The newest row per entity, split into shards by a hash of the join keys, ready to be loaded online. */
