@@ -169,6 +169,8 @@ export interface StepResult {
   readonly rollback?: { readonly from: string; readonly of: string };
   /** Where the result can be found: a URI, or the online store. */
   readonly location?: string;
+  /** Rules that did not hold, but only warn. */
+  readonly warnings?: readonly string[];
   /** Milliseconds by part: build, validate, store, stage, load. */
   readonly ms: Readonly<Record<string, number>>;
   readonly loaded?: {

@@ -6,6 +6,8 @@ import { findEntry } from '../registry/catalog-names.js';
 import type { Dataset } from '../registry/dataset.js';
 import type { Registry } from '../registry/registry.js';
 import { staleIntervals, type StaleInterval } from '../registry/stale.js';
+import type { Profile } from '../definitions/profile.js';
+import type { RuleResult } from '../definitions/validation.js';
 
 /** One version of a feature set, a transformation or a training set. */
 export interface DatasetVersion {
@@ -29,6 +31,15 @@ export interface DatasetVersion {
   readonly models: readonly string[];
   /** Of a version that a rollback made: whose bytes it has, what it took the place of, by whom and why. */
   readonly rollback?: RollbackEntry;
+}
+
+/** What the rows of a version look like, and what its rules found. */
+export interface VersionProfile {
+  readonly version: string;
+  readonly interval: Interval;
+  readonly profile: Profile;
+  /** Every rule; one that did not pass only warns, or there were no version. */
+  readonly validation: readonly RuleResult[];
 }
 
 /** One version of a feature set's newest interval. */
@@ -88,4 +99,20 @@ async function staleOfTarget(
 ): Promise<StaleInterval[]> {
   const set = (await registry.resources.all()).get(target);
   return set && isKind(set, 'trainingSet') ? await staleIntervals(registry, set, wanted) : [];
+}
+
+/** What was found of a target's version; of the newest interval and generation unless one is named. */
+export async function profileOf(
+  registry: Registry,
+  target: string,
+  version?: string,
+): Promise<VersionProfile | undefined> {
+  const dataset =
+    version === undefined
+      ? await registry.datasets.newest(target)
+      : await registry.datasets.named(target, version);
+  const facts = dataset && (await registry.facts.of(dataset.id));
+  if (!facts) return undefined;
+  const { profile, validation } = facts;
+  return { version: dataset.version, interval: dataset.interval, profile, validation };
 }

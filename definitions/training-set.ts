@@ -12,7 +12,7 @@ import { SPLIT_COLUMN, splitOf, type Split } from './split.js';
 import type { SqlTemplate } from './sql.js';
 import type { FeatureChoice, NameOf, RowOf } from './training-row.js';
 import { checkTimes, conditionText } from './training-rules.js';
-import { ruleColumns, type ValidationRule } from './validation.js';
+import { checkFreshness, ruleColumns, type ValidationRule } from './validation.js';
 
 export interface TrainingSetOptions<
   L extends Label | string,
@@ -41,7 +41,7 @@ export interface TrainingSetOptions<
   readonly knownAt?: boolean;
   /** Refuses a label and features without timestamps, which may contain the label's future. */
   readonly requireTimestamps?: boolean;
-  /** Rules over the rows; one that fails stops publication, and the version before stays. */
+  /** Rules over each version: one that fails stops its publication, but for those given to `warn`. */
   readonly validate?: readonly ValidationRule[];
   readonly timeout?: string;
 }
@@ -125,6 +125,12 @@ export function trainingSet<
   };
   checkColumns(set);
   checkTimes(set);
+  checkFreshness(
+    `training set ${name}`,
+    set.validate,
+    set.include.includes('timestamp') ? label.timestampField : undefined,
+    "carry the label's: include: ['timestamp']",
+  );
   return Object.freeze(set);
 }
 

@@ -4,12 +4,14 @@ import type { Database } from './database.js';
 import type { Dataset, DatasetInput } from './dataset.js';
 import { whereClaim } from './ownership.js';
 import type { Tables } from './tables.js';
+import { keepFacts, type VersionFacts } from './version-facts.js';
 
 /** What a commit records: the version and what it was made from. */
 export interface NewDataset extends Omit<Dataset, 'published' | 'committedAt'> {
   readonly token: number;
   readonly inputs: readonly DatasetInput[];
   readonly inputsHash: string;
+  readonly facts?: VersionFacts;
 }
 
 /** The committed versions. A row here is the commit: it is written once and never changed but for `published_at`. */
@@ -75,6 +77,8 @@ export class Datasets {
         published_at: null,
       })
       .execute();
+    if (dataset.facts)
+      await keepFacts(tx, dataset.id, dataset.facts, { run: dataset.run, step: dataset.target });
     for (const [position, input] of dataset.inputs.entries())
       await tx
         .insertInto('dataset_inputs')
@@ -180,6 +184,25 @@ export class Datasets {
       .where('version', '=', version)
       .executeTakeFirst();
     return row && toDataset(row);
+  }
+
+  /**
+   * The version that a run's version of an interval is held against: what the ledger calls current of the interval before or, where there is none,
+   * the newest of the same interval that the run did not make.
+   */
+  async before(target: string, interval: Interval, run: string): Promise<Dataset | undefined> {
+    const row = await this.#database.db
+      .selectFrom('ledger')
+      .innerJoin('datasets', 'datasets.id', 'ledger.dataset_id')
+      .selectAll('datasets')
+      .where('ledger.target', '=', target)
+      .where('ledger.interval_end', '<=', interval.start)
+      .orderBy('ledger.interval_end', 'desc')
+      .orderBy('ledger.interval_start', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+    if (row) return toDataset(row);
+    return (await this.generations(target, interval)).find((dataset) => dataset.run !== run);
   }
 
   /** Every version of an interval, newest generation first: the first one is current. */

@@ -1,6 +1,7 @@
 import type { RecordBatch, Table } from 'apache-arrow';
 import type { ScalarType, Schema, ValueType } from '../../definitions/types.js';
-import type { RuleResult, ValidationRule } from '../../definitions/validation.js';
+import type { Profile } from '../../definitions/profile.js';
+import type { RowRule, RuleResult } from '../../definitions/validation.js';
 import type { ColumnBatch } from '../columns.js';
 
 /** Rows that a query or a join reads, wherever they lie. */
@@ -43,6 +44,17 @@ export interface OutputShape {
   readonly keys: readonly string[];
   /** The event timestamp: must be a column of type `timestamp` and never NULL. Undefined: rows have none. */
   readonly timestampField?: string;
+}
+
+/** The columns of a file or a table by name, with the engine's words for their types. */
+export type FoundColumns = Readonly<Record<string, string>>;
+
+/** A Parquet file of rows in their order. */
+export interface WrittenFile {
+  /** What messages call it. */
+  readonly name: string;
+  readonly schema: Schema;
+  readonly parquet: string;
 }
 
 /** One Parquet file and, where asked, the same rows as CSV. */
@@ -238,7 +250,14 @@ export interface OfflineSession extends AsyncDisposable {
   writer(output: Output): Promise<TableWriter>;
   pointInTimeJoin(request: PointInTimeJoin): Promise<JoinStatistics>;
   stageNewest(request: NewestRequest): Promise<readonly StagedShard[]>;
-  validate(relation: FileRelation, rules: readonly ValidationRule[]): Promise<readonly RuleResult[]>;
+  validate(relation: FileRelation, rules: readonly RowRule[]): Promise<readonly RuleResult[]>;
+  /**
+   * What the rows of a Parquet file that this engine wrote look like: equal rows in equal order give equal profiles, on any number of threads. Of
+   * more than `most` rows quantiles and top values are of every k-th one, beginning with the first.
+   */
+  profile(written: WrittenFile, most?: number): Promise<Profile>;
+  /** The columns that each file of a relation has now, declared or not, with the engine's words for their types. */
+  columns(relation: FileRelation): Promise<FoundColumns>;
   /**
    * Streams columns of a relation in file order, with back-pressure: constant memory. `fromRow` needs a staged shard (its `__row`).
    */

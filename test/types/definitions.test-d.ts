@@ -13,6 +13,10 @@ import {
   t,
   trainingSet,
   type Timestamp,
+  warn,
+  rowCountChange,
+  noSchemaDrift,
+  freshness,
 } from '../../definitions/index.js';
 import type { GranaryClient } from '../../client/index.js';
 
@@ -111,6 +115,21 @@ describe('what does not compile', () => {
       build: sql`SELECT 1 FROM ${events}`,
       // @ts-expect-error there is no column nope
       validate: [notNull('nope')],
+    });
+    featureSet('x', {
+      store: lake,
+      inputs: { events },
+      timestampField: 'at',
+      schema: { at: t.timestamp, total: t.float64 },
+      build: sql`SELECT 1 FROM ${events}`,
+      validate: [
+        warn(notNull('total')),
+        rowCountChange({ min: 0.5, max: 2 }),
+        warn(noSchemaDrift()),
+        freshness('2d'),
+        // @ts-expect-error there is no column nope
+        warn(notNull('nope')),
+      ],
     });
   });
   it('rows of a TypeScript build that do not fit the schema', () => {

@@ -82,7 +82,7 @@ async function inspectFile(
       'SourceEmpty',
       `${place} has no bytes: a write was cut short, or the file was only touched. Write it again.`,
     );
-  const columns = await describe(c, relation, file, place);
+  const columns = await describeFile(c, relation, file);
   const types: Record<string, string> = {};
   for (const [column, declared] of Object.entries(relation.schema)) {
     const type = columns.get(column);
@@ -94,12 +94,13 @@ async function inspectFile(
   return { file, types };
 }
 
-async function describe(
+/** All columns of a file with the engine's types, in their order. @throws GranaryError `SourceInvalid`. */
+export async function describeFile(
   c: Connection,
   relation: FileRelation,
   file: RelationFile,
-  place: string,
-): Promise<Map<string, string>> {
+): Promise<ReadonlyMap<string, string>> {
+  const place = `${relation.name} (${file.uri})`;
   try {
     const rows = await c.rows(`DESCRIBE SELECT * FROM ${fileReader(relation.format, [file.path])}`);
     return new Map(rows.map((row) => [String(row[0]), String(row[1])]));
