@@ -78,7 +78,7 @@ function spineSources({ spine, views }: PointInTimeJoin): Map<string, string> {
     ...spine.columns.map(({ column }) => column),
     ...spine.orderBy,
     ...views.flatMap(({ on }) => on.map(({ spine: column }) => column)),
-    spine.label.column,
+    ...(spine.label === undefined ? [] : [spine.label.column]),
     ...(spine.timestampField === undefined ? [] : [spine.timestampField]),
   ];
   const unique = [...new Set(needed)];
@@ -107,7 +107,7 @@ function outputColumns(
     ...views.flatMap(({ relation, columns }, v) =>
       columns.map((output, i) => typed(relation, `v${v}_c${i}`, output)),
     ),
-    ofSpine(spine.label),
+    ...(spine.label === undefined ? [] : [ofSpine(spine.label)]),
   ];
 }
 

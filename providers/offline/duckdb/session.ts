@@ -2,7 +2,9 @@ import { GranaryError } from '../../../definitions/errors.js';
 import type { RuleResult, ValidationRule } from '../../../definitions/validation.js';
 import type { ColumnBatch } from '../../columns.js';
 import type {
+  CopyRequest,
   FileRelation,
+  FoundColumn,
   JoinStatistics,
   NewestRequest,
   OfflineSession,
@@ -15,6 +17,8 @@ import type {
   WrittenTable,
 } from '../provider.js';
 import type { Connection } from './connection.js';
+import { copyRows } from './copy.js';
+import { describeFile } from './describe.js';
 import { threadsDoNotMatter } from './determinism.js';
 import { Engine } from './engine.js';
 import { inspectCsvValues } from './inspect.js';
@@ -48,6 +52,14 @@ export class DuckdbSession implements OfflineSession {
       const select = await relationSql(c, relation);
       if (relation.format === 'csv') await inspectCsvValues(c, relation, select);
     });
+  }
+
+  describe(relation: FileRelation): Promise<readonly FoundColumn[]> {
+    return this.#engine.with(`Reading ${relation.name}`, (c) => describeFile(c, relation));
+  }
+
+  copy(relation: FileRelation, request: CopyRequest): Promise<WrittenTable> {
+    return this.#heavy(`Copying ${relation.name}`, (c) => copyRows(c, relation, request));
   }
 
   query(request: QueryRequest): Promise<WrittenTable> {

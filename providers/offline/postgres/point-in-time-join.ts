@@ -70,7 +70,7 @@ function spineSources({ spine, views }: Join): Map<string, string> {
     ...spine.columns.map(({ column }) => column),
     ...spine.orderBy,
     ...views.flatMap(({ on }) => on.map(({ spine: column }) => column)),
-    spine.label.column,
+    ...(spine.label === undefined ? [] : [spine.label.column]),
     ...(spine.timestampField === undefined ? [] : [spine.timestampField]),
   ];
   return new Map([...new Set(needed)].map((column, i) => [column, `s${i}`]));
@@ -90,7 +90,7 @@ function outputColumns({ spine, views }: Join, sources: ReadonlyMap<string, stri
   return [
     ...spine.columns.map(ofSpine),
     ...views.flatMap((view, v) => view.columns.map((out, i) => column(view.relation, `v${v}_c${i}`, out))),
-    ofSpine(spine.label),
+    ...(spine.label === undefined ? [] : [ofSpine(spine.label)]),
   ];
 }
 
