@@ -33,9 +33,12 @@ export type NamedFeatures<R extends readonly FeatureReference[]> = R extends rea
 
 type Served = Resource<'view'> & RegisteredResource;
 
-interface Wanted {
+/** A registered view and which of its features were asked for; for a role or a while before, where a selection says so. */
+export interface Wanted {
   readonly view: Served;
   readonly features: readonly string[];
+  readonly role: string | undefined;
+  readonly before: string | undefined;
 }
 
 /**
@@ -52,6 +55,12 @@ export async function readVectors(
   const wanted = references.map((reference) => wantedOf(resources, reference));
   if (wanted.length === 0)
     throw new GranaryError('InvalidInput', 'No feature was asked for. Give at least one view or name.');
+  const lagging = wanted.find(({ before }) => before !== undefined);
+  if (lagging)
+    throw new GranaryError(
+      'InvalidInput',
+      `The features of ${lagging.view.name} lag by ${lagging.before ?? ''}, but online there are the newest values alone. Leave .lag(...) out, or use historicalFeatures.`,
+    );
   const { rows, isOne } = spread(entities);
   const names = wanted.flatMap(({ view, features }) => features.map((name) => `${view.name}:${name}`));
   const values: unknown[][] = rows.map(() => []);
@@ -76,12 +85,21 @@ export async function readVectors(
   return isOne && only ? only : vectors;
 }
 
-function wantedOf(resources: ReadonlyMap<string, RegisteredResource>, reference: FeatureReference): Wanted {
+/** Finds the view of a reference. @throws GranaryError `UnknownResource` with the nearest names. */
+export function wantedOf(
+  resources: ReadonlyMap<string, RegisteredResource>,
+  reference: FeatureReference,
+): Wanted {
   const chosen =
     typeof reference === 'string'
       ? named(reference)
       : reference.kind === 'selection'
-        ? { name: reference.view.name, variant: reference.view.variant, features: reference.features }
+        ? {
+            name: reference.view.name,
+            variant: reference.view.variant,
+            // A selection of a view that was given by name has none: it means all.
+            features: reference.features.length === 0 ? undefined : reference.features,
+          }
         : { name: reference.name, variant: reference.variant, features: undefined };
   const views = [...resources.values()].filter((r): r is Served => isKind(r, 'view'));
   const view = views.find(
@@ -101,7 +119,8 @@ function wantedOf(resources: ReadonlyMap<string, RegisteredResource>, reference:
         'UnknownResource',
         `The view ${view.name} has no feature "${feature}". ${didYouMean(feature, known)}`,
       );
-  return { view, features };
+  const chosenFor = typeof reference !== 'string' && reference.kind === 'selection' ? reference : undefined;
+  return { view, features, role: chosenFor?.role, before: chosenFor?.before };
 }
 
 function named(text: string): {

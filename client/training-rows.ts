@@ -3,6 +3,7 @@ import { isKind } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import { didYouMean } from '../definitions/names.js';
 import { plan } from '../definitions/plan.js';
+import type { SplitPart } from '../definitions/split.js';
 import { intervalOfDate } from '../definitions/ticks.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import type { Row, Schema } from '../definitions/types.js';
@@ -12,7 +13,8 @@ import { rowsOf } from '../providers/rows.js';
 import type { Dataset } from '../registry/dataset.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegisteredResource } from '../registry/resources.js';
-import { datasetRows } from './dataset-rows.js';
+import { datasetRows, type DatasetRows } from './dataset-rows.js';
+import { checkSplit, partBatches, type RowParts } from './row-parts.js';
 
 /** One version of a training set or a feature set, ready to be read. */
 export interface TrainingRows<R = Readonly<Record<string, unknown>>> {
@@ -22,6 +24,10 @@ export interface TrainingRows<R = Readonly<Record<string, unknown>>> {
   /** Address of the Parquet file, for pandas, polars and others; in a database that of the table. */
   readonly uri: string;
   readonly schema: Schema;
+  /** Where the rows lie, one after the other. */
+  readonly parts: readonly DatasetRows[];
+  /** The part of a training set that is read; undefined: all rows. */
+  readonly split: SplitPart | undefined;
   /** Streams the rows with back-pressure: constant memory. */
   rows(options?: { readonly limit?: number }): AsyncGenerator<R>;
   /** Streams the rows in columns, in the schema's order, as the engine hands them over. */
@@ -32,6 +38,8 @@ export interface TrainingRows<R = Readonly<Record<string, unknown>>> {
 export interface VersionChoice {
   readonly date?: string;
   readonly version?: string;
+  /** Only rows of this part of a training set that is split. */
+  readonly split?: SplitPart;
 }
 
 /** Opens a version of a training set, or of a source that has versions. */
@@ -39,7 +47,7 @@ export async function openTrainingRows<R>(
   { providers, project }: OpenProject,
   registry: Registry,
   name: string,
-  { date, version }: VersionChoice,
+  { date, version, split }: VersionChoice,
   kind: 'trainingSet' | 'source' = 'trainingSet',
 ): Promise<TrainingRows<R>> {
   const what = kind === 'trainingSet' ? 'training set' : 'source';
@@ -68,14 +76,13 @@ export async function openTrainingRows<R>(
         : `The ${what} ${name} has no version "${version}". "granary versions ${kind}/${name}" shows them.`,
     );
   const found = await datasetRows(providers, set, dataset);
+  checkSplit(`${what} ${name}`, found.schema, split);
+  const { uri, schema } = found;
+  const rows: RowParts = { schema, parts: [found], split };
   return {
-    resource: set,
-    dataset,
-    uri: found.uri,
-    schema: found.schema,
-    rows: (options) =>
-      rowsOf(found.batches(options), found.schema) as AsyncGenerator<Row> as AsyncGenerator<R>,
-    batches: (options) => found.batches(options),
+    ...{ resource: set, dataset, uri, schema, parts: rows.parts, split },
+    rows: (options) => rowsOf(partBatches(rows, options), schema) as AsyncGenerator<Row> as AsyncGenerator<R>,
+    batches: (options) => partBatches(rows, options),
   };
 }
 
