@@ -54,8 +54,8 @@ export function arrowType(type: DataType): ValueType | undefined {
   if (type.typeId === Type.Dictionary)
     return arrowType((type as unknown as { dictionary: DataType }).dictionary);
   if (type.typeId === Type.Null) return 'string';
-  const item = type.children[0]?.type as DataType | undefined;
   if (type.typeId === Type.List || type.typeId === Type.FixedSizeList) {
+    const item = type.children[0]?.type as DataType | undefined;
     const inner = item && arrowType(item);
     return inner === undefined || listItem(inner) !== undefined ? undefined : `list<${inner as ScalarType}>`;
   }
