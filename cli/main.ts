@@ -21,6 +21,7 @@ import { addRollback } from './rollback.js';
 import { addSearch } from './search.js';
 import { addStatus } from './status.js';
 import { addTag } from './tag.js';
+import { addTrainingSet } from './training-set.js';
 import { addVersions } from './versions.js';
 
 interface WorkerFlags extends ClientFlags {
@@ -94,6 +95,7 @@ addHistory(program);
 addVersions(program);
 addPreview(program);
 addTag(program);
+addTrainingSet(program);
 addModel(program);
 addDelete(program);
 

@@ -29,6 +29,13 @@ import {
   type NamedFeatures,
   type OneEntity,
 } from './feature-vectors.js';
+import type { EntityRows } from './entity-rows.js';
+import {
+  historicalFeatures,
+  type HistoricalFeaturesOptions,
+  type HistoricalRow,
+  type HistoricalRows,
+} from './historical-features.js';
 import { readFeatures, type EntityKeys, type OnlineFeatures } from './features.js';
 import type { Vector } from './printed.js';
 import type { GranaryClientOptions, RemovalHandle, RunHandle } from './handles.js';
@@ -50,6 +57,7 @@ export class GranaryClient {
   readonly #open: OpenProject;
   readonly #registry: Registry;
   readonly #workflows: Workflows;
+  readonly #joined = new Set<AsyncDisposable>();
   #resources: ResourceCatalog | undefined;
 
   private constructor(open: OpenProject, workflows: Workflows) {
@@ -284,6 +292,24 @@ export class GranaryClient {
     return sourceRows(() => openTrainingRows(this.#open, this.#registry, name, options, 'source'));
   }
 
+  /**
+   * The caller's rows with features as they were at each row's time, by the point-in-time rule over what the sources hold now: the caller's columns
+   * and rows in their order, then the features. Joined in this process.
+   */
+  historicalFeatures<
+    const E extends EntityRows,
+    const F extends readonly FeatureReference[],
+    const Full extends boolean = false,
+  >(options: HistoricalFeaturesOptions<E, F, Full>): HistoricalRows<HistoricalRow<E, F, Full>> {
+    const rows = historicalFeatures<HistoricalRow<E, F, Full>>(
+      { open: this.#open, registry: this.#registry },
+      options,
+      () => this.#joined.delete(rows),
+    );
+    this.#joined.add(rows);
+    return rows;
+  }
+
   /** What is registered: list, get, search, lineage, versions, history. */
   get resources(): ResourceCatalog {
     return (this.#resources ??= new ResourceCatalog(this.#open, this.#registry));
@@ -301,6 +327,7 @@ export class GranaryClient {
   }
 
   async close(): Promise<void> {
+    await Promise.all([...this.#joined].map((rows) => rows[Symbol.asyncDispose]()));
     await Promise.all([this.#registry.close(), this.#open.providers.close(), this.#workflows.close()]);
   }
 }

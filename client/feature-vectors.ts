@@ -31,9 +31,12 @@ export type NamedFeatures<R extends readonly FeatureReference[]> = R extends rea
     : Readonly<Record<string, unknown>>
   : never;
 
-interface Wanted {
+/** A registered view and which of its features were asked for; for a role or a while before, where a selection says so. */
+export interface Wanted {
   readonly view: ServedView;
   readonly features: readonly string[];
+  readonly role: string | undefined;
+  readonly before: string | undefined;
 }
 
 /**
@@ -46,16 +49,16 @@ export async function readVectors(
   references: readonly FeatureReference[],
   entities: EntityValues | readonly EntityValues[],
 ): Promise<Vector | Vector[]> {
-  const lagging = references.find((r) => typeof r !== 'string' && r.kind === 'selection' && r.before);
-  if (lagging !== undefined && typeof lagging !== 'string' && lagging.kind === 'selection')
-    throw new GranaryError(
-      'InvalidInput',
-      `The features of ${lagging.view.name} are asked for as they were ${lagging.before ?? ''} ago, but the online store has the newest values alone. Leave .lag() out; lags are for training sets.`,
-    );
   const resources = await registry.resources.all();
   const wanted = references.map((reference) => wantedOf(resources, reference));
   if (wanted.length === 0)
     throw new GranaryError('InvalidInput', 'No feature was asked for. Give at least one view or name.');
+  const lagging = wanted.find(({ before }) => before !== undefined);
+  if (lagging)
+    throw new GranaryError(
+      'InvalidInput',
+      `The features of ${lagging.view.name} lag by ${lagging.before ?? ''}, but online there are the newest values alone. Leave .lag(...) out, or use historicalFeatures.`,
+    );
   const { rows, isOne } = spread(entities);
   const names = wanted.flatMap(({ view, features }) => features.map((name) => `${view.name}:${name}`));
   const values: unknown[][] = rows.map(() => []);
@@ -80,12 +83,21 @@ export async function readVectors(
   return isOne && only ? only : vectors;
 }
 
-function wantedOf(resources: ReadonlyMap<string, RegisteredResource>, reference: FeatureReference): Wanted {
+/** Finds the view of a reference. @throws GranaryError `UnknownResource` with the nearest names. */
+export function wantedOf(
+  resources: ReadonlyMap<string, RegisteredResource>,
+  reference: FeatureReference,
+): Wanted {
   const chosen =
     typeof reference === 'string'
       ? named(reference)
       : reference.kind === 'selection'
-        ? { name: reference.view.name, variant: reference.view.variant, features: reference.features }
+        ? {
+            name: reference.view.name,
+            variant: reference.view.variant,
+            // A selection of a view that was given by name has none: it means all.
+            features: reference.features.length === 0 ? undefined : reference.features,
+          }
         : { name: reference.name, variant: reference.variant, features: undefined };
   const view = registeredView(resources, chosen.name, chosen.variant);
   const known = view.spec.features.map(({ name }) => name);
@@ -96,7 +108,8 @@ function wantedOf(resources: ReadonlyMap<string, RegisteredResource>, reference:
         'UnknownResource',
         `The view ${view.name} has no feature "${feature}". ${didYouMean(feature, known)}`,
       );
-  return { view, features };
+  const chosenFor = typeof reference !== 'string' && reference.kind === 'selection' ? reference : undefined;
+  return { view, features, role: chosenFor?.role, before: chosenFor?.before };
 }
 
 function named(text: string): {

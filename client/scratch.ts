@@ -18,7 +18,7 @@ export async function openScratch({
   memoryLimit = '512MiB',
   threads = 1,
 }: { readonly memoryLimit?: string; readonly threads?: number } = {}): Promise<Scratch> {
-  const folder = await makeScratch(parent());
+  const folder = await makeScratch(scratchParent());
   const session = await duckdbOfflineProvider().open({
     scratch: join(folder, 'spill'),
     memoryLimit,
@@ -39,4 +39,5 @@ export async function openScratch({
 }
 
 /** A user's own: whoever came first would own a shared one. */
-const parent = (): string => join(tmpdir(), `granary-read-${process.getuid?.() ?? userInfo().username}`);
+export const scratchParent = (): string =>
+  join(tmpdir(), `granary-read-${process.getuid?.() ?? userInfo().username}`);

@@ -4,6 +4,7 @@ import { GranaryError } from '../definitions/errors.js';
 import { didYouMean } from '../definitions/names.js';
 import { asOfInterval, isAllTime, isAsOf } from '../definitions/interval.js';
 import { plan } from '../definitions/plan.js';
+import type { SplitPart } from '../definitions/split.js';
 import { intervalOfDate } from '../definitions/ticks.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import type { Row, Schema } from '../definitions/types.js';
@@ -13,7 +14,8 @@ import { rowsOf } from '../providers/rows.js';
 import type { Dataset } from '../registry/dataset.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegisteredResource } from '../registry/resources.js';
-import { datasetRows } from './dataset-rows.js';
+import { datasetRows, type DatasetRows } from './dataset-rows.js';
+import { checkSplit, partBatches, type RowParts } from './row-parts.js';
 
 /** One version or several of a training set or a feature set, ready to be read. */
 export interface TrainingRows<R = Readonly<Record<string, unknown>>> {
@@ -24,6 +26,10 @@ export interface TrainingRows<R = Readonly<Record<string, unknown>>> {
   /** Addresses of the Parquet files, for pandas, polars and others, oldest interval first; in a database that of the table. */
   readonly uris: readonly string[];
   readonly schema: Schema;
+  /** Where the rows lie, one after the other. */
+  readonly parts: readonly DatasetRows[];
+  /** The part of a training set that is read; undefined: all rows. */
+  readonly split: SplitPart | undefined;
   /** Streams the rows with back-pressure: constant memory. */
   rows(options?: { readonly limit?: number }): AsyncGenerator<R>;
   /** Streams the rows in columns, in the schema's order, as the engine hands them over. */
@@ -39,6 +45,8 @@ export interface VersionChoice {
   readonly date?: string;
   /** The instant that the training set was built as of; ISO-8601. */
   readonly asOf?: string;
+  /** Only rows of this part of a training set that is split. */
+  readonly split?: SplitPart;
 }
 
 /** Opens versions of a training set, or of a source that has versions. @throws GranaryError `UnknownResource`, `SourceMissing`. */
@@ -65,23 +73,14 @@ export async function openTrainingRows<R>(
     throw new GranaryError('SourceMissing', `The ${what} ${name} ${missing(`${kind}/${name}`, choice)}`);
   const parts = await Promise.all(datasets.map((dataset) => datasetRows(providers, set, dataset)));
   const schema = parts[0]?.schema ?? {};
-  async function* batches({ limit }: { readonly limit?: number } = {}): AsyncGenerator<ColumnBatch> {
-    let left = limit ?? Infinity;
-    for (const part of parts) {
-      if (left <= 0) return;
-      for await (const batch of part.batches(left === Infinity ? {} : { limit: left })) {
-        left -= batch.rows;
-        yield batch;
-      }
-    }
-  }
+  const { split } = choice;
+  checkSplit(`${what} ${name}`, schema, split);
+  const rows: RowParts = { schema, parts, split };
   return {
-    resource: set,
-    datasets,
+    ...{ resource: set, datasets, schema, parts, split },
     uris: [...new Set(parts.map(({ uri }) => uri))],
-    schema,
-    rows: (options) => rowsOf(batches(options), schema) as AsyncGenerator<Row> as AsyncGenerator<R>,
-    batches,
+    rows: (options) => rowsOf(partBatches(rows, options), schema) as AsyncGenerator<Row> as AsyncGenerator<R>,
+    batches: (options) => partBatches(rows, options),
   };
 }
 

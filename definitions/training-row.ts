@@ -32,9 +32,18 @@ type NamedColumns<F, Ambiguous> = F extends unknown
 
 type Values<C> = { readonly [K in keyof C]: C extends Schema ? Value<C[K]> | null : unknown };
 
+/**
+ * The values of some features by their columns, each with the view's name before it where two have one name, or `Taken` has it already; `string`
+ * takes them all.
+ */
+export type FeatureRow<F extends readonly FeatureChoice[], Taken = never> = Values<
+  Union<NamedColumns<F[number], Twice<F, Taken>>>
+>;
+
 /** A row of a training set: every feature, then the label; any may be NULL. */
-export type TrainingRow<L, F extends readonly FeatureChoice[]> = Values<
-  Union<NamedColumns<F[number], Twice<F, L extends Label<infer N> ? N : never>>>
+export type TrainingRow<L, F extends readonly FeatureChoice[]> = FeatureRow<
+  F,
+  L extends Label<infer N> ? N : never
 > &
   (L extends Label<infer N, infer T> ? { readonly [K in N]: Value<T> | null } : unknown);
 

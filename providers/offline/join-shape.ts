@@ -39,7 +39,7 @@ export function spineSources({ spine, views }: Join): Map<string, string> {
     ...spine.columns.map(({ column }) => column),
     ...spine.orderBy,
     ...views.flatMap(({ on }) => on.map(({ spine: column }) => column)),
-    spine.label.column,
+    ...(spine.label === undefined ? [] : [spine.label.column]),
     ...(split?.by === 'entity' ? split.keys.map(({ column }) => column) : []),
     ...(spine.timestampField === undefined ? [] : [spine.timestampField]),
   ];
@@ -72,7 +72,7 @@ export function joinColumns(join: Join, sources: ReadonlyMap<string, string>): J
     ...views.flatMap((view, v) =>
       view.columns.map((wanted, i) => typed(view.relation, `v${v}_c${i}`, wanted)),
     ),
-    ofSpine(spine.label),
+    ...(spine.label === undefined ? [] : [ofSpine(spine.label)]),
   ];
   checkJoinColumns(output, columns);
   const unknown = views.find(

@@ -92,7 +92,7 @@ function columnValue(
 }
 
 /** TRY_CAST rounds `1.5` to an integer; a file that says so is wrong. */
-function strictCast(raw: string, type: ValueType): string {
+export function strictCast(raw: string, type: ValueType): string {
   const cast = `TRY_CAST(${raw} AS ${engineType(type)})`;
   if (type !== 'int32' && type !== 'int64') return cast;
   return `CASE WHEN regexp_full_match(${raw}, '\\s*[+-]?\\d+\\s*') THEN ${cast} END`;
