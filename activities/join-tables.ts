@@ -3,7 +3,9 @@ import type { JoinedView } from '../providers/offline/provider.js';
 import type { TableRelation } from '../providers/offline/table-provider.js';
 import type { DatasetInput } from '../registry/dataset.js';
 import { crashPoint } from './crash-points.js';
-import { cut } from './inputs.js';
+import { examine, inputColumns, stagedName } from './examine-version.js';
+import { cut, type Resources } from './inputs.js';
+import { joinProfiles, ruledSet } from './join-profiles.js';
 import type { StagedRows, StepRequest } from './messages.js';
 import { tableOf } from './relations.js';
 import { withTables, type Runtime } from './runtime.js';
@@ -12,6 +14,7 @@ import { refuseLeaks, spineBounds, type TrainingPlan } from './training-set-plan
 
 /** What {@link joinTables} works on. */
 export interface TableJoin {
+  readonly resources: Resources;
   readonly set: Resource<'trainingSet'>;
   readonly plan: TrainingPlan;
   readonly pinned: readonly DatasetInput[];
@@ -23,11 +26,11 @@ export async function joinTables(
   runtime: Runtime,
   request: StepRequest,
   attempt: Attempt,
-  { set, plan, pinned, token }: TableJoin,
+  { resources, set, plan, pinned, token }: TableJoin,
 ): Promise<StagedRows> {
   const started = performance.now();
   const { run, step, interval } = request;
-  return await withTables(runtime, request, attempt, set.spec.store, async (session) => {
+  return await withTables(runtime, request, attempt, set.spec.store, async (session, at) => {
     const labels = await tableOf(runtime, plan.labelSource, pinned, { use: 'label' });
     const views: JoinedView<TableRelation>[] = [];
     for (const { source, role: _role, ...view } of plan.views) {
@@ -51,7 +54,17 @@ export async function joinTables(
     });
     refuseLeaks(set, joined);
     await crashPoint('training-set.after-stage');
-    return {
+    const rows = { name: `the rows of training set ${set.name}`, schema: plan.schema, keys: [] };
+    const facts = await examine(runtime, request, {
+      ...ruledSet(set, plan),
+      profile: async () => ({
+        ...(await session.profile(joined.table, rows)),
+        joins: joinProfiles(plan, joined),
+      }),
+      validate: (rules) => session.validate(joined.table, rows, rules),
+      inputColumns: () => inputColumns(runtime, resources, pinned, { tables: session, signal: at.signal }),
+    });
+    const result = {
       store: set.spec.store,
       table: joined.table,
       rows: joined.rows,
@@ -59,5 +72,7 @@ export async function joinTables(
       matched: Object.fromEntries(plan.views.map((view, i) => [view.name, joined.matched[i] ?? 0])),
       ms: Math.round(performance.now() - started),
     };
+    await runtime.registry.facts.note(stagedName(request, result), facts);
+    return result;
   });
 }

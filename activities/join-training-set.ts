@@ -2,7 +2,10 @@ import { join } from 'node:path';
 import { isAllTime } from '../definitions/interval.js';
 import type { JoinedView, Output } from '../providers/offline/provider.js';
 import { crashPoint } from './crash-points.js';
-import { resourceOf, verifySources } from './inputs.js';
+import { resourceOf } from '../definitions/resource-of.js';
+import { examine, inputColumns, stagedName } from './examine-version.js';
+import { verifySources } from './inputs.js';
+import { joinProfiles, ruledSet } from './join-profiles.js';
 import { joinTables } from './join-tables.js';
 import type { StagedRows, StepRequest } from './messages.js';
 import { relationOf } from './relations.js';
@@ -25,7 +28,7 @@ export async function joinTrainingSet(
   const plan = trainingPlan(resources, set);
   const pinned = await runtime.registry.runs.inputs(run.id, step.id);
   if (set.spec.engine === 'postgres')
-    return await joinTables(runtime, request, attempt, { set, plan, pinned, token });
+    return await joinTables(runtime, request, attempt, { resources, set, plan, pinned, token });
   return await withEngine(runtime, request, attempt, async (session, folder, at) => {
     const engine = { session, folder, signal: at.signal };
     const labels = await relationOf(runtime, plan.labelSource, pinned, engine, { use: 'label' });
@@ -59,6 +62,24 @@ export async function joinTrainingSet(
     });
     refuseLeaks(set, joined);
     await verifySources(runtime, resources, pinned);
+    const rows = { name: `the rows of ${output.name}`, schema: plan.schema };
+    const facts = await examine(runtime, request, {
+      ...ruledSet(set, plan),
+      profile: async () => ({
+        ...(await session.profile({ ...rows, parquet: output.parquet })),
+        joins: joinProfiles(plan, joined),
+      }),
+      validate: (rules) =>
+        session.validate(
+          {
+            ...rows,
+            format: 'parquet',
+            files: [{ path: output.parquet, uri: output.name, generation: 0 }],
+          },
+          rules,
+        ),
+      inputColumns: () => inputColumns(runtime, resources, pinned, { files: session, signal: at.signal }),
+    });
     await crashPoint('training-set.before-stage');
     await runtime.registry.ownership.confirm({ target: step.id, interval }, run, token);
     const staged = await stageRows(
@@ -69,12 +90,14 @@ export async function joinTrainingSet(
       at.signal,
     );
     await crashPoint('training-set.after-stage');
-    return {
+    const result = {
       ...staged,
       rows: joined.rows,
       ...(joined.eventTimes === undefined ? {} : { eventTimes: joined.eventTimes }),
       matched: Object.fromEntries(plan.views.map((view, i) => [view.name, joined.matched[i] ?? 0])),
       ms: Math.round(performance.now() - started),
     };
+    await runtime.registry.facts.note(stagedName(request, result), facts);
+    return result;
   });
 }

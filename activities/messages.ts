@@ -17,6 +17,8 @@ export interface RunRequest {
   /** An interval by its ends, ISO-8601. */
   readonly from?: string;
   readonly to?: string;
+  /** Training sets: everything before this instant, from the versions that were recorded then; ISO-8601. */
+  readonly asOf?: string;
   /** Builds again what is already valid. */
   readonly rebuild?: boolean;
   /** Rollbacks: the version whose bytes are to come back; by default the newest earlier one that differs. */
@@ -167,6 +169,8 @@ export interface StepResult {
   readonly rollback?: { readonly from: string; readonly of: string };
   /** Where the result can be found: a URI, or the online store. */
   readonly location?: string;
+  /** Rules that did not hold, but only warn. */
+  readonly warnings?: readonly string[];
   /** Milliseconds by part: build, validate, store, stage, load. */
   readonly ms: Readonly<Record<string, number>>;
   readonly loaded?: {

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { isKind } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
-import { METADATA_FILE, type Dataset } from '../registry/dataset.js';
+import { inputsHash, METADATA_FILE, type Dataset } from '../registry/dataset.js';
 import type { RegisteredResource } from '../registry/resources.js';
 import { crashPoint } from './crash-points.js';
-import { inputsHash, resourceOf } from './inputs.js';
+import { resourceOf } from '../definitions/resource-of.js';
+import { runFacts } from './describe-version.js';
 import type { PromotionRef, StepRequest, StepResult } from './messages.js';
 import { retireReplaced } from './promotion.js';
 import { ensurePublished } from './publication.js';
@@ -12,7 +13,7 @@ import { recordedMetadata, sameBytes } from './recorded-metadata.js';
 import type { Runtime } from './runtime.js';
 import { documentText, stagingFolder, stageText } from './staging.js';
 import type { Attempt } from './step.js';
-import { publishVersion, runFacts, versionsFolder } from './store-version.js';
+import { publishVersion, versionsFolder } from './store-version.js';
 import { placesOf } from './table-places.js';
 
 /**
@@ -96,6 +97,8 @@ async function commitAgain(
   const path = `${stagingFolder(run.id, target, token)}/${METADATA_FILE}`;
   const staged = await stageText(runtime, of.store, path, metadata, signal);
   const inputs = await registry.datasets.inputs(of.id);
+  // The rows are those of that version, and so is all that was found of them.
+  const found = await registry.facts.of(of.id);
   await crashPoint('promote.before-switch');
   await registry.ownership.commit(claim, run, token, async (tx) => {
     await registry.promotions.switch(tx, promotion, claim, run);
@@ -110,6 +113,7 @@ async function commitAgain(
       token,
       inputs,
       inputsHash: inputsHash(inputs),
+      ...(found === undefined ? {} : { facts: found }),
     });
   });
   await crashPoint('promote.after-switch');

@@ -1,4 +1,4 @@
-import { inDatabase, type Resource } from '../definitions/contract.js';
+import { inDatabase, tableName, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import type { FileRelation, OfflineSession, RelationFile } from '../providers/offline/provider.js';
 import { extractTable, sourceShape, type Bounds } from '../providers/offline/source-relation.js';
@@ -77,7 +77,7 @@ export async function tableOf(
   if (spec.type === 'table')
     return {
       ...sourceShape(source, reading),
-      table: { schema: spec.dbSchema ?? 'public', table: spec.table },
+      table: tableName(spec),
     };
   const { schema } = runtime.providers.offline(spec.store);
   const versions: NonNullable<TableRelation['versions']>[number][] = [];

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { GranaryError } from '../definitions/errors.js';
 import { intervalName } from '../definitions/interval.js';
-import { METADATA_FILE, rowsChecksum, type Dataset } from '../registry/dataset.js';
+import { inputsHash, METADATA_FILE, rowsChecksum, type Dataset } from '../registry/dataset.js';
 import { crashPoint } from './crash-points.js';
-import { inputsHash, resourceOf } from './inputs.js';
+import { resourceOf } from '../definitions/resource-of.js';
+import { runFacts } from './describe-version.js';
 import type { Rollback, StepRequest, StepResult } from './messages.js';
 import { ensurePublished } from './publication.js';
 import { recordedMetadata, sameBytes } from './recorded-metadata.js';
@@ -11,7 +12,7 @@ import { refused } from './resolve-rollback.js';
 import type { Runtime } from './runtime.js';
 import { documentText, stagingFolder, stageText } from './staging.js';
 import type { Attempt } from './step.js';
-import { publishVersion, runFacts } from './store-version.js';
+import { publishVersion } from './store-version.js';
 
 /**
  * Commits the recorded bytes of an earlier version as a new generation of its interval. Rows, CSV and schema are published from where
@@ -75,6 +76,8 @@ async function commit(
   const path = `${stagingFolder(run.id, target, token)}/${METADATA_FILE}`;
   const staged = await stageText(runtime, of.store, path, metadata, signal);
   const inputs = await registry.datasets.inputs(of.id);
+  // The rows are those of that version, and so is all that was found of them.
+  const found = await registry.facts.of(of.id);
   await crashPoint('rollback.before-commit');
   await registry.ownership.commit({ target: step.id, interval }, run, token, async (tx) => {
     await registry.datasets.insert(tx, {
@@ -87,6 +90,7 @@ async function commit(
       token,
       inputs,
       inputsHash: inputsHash(inputs),
+      ...(found === undefined ? {} : { facts: found }),
     });
     await registry.audit.recordRollback(tx, step.id, {
       from: from.version,

@@ -1,16 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { isKind, isRaw, orderedSchema, type Resource } from '../definitions/contract.js';
-import type { Schema } from '../definitions/types.js';
-import {
-  METADATA_FILE,
-  ROWS_FILE,
-  type Dataset,
-  type DatasetInput,
-  type LatestFile,
-} from '../registry/dataset.js';
+import { inputsHash, METADATA_FILE, ROWS_FILE, type Dataset, type LatestFile } from '../registry/dataset.js';
 import type { RegisteredResource } from '../registry/resources.js';
 import { crashPoint } from './crash-points.js';
-import { inputsHash, type Resources } from './inputs.js';
+import { describeVersion } from './describe-version.js';
+import { stagedName } from './examine-version.js';
 import type {
   StagedFiles,
   StagedRef,
@@ -21,10 +14,9 @@ import type {
 } from './messages.js';
 import { ensurePublished, locationOf, projectLatest } from './publication.js';
 import type { Runtime } from './runtime.js';
-import { documentText, stagingFolder, stageText } from './staging.js';
+import { stagingFolder, stageText } from './staging.js';
 import type { Attempt } from './step.js';
 import { tableNameOf } from './table-places.js';
-import { trainingSchema } from './training-set-plan.js';
 
 /**
  * Commits staged rows as a version and publishes it. The order is the protocol: stage every file, commit one row in the
@@ -51,11 +43,13 @@ export async function storeVersion(
     const inputs = await registry.runs.inputs(run.id, step.id);
     const version = await registry.ownership.versionName(step.id, run);
     const generation = await registry.datasets.nextGeneration(step.id, interval);
+    const facts = await registry.facts.noted(stagedName(request, staged));
     const stageFiles = async (rows: StagedFiles): Promise<LatestFile[]> => {
-      const documents = await describeVersion(resources, target, {
+      const documents = describeVersion(resources, target, {
         request,
         staged: rows,
-        validation,
+        facts,
+        validation: facts?.validation ?? validation?.results ?? [],
         inputs,
         version,
         generation,
@@ -92,6 +86,7 @@ export async function storeVersion(
         token,
         inputs,
         inputsHash: inputsHash(inputs),
+        ...(facts === undefined ? {} : { facts }),
       }),
     );
     await crashPoint('store.after-commit');
@@ -114,6 +109,7 @@ export async function publishVersion(
   await crashPoint('store.after-latest');
   await registry.resources.mark(step.id, 'READY');
   await registry.runs.setStep(run.id, step.id, 'COMPLETED');
+  const warnings = ((await registry.facts.of(dataset.id))?.validation ?? []).filter(({ passed }) => !passed);
   return {
     step: step.id,
     outcome: 'made',
@@ -122,6 +118,7 @@ export async function publishVersion(
     dataset: dataset.id,
     generation: dataset.generation,
     location: await locationOf(runtime, dataset),
+    ...(warnings.length === 0 ? {} : { warnings: warnings.map(({ message }) => message) }),
     ms: { store: Math.round(performance.now() - started) },
   };
 }
@@ -130,98 +127,12 @@ export async function publishVersion(
 export const versionsFolder = (target: { readonly kind: string; readonly location: string }): string =>
   target.kind === 'trainingSet' ? `training_sets/${target.location}` : target.location;
 
-interface VersionFacts {
-  readonly request: StepRequest;
-  readonly staged: StagedFiles;
-  readonly validation: ValidationOutcome | undefined;
-  readonly inputs: readonly DatasetInput[];
-  readonly version: string;
-  readonly generation: number;
-}
-
-/** schema.json and metadata.json. All that differs between two equal runs stands in the one object `run`. */
-async function describeVersion(
-  resources: Resources,
-  target: RegisteredResource,
-  facts: VersionFacts,
-): Promise<{ schema: string; metadata: (schema: StagedRef) => string }> {
-  const { request, staged, validation, inputs, version, generation } = facts;
-  const shape = shapeOf(resources, target);
-  const file = ({ bytes, sha256 }: StagedRef): object => ({ bytes, sha256 });
-  const schema = documentText({
-    name: target.name,
-    variant: target.variant,
-    columns: Object.entries(shape.schema).map(([name, type]) => ({ name, type })),
-    keys: shape.keys,
-    timestampField: shape.timestampField ?? null,
-  });
-  return {
-    schema,
-    metadata: (schemaFile) =>
-      documentText({
-        name: target.name,
-        variant: target.variant,
-        kind: target.kind,
-        fingerprint: target.fingerprint,
-        interval: request.interval,
-        rows: staged.rows,
-        eventTimes: staged.eventTimes ?? null,
-        files: {
-          'features.parquet': file(staged.parquet),
-          'features.csv': file(staged.csv),
-          'schema.json': file(schemaFile),
-        },
-        upstream: inputs.map((input) =>
-          input.type === 'files'
-            ? { source: input.source, files: input.files }
-            : input.type === 'table'
-              ? { source: input.source, table: input.table, readAt: input.readAt }
-              : { source: input.source, interval: input.interval, sha256: input.sha256 },
-        ),
-        codeHash: staged.codeHash ?? null,
-        validation: (validation?.results ?? []).map(({ rule, observed, message }) => ({
-          rule,
-          observed,
-          message,
-        })),
-        ...(staged.matched === undefined ? {} : { matched: staged.matched }),
-        metadata: shape.metadata,
-        run: runFacts(request, version, generation),
-      }),
-  };
-}
-
-/** The part of metadata.json that differs between two equal runs. */
-export const runFacts = ({ run }: StepRequest, version: string, generation: number): object => ({
-  id: run.id,
-  workflowId: run.workflowId,
-  version,
-  generation,
-  createdAt: new Date().toISOString(),
-});
-
-function shapeOf(
-  resources: Resources,
-  target: Resource,
-): { schema: Schema; keys: readonly string[]; timestampField?: string; metadata: object } {
-  if (isKind(target, 'source') && !isRaw(target.spec))
-    return {
-      schema: orderedSchema(target.spec),
-      keys: target.spec.keys,
-      ...(target.spec.timestampField === undefined ? {} : { timestampField: target.spec.timestampField }),
-      metadata: target.spec.metadata,
-    };
-  if (isKind(target, 'trainingSet'))
-    return { schema: trainingSchema(resources, target), keys: [], metadata: {} };
-  return { schema: {}, keys: [], metadata: {} };
-}
-
 async function stageDocuments(
   runtime: Runtime,
   target: RegisteredResource,
   { run }: StepRequest,
   staged: StagedFiles,
-  documents: Awaited<ReturnType<typeof describeVersion>>,
+  documents: ReturnType<typeof describeVersion>,
   token: number,
   signal: AbortSignal,
 ): Promise<LatestFile[]> {

@@ -1,14 +1,13 @@
 import { isRaw, orderedSchema } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
-import { intervalName } from '../definitions/interval.js';
-import type { RuleResult } from '../definitions/validation.js';
-import { resourceOf } from './inputs.js';
+import { resourceOf } from '../definitions/resource-of.js';
+import { examine, inputColumns, stagedName, type MadeRows } from './examine-version.js';
 import type { StagedRows, StepRequest, ValidationOutcome } from './messages.js';
 import { withEngine, withTables, type Runtime } from './runtime.js';
 import type { Attempt } from './step.js';
 
 /**
- * Checks staged rows against the rules of their definition, before anything is committed.
+ * Profiles staged rows and checks them against the rules of their definition, before anything is committed; what was found is noted for the commit.
  * @throws GranaryError `ValidationFailed` that lists every rule that failed; the previous version stays.
  */
 export async function validateRows(
@@ -18,46 +17,42 @@ export async function validateRows(
   attempt: Attempt,
 ): Promise<ValidationOutcome> {
   const started = performance.now();
-  const resources = await runtime.registry.resources.all();
+  const { registry } = runtime;
+  const resources = await registry.resources.all();
   const source = resourceOf(resources, request.step.id, 'source');
   const { spec } = source;
-  const rules = isRaw(spec) ? [] : spec.validate;
-  if (rules.length === 0) return { results: [], ms: 0 };
+  if (isRaw(spec))
+    throw new GranaryError('Internal', `${source.id} is a raw source; there is nothing to validate.`);
+  const pinned = await registry.runs.inputs(request.run.id, request.step.id);
   const described = { name: `the rows of ${source.name}`, schema: orderedSchema(spec) };
-  if ('table' in staged) {
-    const results = await withTables(runtime, request, attempt, staged.store, (session) =>
-      session.validate(staged.table, described, rules),
-    );
-    return judged(source.name, request, results, started);
-  }
-  const results = await withEngine(runtime, request, attempt, async (session, _folder, at) => {
-    const store = runtime.providers.files(staged.store);
-    const path = await store.localPath(staged.parquet.path, {
-      sha256: staged.parquet.sha256,
-      signal: at.signal,
-    });
-    const relation = {
-      ...described,
-      format: 'parquet' as const,
-      files: [{ path, uri: store.uri(staged.parquet.path), generation: 0 }],
-    };
-    return await session.validate(relation, rules);
-  });
-  return judged(source.name, request, results, started);
-}
-
-function judged(
-  name: string,
-  request: StepRequest,
-  results: readonly RuleResult[],
-  started: number,
-): ValidationOutcome {
-  const failed = results.filter((result) => !result.passed);
-  if (failed.length > 0)
-    throw new GranaryError(
-      'ValidationFailed',
-      `${name} for ${intervalName(request.interval)} was not published: ${failed.map((result) => result.message).join('; ')}. The previous version stays. Correct the data or the rule and run the interval again.`,
-      { details: { failed } },
-    );
-  return { results, ms: Math.round(performance.now() - started) };
+  const made: Pick<MadeRows, 'name' | 'rules' | 'timestampField'> = {
+    name: source.name,
+    rules: spec.validate,
+    timestampField: spec.timestampField,
+  };
+  const facts =
+    'table' in staged
+      ? await withTables(runtime, request, attempt, staged.store, (tables, { signal }) =>
+          examine(runtime, request, {
+            ...made,
+            profile: () => tables.profile(staged.table, { ...described, keys: spec.keys }),
+            validate: (rules) => tables.validate(staged.table, described, rules),
+            inputColumns: () => inputColumns(runtime, resources, pinned, { tables, signal }),
+          }),
+        )
+      : await withEngine(runtime, request, attempt, async (files, _folder, { signal }) => {
+          const store = runtime.providers.files(staged.store);
+          const { path: place, sha256 } = staged.parquet;
+          const path = await store.localPath(place, { sha256, signal });
+          const relation = { ...described, format: 'parquet' as const };
+          return await examine(runtime, request, {
+            ...made,
+            profile: () => files.profile({ ...described, parquet: path }),
+            validate: (rules) =>
+              files.validate({ ...relation, files: [{ path, uri: store.uri(place), generation: 0 }] }, rules),
+            inputColumns: () => inputColumns(runtime, resources, pinned, { files, signal }),
+          });
+        });
+  await registry.facts.note(stagedName(request, staged), facts);
+  return { results: facts.validation, ms: Math.round(performance.now() - started) };
 }

@@ -13,6 +13,7 @@ import { rowsText } from './preview.js';
 
 interface ChoiceFlags extends CatalogFlags {
   readonly date?: string;
+  readonly asOf?: string;
   readonly version?: string;
   readonly split?: SplitPart;
 }
@@ -71,6 +72,7 @@ const withChoice = (command: Command, help: string): Command =>
         '--date <date>',
         "the version of the interval that starts on this date, in the schedule's time zone",
       )
+      .option('--as-of <instant>', 'what was built as of this instant')
       .option('--version <name>', 'this version; "granary versions" lists them')
       .addOption(
         new Option('--split <part>', 'only this part of a set that is split').choices([
@@ -82,33 +84,43 @@ const withChoice = (command: Command, help: string): Command =>
 async function choose(
   { open, registry }: Opened,
   name: string,
-  { date, version, split }: ChoiceFlags,
+  { date, version, asOf, split }: ChoiceFlags,
 ): Promise<TrainingRows<Row>> {
-  if (date !== undefined && version !== undefined)
-    throw new GranaryError('InvalidInput', 'Give --date or --version, not both: a version has one interval.');
+  if ([date, version, asOf].filter((flag) => flag !== undefined).length > 1)
+    throw new GranaryError(
+      'InvalidInput',
+      'Give one of --date, --as-of and --version: each chooses a version.',
+    );
   // Whoever asks may be newer than the worker that ran last.
   await registry.migrate();
   const choice: VersionChoice = {
     ...(date === undefined ? {} : { date }),
     ...(version === undefined ? {} : { version }),
+    ...(asOf === undefined ? {} : { asOf }),
     ...(split === undefined ? {} : { split }),
   };
   return await openTrainingRows<Row>(open, registry, name.replace(/^training-?sets?\//i, ''), choice);
 }
 
-/** `fraud_training.v1@v_20260131T000312, test`. */
-const nameOf = ({ resource, dataset, split }: TrainingRows<Row>): string =>
-  `${resource.name}.${resource.variant}@${dataset.version}${split === undefined ? '' : `, ${split}`}`;
+/** `fraud_training.v1@v_20260131T000312, test`; of several versions `fraud_training.v1, 31 versions`. */
+function nameOf({ resource, datasets, split }: TrainingRows<Row>): string {
+  const [only, another] = datasets;
+  const which = another === undefined ? `@${only?.version ?? ''}` : `, ${datasets.length} versions`;
+  return `${resource.name}.${resource.variant}${which}${split === undefined ? '' : `, ${split}`}`;
+}
 
 function headText(
   found: TrainingRows<Row>,
   columns: Parameters<typeof rowsText>[0],
   rows: readonly Row[],
 ): string {
-  const { dataset, split } = found;
-  const of = `${nameOf(found)}, ${intervalName(dataset.interval)}`;
+  const { datasets, split } = found;
+  const ends = [...new Set([datasets.at(0), datasets.at(-1)])].flatMap((dataset) =>
+    dataset ? [intervalName(dataset.interval)] : [],
+  );
+  const of = `${nameOf(found)}, ${ends.join(' to ')}`;
   if (rows.length === 0) return `${of} has no rows.\n`;
-  const all = split === undefined ? ` of ${dataset.rows}` : '';
+  const all = split === undefined ? ` of ${datasets.reduce((sum, dataset) => sum + dataset.rows, 0)}` : '';
   return `${rowsText(columns, rows)}\n${rows.length}${all} rows of ${of}\n`;
 }
 

@@ -10,12 +10,14 @@ import { openRegistry, type Registry } from '../registry/registry.js';
 import { refuseChanged } from '../registry/resources.js';
 import type { Run } from '../registry/runs.js';
 import { settle } from '../registry/settle.js';
+import type { StaleInterval } from '../registry/stale.js';
 import type {
   PipelineInput,
   PromoteInput,
   RemovalOutcome,
   RollbackInput,
   RunResult,
+  TrainingSetInput,
 } from '../workflows/index.js';
 import { planOf, readApply, startApply, type ApplyHandle, type ApplyState } from './apply.js';
 import { caller } from './caller.js';
@@ -40,7 +42,7 @@ import type { GranaryClientOptions, RemovalHandle, RunHandle } from './handles.j
 import { checkProviders, type ProviderHealth } from './provider-health.js';
 import { ResourceCatalog } from './resources.js';
 import { openTrainingRows, type VersionChoice } from './training-rows.js';
-import { listVersions, type FeatureSetVersion } from './versions.js';
+import { listVersions, staleOf, type FeatureSetVersion } from './versions.js';
 import { Workflows, type Started } from './workflows.js';
 
 const isView = (asked: FeatureView | readonly FeatureReference[]): asked is FeatureView =>
@@ -69,8 +71,15 @@ export class GranaryClient {
    * @throws GranaryError `ProviderUnreachable` when Temporal does not answer.
    */
   static async connect(options: GranaryClientOptions): Promise<GranaryClient> {
-    const open = openProject(options.project, options.environment);
-    return new GranaryClient(open, await Workflows.connect(open.scope, options.taskQueue));
+    return await GranaryClient.over(openProject(options.project, options.environment), options.taskQueue);
+  }
+
+  /**
+   * Connects as {@link connect} does, for a project that is open already; closing the client closes its providers.
+   * @internal
+   */
+  static async over(open: OpenProject, taskQueue?: string): Promise<GranaryClient> {
+    return new GranaryClient(open, await Workflows.connect(open.scope, taskQueue));
   }
 
   /**
@@ -99,6 +108,36 @@ export class GranaryClient {
 
   #run(started: Started<RunResult>): RunHandle {
     return { ...started, steps: () => this.#registry.runs.steps(started.runId) };
+  }
+
+  /**
+   * Builds a training set for one interval (by default the last complete one of the pipeline that makes it), with everything that it needs; or, `asOf` an
+   * instant, from the versions that were recorded then.
+   * @throws GranaryError `ProviderUnreachable` when no worker polls the task queue.
+   */
+  async buildTrainingSet(
+    set: TrainingSet | string,
+    input: Omit<TrainingSetInput, 'trainingSet'> = {},
+  ): Promise<RunHandle> {
+    const name = typeof set === 'string' ? set : nameOf(set);
+    await this.requireWorker();
+    const { asOf, date, from, to, rebuild } = input;
+    const ends = from === undefined || to === undefined ? 'last' : intervalName({ start: from, end: to });
+    const which = asOf === undefined ? (date ?? ends) : `as of ${asOf}`;
+    const id = [name, which.replaceAll(' ', '_'), ...(rebuild === true ? ['rebuild'] : [])];
+    return this.#run(
+      await this.#workflows.start<RunResult>(
+        'trainingSet',
+        id,
+        { trainingSet: name, ...input },
+        `${name} ${which}`,
+      ),
+    );
+  }
+
+  /** The intervals of a training set that late or corrected rows upstream have touched; building each anew restores what one whole build has. */
+  async staleIntervals(set: TrainingSet | string): Promise<StaleInterval[]> {
+    return await staleOf(this.#registry, typeof set === 'string' ? set : nameOf(set));
   }
 
   /**
@@ -221,14 +260,14 @@ export class GranaryClient {
     return await readFeatures(
       this.#open,
       this.#registry,
-      asked.name,
+      asked,
       entities as readonly Readonly<Record<string, Value>>[],
     );
   }
 
   /**
-   * A version of a training set, by default that of the newest interval. `for await (const { features, label } of client.trainingSet(x))` reads its
-   * rows; awaited, it is the version with whole rows, its address and its schema.
+   * A training set: the current versions of all its intervals, oldest first, or the one that is chosen. `for await (const { features, label } of
+   * client.trainingSet(x))` reads its rows; awaited, it has whole rows, their addresses and the schema.
    */
   trainingSet<R, N extends string>(set: TrainingSet<R, N>, options?: VersionChoice): TrainingExamples<R, N>;
   trainingSet(

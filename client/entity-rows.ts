@@ -6,7 +6,7 @@ import { GranaryError } from '../definitions/errors.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import { narrows, type ScalarType, type Schema, type ValueType } from '../definitions/types.js';
 import { arrowType, isArrow } from '../providers/offline/duckdb/arrow-columns.js';
-import type { FileRelation, FoundColumn } from '../providers/offline/provider.js';
+import type { FileRelation, DescribedColumn } from '../providers/offline/provider.js';
 import type { Scratch } from './scratch.js';
 
 /**
@@ -138,7 +138,7 @@ async function fromMemory(
 function objectColumns(
   rows: readonly Readonly<Record<string, unknown>>[],
   needs: EntityColumns,
-): FoundColumn[] {
+): DescribedColumn[] {
   const wanted = wantedTypes(needs);
   if (rows.length === 0) return [...wanted].map(([name, type]) => ({ name, found: type, type }));
   const first = new Map<string, unknown>();
@@ -209,7 +209,7 @@ function checkNames(names: readonly string[], { keys, timestampField, isTimed }:
   }
 }
 
-function schemaOf(found: readonly FoundColumn[], { keys, timestampField }: EntityColumns): Schema {
+function schemaOf(found: readonly DescribedColumn[], { keys, timestampField }: EntityColumns): Schema {
   const typed = found.map(({ name, type, found: was }): [string, ValueType] => {
     const key = keys.get(name);
     if (key !== undefined && (type === undefined || !narrows(type, key.type)))

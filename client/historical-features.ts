@@ -3,7 +3,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Timestamp } from '../definitions/timestamp.js';
-import type { FeatureChoice, FeatureRow } from '../definitions/training-set.js';
+import type { FeatureChoice, FeatureRow } from '../definitions/training-row.js';
 import type { Schema } from '../definitions/types.js';
 import type { OpenProject } from '../providers/bind.js';
 import { makeScratch } from '../providers/own-folder.js';

@@ -22,5 +22,6 @@ export type {
 } from './resource-types.js';
 export type { ResourceCatalog } from './resources.js';
 export type { TrainingRows, VersionChoice } from './training-rows.js';
-export type { DatasetVersion, FeatureSetVersion } from './versions.js';
+export type { DatasetVersion, FeatureSetVersion, VersionProfile } from './versions.js';
 export type { PipelineInput, RemovalOutcome, RunResult } from '../workflows/index.js';
+export type { StaleInterval } from '../registry/stale.js';

@@ -1,6 +1,7 @@
 import {
   isKind,
   orderedSchema,
+  tableName,
   type FileSourceSpec,
   type Resource,
   type TableSourceSpec,
@@ -52,7 +53,11 @@ export async function previewRows(
   const found = await openTrainingRows<Row>(open, registry, qualified, choice, resource.kind);
   const rows: Row[] = [];
   for await (const row of found.rows({ limit })) rows.push(row);
-  return { of: `${entry.id}@${found.dataset.version}`, columns: columnsOf(found.schema), rows };
+  return {
+    of: `${entry.id}@${found.datasets.map((d) => d.version).join(', ')}`,
+    columns: columnsOf(found.schema),
+    rows,
+  };
 }
 
 async function previewFiles(
@@ -99,7 +104,7 @@ async function previewTable(
   await using session = await providers.offline(spec.store).open({ signal: new AbortController().signal });
   const relation = {
     name: `source ${name}`,
-    table: { schema: spec.dbSchema ?? 'public', table: spec.table },
+    table: tableName(spec),
     schema,
   };
   for await (const row of rowsOf(session.read(relation, { limit }), schema)) rows.push(row);

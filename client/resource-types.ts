@@ -1,6 +1,6 @@
 import type { Schema } from '../definitions/types.js';
 import type { About, CatalogEntry, CatalogKind, ResourceRun } from '../registry/catalog.js';
-import type { DatasetVersion } from './versions.js';
+import type { DatasetVersion, VersionProfile } from './versions.js';
 
 /** A resource in a list. */
 export interface ResourceSummary {
@@ -33,6 +33,8 @@ export interface ResourceDescription extends ResourceDetail {
   readonly schema: Schema;
   /** Where its data is: addresses of files, a table, an online store. */
   readonly locations: readonly string[];
+  /** Of the newest version: what its rows look like, and what its rules found. */
+  readonly profile?: VersionProfile;
   /** The newest first. */
   readonly versions: readonly DatasetVersion[];
   readonly runs: readonly ResourceRun[];

@@ -1,4 +1,6 @@
 import { GranaryError } from '../definitions/errors.js';
+import { resourceOf } from '../definitions/resource-of.js';
+import { trainingSchema } from '../definitions/training-schema.js';
 import type { Schema, ValueType } from '../definitions/types.js';
 import type { OpenProject } from '../providers/bind.js';
 import type { About, AboutChange, CatalogEntry, CatalogKind, ModelLink } from '../registry/catalog.js';
@@ -16,7 +18,7 @@ import type {
   ResourceEvent,
   ResourceSummary,
 } from './resource-types.js';
-import { versionsOf, type DatasetVersion } from './versions.js';
+import { profileOf, versionsOf, type DatasetVersion, type VersionProfile } from './versions.js';
 
 /** Reads what is registered, and changes what may be changed at any time. Names are as commands take them: `view/user_features.v2`. */
 export class ResourceCatalog {
@@ -46,13 +48,32 @@ export class ResourceCatalog {
     const entries = await this.#entries();
     const entry = findEntry(entries, name);
     const versions = await versionsOf(this.#registry, entry.id, { limit: 5 });
+    const profile = await profileOf(this.#registry, entry.id);
     return {
       ...detailOf(entries, entry),
-      schema: schemaOf(entry),
+      schema: await this.#schema(entry),
       locations: this.#locations(entry, versions),
+      ...(profile === undefined ? {} : { profile }),
       versions,
       runs: await this.#registry.catalog.runs(entry, 5),
     };
+  }
+
+  async #schema(entry: CatalogEntry): Promise<Schema> {
+    if (entry.kind !== 'trainingSet') return schemaOf(entry);
+    const resources = await this.#registry.resources.all();
+    return trainingSchema(resources, resourceOf(resources, entry.id, 'trainingSet'));
+  }
+
+  /**
+   * What the rows of a version look like, and what its rules found; of the newest one unless another is named. Undefined where there is no version,
+   * or where an earlier release made it.
+   * @throws GranaryError `UnknownResource`.
+   */
+  async profile(name: string, version?: string): Promise<VersionProfile | undefined> {
+    const { id } = findEntry(await this.#entries(), name);
+    if (version !== undefined) await this.#version(id, version);
+    return await profileOf(this.#registry, id, version);
   }
 
   /** The resources that a text finds, best first, and in which fields. */

@@ -12,7 +12,7 @@ import {
 } from './source.js';
 import type { SqlTemplate } from './sql.js';
 import type { ColumnOf, Row, Schema } from './types.js';
-import { ruleColumns, type ValidationRule } from './validation.js';
+import { checkFreshness, ruleColumns, type ValidationRule } from './validation.js';
 import type { Interval } from './interval.js';
 
 /** One input of a TypeScript build. */
@@ -60,7 +60,7 @@ interface CommonOptions<S extends Schema> extends Versioned {
    * before the end.
    */
   readonly lookback?: string;
-  /** Rules over the rows of each version; one that fails stops its publication. */
+  /** Rules over each version: one that fails stops its publication, but for those given to `warn`. */
   readonly validate?: readonly ValidationRule<ColumnOf<S>>[];
   /** `false` lets floating-point aggregates use all threads; equal inputs may then give other bytes. Default true. */
   readonly deterministic?: boolean;
@@ -146,6 +146,7 @@ export function built<S extends Schema>(
   for (const rule of options.validate ?? [])
     for (const column of ruleColumns(rule))
       checkColumn(`${what}, validate ${rule.rule}`, options.schema, column);
+  checkFreshness(what, options.validate ?? [], options.timestampField, 'name it as its timestampField');
   if (options.lookback !== undefined) durationMicros(options.lookback);
   if (options.timeout !== undefined) durationMicros(options.timeout);
   return Object.freeze({

@@ -26,9 +26,23 @@ export { feature, featureView, type FeatureView } from './feature-view.js';
 export type { Selection } from './selection.js';
 export { splitByEntity, splitByTime, type Split, type SplitPart } from './split.js';
 export { label, type Label } from './label.js';
-export { trainingSet, type TrainingSet, type TrainingRow } from './training-set.js';
+export { trainingSet, type TrainingSet } from './training-set.js';
+export type { TrainingRow } from './training-row.js';
 export { pipeline, type Pipeline } from './pipeline.js';
 export { defineProject, type Environment, type Project } from './project.js';
-export { notNull, maxNullRate, range, unique, rowCount, type ValidationRule } from './validation.js';
+export {
+  notNull,
+  maxNullRate,
+  range,
+  unique,
+  rowCount,
+  rowCountChange,
+  noSchemaDrift,
+  freshness,
+  warn,
+  type RuleResult,
+  type ValidationRule,
+} from './validation.js';
+export type { ColumnProfile, JoinProfile, Profile, ProfileValue } from './profile.js';
 export { compile, type CompiledProject } from './compile.js';
 export { plan, type Plan, type PlanStep } from './plan.js';

@@ -13,7 +13,7 @@ export interface Profile {
   readonly joins?: readonly JoinProfile[];
 }
 
-/** A value as JSON. */
+/** A value as JSON; a text of more than 200 characters is cut and ends with `...`. */
 export type ProfileValue = string | number | boolean;
 
 /** One column of a version. */
@@ -28,7 +28,7 @@ export interface ColumnProfile {
   /** Of types with an order. */
   readonly min?: ProfileValue;
   readonly max?: ProfileValue;
-  /** Of numbers that are finite. */
+  /** Of numbers, over those that are finite; it does not depend on the order of rows or the engine. */
   readonly mean?: number;
   /** Of numbers and timestamps: the least value that at least this share of the values does not exceed (`quantile_disc`). */
   readonly quantiles?: Readonly<Record<'p01' | 'p05' | 'p25' | 'p50' | 'p75' | 'p95' | 'p99', ProfileValue>>;

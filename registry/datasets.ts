@@ -1,14 +1,17 @@
 import { sql, type Selectable, type Transaction } from 'kysely';
-import type { Interval } from '../definitions/interval.js';
+import { ALL_TIME, type Interval } from '../definitions/interval.js';
 import type { Database } from './database.js';
 import type { Dataset, DatasetInput } from './dataset.js';
+import { whereClaim } from './ownership.js';
 import type { Tables } from './tables.js';
+import { keepFacts, type VersionFacts } from './version-facts.js';
 
 /** What a commit records: the version and what it was made from. */
 export interface NewDataset extends Omit<Dataset, 'published' | 'committedAt'> {
   readonly token: number;
   readonly inputs: readonly DatasetInput[];
   readonly inputsHash: string;
+  readonly facts?: VersionFacts;
 }
 
 /** The committed versions. A row here is the commit: it is written once and never changed but for `published_at`. */
@@ -30,12 +33,7 @@ export class Datasets {
 
   /** The commit that a run made for an interval, if it made one: the first wins, a retry finds it here. */
   async ofRun(target: string, interval: Interval, run: string): Promise<Dataset | undefined> {
-    const row = await this.#database.db
-      .selectFrom('datasets')
-      .selectAll()
-      .where('target', '=', target)
-      .where('interval_start', '=', interval.start)
-      .where('interval_end', '=', interval.end)
+    const row = await whereClaim(this.#database.db.selectFrom('datasets').selectAll(), { target, interval })
       .where('run_id', '=', run)
       .executeTakeFirst();
     return row && toDataset(row);
@@ -43,13 +41,8 @@ export class Datasets {
 
   /** The generation that the next commit of an interval gets. Only its owner asks. */
   async nextGeneration(target: string, interval: Interval): Promise<number> {
-    const { last } = await this.#database.db
-      .selectFrom('datasets')
-      .select((eb) => eb.fn.max('generation').as('last'))
-      .where('target', '=', target)
-      .where('interval_start', '=', interval.start)
-      .where('interval_end', '=', interval.end)
-      .executeTakeFirstOrThrow();
+    const query = this.#database.db.selectFrom('datasets').select((eb) => eb.fn.max('generation').as('last'));
+    const { last } = await whereClaim(query, { target, interval }).executeTakeFirstOrThrow();
     return (last ?? 0) + 1;
   }
 
@@ -79,9 +72,13 @@ export class Datasets {
         has_latest: dataset.hasLatest,
         run_id: dataset.run,
         token: dataset.token,
+        // Not now(), which is when the transaction began: whoever asks what was committed at a time must get the same answer ever after.
+        committed_at: sql<string>`clock_timestamp()`,
         published_at: null,
       })
       .execute();
+    if (dataset.facts)
+      await keepFacts(tx, dataset.id, dataset.facts, { run: dataset.run, step: dataset.target });
     for (const [position, input] of dataset.inputs.entries())
       await tx
         .insertInto('dataset_inputs')
@@ -142,12 +139,34 @@ export class Datasets {
     return (await query.execute()).map(toDataset);
   }
 
-  /** The current version of the newest interval: what `latest` must show. */
+  /** The versions of a target that were current at an instant, oldest interval first. Waits for commits that are under way. */
+  async asOf(target: string, at: string): Promise<Dataset[]> {
+    const { db, schema } = this.#database;
+    return await db.transaction().execute(async (tx) => {
+      await sql`LOCK TABLE ${sql.id(schema, 'datasets')} IN SHARE MODE`.execute(tx);
+      const rows = await tx
+        .selectFrom('datasets')
+        .selectAll()
+        .distinctOn(['interval_end', 'interval_start'])
+        .where('target', '=', target)
+        .where('committed_at', '<=', at)
+        .orderBy('interval_end')
+        .orderBy('interval_start')
+        .orderBy('generation', 'desc')
+        .execute();
+      return rows.map(toDataset);
+    });
+  }
+
+  /** The current version of the newest interval: what `latest` must show. What was built as of a time is none of an interval's. */
   async newest(target: string): Promise<Dataset | undefined> {
     const row = await this.#database.db
       .selectFrom('datasets')
       .selectAll()
       .where('target', '=', target)
+      .where((eb) =>
+        eb.or([eb('interval_start', '<>', ALL_TIME.start), eb('interval_end', '=', ALL_TIME.end)]),
+      )
       .orderBy('interval_end', 'desc')
       .orderBy('interval_start', 'desc')
       .orderBy('generation', 'desc')
@@ -167,14 +186,28 @@ export class Datasets {
     return row && toDataset(row);
   }
 
+  /**
+   * The version that a run's version of an interval is held against: what the ledger calls current of the interval before or, where there is none,
+   * the newest of the same interval that the run did not make.
+   */
+  async before(target: string, interval: Interval, run: string): Promise<Dataset | undefined> {
+    const row = await this.#database.db
+      .selectFrom('ledger')
+      .innerJoin('datasets', 'datasets.id', 'ledger.dataset_id')
+      .selectAll('datasets')
+      .where('ledger.target', '=', target)
+      .where('ledger.interval_end', '<=', interval.start)
+      .orderBy('ledger.interval_end', 'desc')
+      .orderBy('ledger.interval_start', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+    if (row) return toDataset(row);
+    return (await this.generations(target, interval)).find((dataset) => dataset.run !== run);
+  }
+
   /** Every version of an interval, newest generation first: the first one is current. */
   async generations(target: string, interval: Interval): Promise<Dataset[]> {
-    const rows = await this.#database.db
-      .selectFrom('datasets')
-      .selectAll()
-      .where('target', '=', target)
-      .where('interval_start', '=', interval.start)
-      .where('interval_end', '=', interval.end)
+    const rows = await whereClaim(this.#database.db.selectFrom('datasets').selectAll(), { target, interval })
       .orderBy('generation', 'desc')
       .execute();
     return rows.map(toDataset);

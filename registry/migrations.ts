@@ -116,4 +116,16 @@ CREATE TABLE {schema}.promotions (
   retired_at timestamptz, PRIMARY KEY (kind, name, number), UNIQUE (kind, name, run_id));
 `,
   },
+  {
+    id: 7,
+    // json, not jsonb: it keeps the order of keys, and a text may hold U+0000.
+    sql: `
+CREATE TABLE {schema}.step_facts (
+  run_id text NOT NULL REFERENCES {schema}.runs ON DELETE CASCADE, step_id text NOT NULL, staged text NOT NULL,
+  profile json NOT NULL, validation json NOT NULL, input_columns json NOT NULL, PRIMARY KEY (run_id, step_id, staged));
+CREATE TABLE {schema}.dataset_facts (
+  dataset_id text PRIMARY KEY REFERENCES {schema}.datasets ON DELETE CASCADE,
+  profile json NOT NULL, validation json NOT NULL, input_columns json NOT NULL);
+`,
+  },
 ];

@@ -10,6 +10,7 @@ import { Ownership } from './ownership.js';
 import { Promotions } from './promotions.js';
 import { Resources } from './resources.js';
 import { Runs } from './runs.js';
+import { VersionFactsNotes } from './version-facts.js';
 
 /** What has been applied and what has run, for one project and environment, in one Postgres schema. */
 export interface Registry {
@@ -17,6 +18,7 @@ export interface Registry {
   readonly runs: Runs;
   readonly ownership: Ownership;
   readonly datasets: Datasets;
+  readonly facts: VersionFactsNotes;
   readonly ledger: Ledger;
   readonly audit: Audit;
   readonly applies: Applies;
@@ -38,6 +40,7 @@ export function openRegistry(options: RegistryAddress): Registry {
     runs: new Runs(database),
     ownership: new Ownership(database),
     datasets: new Datasets(database),
+    facts: new VersionFactsNotes(database),
     ledger: new Ledger(database),
     audit: new Audit(database),
     applies: new Applies(database),

@@ -148,6 +148,7 @@ export class Runs {
         .returning('run_id')
         .executeTakeFirst();
       if (!ended) return;
+      await tx.deleteFrom('step_facts').where('run_id', '=', id).execute();
       for (const { step, status: stepStatus, error: stepError } of outcomes)
         await tx
           .updateTable('steps')

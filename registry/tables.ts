@@ -4,6 +4,7 @@ import type { ApplyPlan } from '../definitions/apply-plan.js';
 import type { Contract } from '../definitions/contract-file.js';
 import type { Plan } from '../definitions/plan.js';
 import type { Dataset, DatasetInput, LatestFile } from './dataset.js';
+import type { VersionFacts } from './version-facts.js';
 
 /** Instants are ISO-8601 texts in UTC with microseconds (see database.ts), counts are numbers. */
 type Instant = string;
@@ -16,6 +17,12 @@ export type StepStatus = 'PENDING' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCE
 
 /** What people do by hand. */
 export type AuditAction = 'rollback' | 'promote' | 'delete' | 'tag' | 'link';
+
+interface FactColumns {
+  profile: Json<VersionFacts['profile']>;
+  validation: Json<VersionFacts['validation']>;
+  input_columns: Json<VersionFacts['inputColumns']>;
+}
 
 interface ByInterval {
   /** A resource's id. */
@@ -115,7 +122,7 @@ export interface Tables {
     folder: string;
     /** The staged files with the bytes that count. */
     files: Json<readonly LatestFile[]>;
-    /** In a database: where readers look, and where it was staged. */
+    /** In a database: the name of its resource's table when it was committed, and the table that it was staged in. */
     rows_table: Json<NonNullable<Dataset['table']> | null> | null;
     rows: number;
     event_min: Instant | null;
@@ -128,6 +135,9 @@ export interface Tables {
     committed_at: Generated<Instant>;
     published_at: Instant | null;
   };
+  /** What was found of rows that are staged, until their commit. */
+  step_facts: FactColumns & { run_id: string; step_id: string; staged: string };
+  dataset_facts: FactColumns & { dataset_id: string };
   dataset_inputs: {
     dataset_id: string;
     position: number;

@@ -1,6 +1,7 @@
 import type { RecordBatch, Table } from 'apache-arrow';
 import type { ScalarType, Schema, ValueType } from '../../definitions/types.js';
-import type { RuleResult, ValidationRule } from '../../definitions/validation.js';
+import type { Profile } from '../../definitions/profile.js';
+import type { RowRule, RuleResult } from '../../definitions/validation.js';
 import type { ColumnBatch } from '../columns.js';
 
 /** Rows that a query or a join reads, wherever they lie. */
@@ -43,6 +44,17 @@ export interface OutputShape {
   readonly keys: readonly string[];
   /** The event timestamp: must be a column of type `timestamp` and never NULL. Undefined: rows have none. */
   readonly timestampField?: string;
+}
+
+/** The columns of a file or a table by name, with the engine's words for their types. */
+export type FoundColumns = Readonly<Record<string, string>>;
+
+/** A Parquet file of rows in their order. */
+export interface WrittenFile {
+  /** What messages call it. */
+  readonly name: string;
+  readonly schema: Schema;
+  readonly parquet: string;
 }
 
 /** One Parquet file and, where asked, the same rows as CSV. */
@@ -98,8 +110,8 @@ export type RowSplit =
     }
   | {
       /**
-       * By the first 8 hex digits of the MD5 of the seed and the keys' texts (`<length>:<text>` each, `NULL` without one; bytes as lower hex,
-       * timestamps as microseconds): below `test` of 2^32 the test, below `test + validation` validation. The same on every engine.
+       * By the first 8 hex digits of the MD5 of the seed and the keys' texts, one after another (`<bytes in UTF-8>:<text>` each, `NULL` without
+       * one; bytes as lower hex, timestamps as microseconds): below `test` of 2^32 the test, below `test + validation` validation. The same on every engine.
        */
       readonly by: 'entity';
       readonly keys: readonly { readonly column: string; readonly type: ScalarType }[];
@@ -146,6 +158,17 @@ export interface JoinStatistics extends WrittenTable {
   readonly matched: readonly number[];
   /** Rows whose joined event time lies after the label's time less the lag. Always 0; counted because everything depends on it. */
   readonly leaked: number;
+  /** Rows whose joined feature row was created after the label's time, a view; 0 with `knownAt` and for views without a created timestamp. */
+  readonly createdLater: readonly number[];
+  /** How old the joined rows are, a view: the label's time less the event time. Undefined for views that are not matched by time, or never. */
+  readonly ages: readonly (Age | undefined)[];
+}
+
+/** Microseconds, exact. */
+export interface Age {
+  readonly min: number;
+  readonly median: number;
+  readonly max: number;
 }
 
 /** The newest row per entity, split into shards by a hash of the join keys, ready to be loaded online. */
@@ -216,7 +239,7 @@ export interface SessionOptions {
 }
 
 /** A column of a file, and the type that it is read as; undefined where Granary has none for it. */
-export interface FoundColumn {
+export interface DescribedColumn {
   readonly name: string;
   /** The engine's name of its type. */
   readonly found: string;
@@ -244,7 +267,7 @@ export interface OfflineSession extends AsyncDisposable {
    * The columns of a relation's first file, in order. A CSV's are of the declared types, every value checked (`ValueOutOfRange` with the row
    * and the column); those not declared are int64, float64, bool or timestamp (date and time of ISO-8601) where all values are, else string.
    */
-  describe(relation: FileRelation): Promise<readonly FoundColumn[]>;
+  describe(relation: FileRelation): Promise<readonly DescribedColumn[]>;
   /** Copies a relation's rows, in file order, into one file: constant memory. The event times are those of its `timestampField`. */
   copy(relation: FileRelation, request: CopyRequest): Promise<WrittenTable>;
   /** Runs a query and writes its rows, ordered by keys and then by every other column. */
@@ -252,7 +275,14 @@ export interface OfflineSession extends AsyncDisposable {
   writer(output: Output): Promise<TableWriter>;
   pointInTimeJoin(request: PointInTimeJoin): Promise<JoinStatistics>;
   stageNewest(request: NewestRequest): Promise<readonly StagedShard[]>;
-  validate(relation: FileRelation, rules: readonly ValidationRule[]): Promise<readonly RuleResult[]>;
+  validate(relation: FileRelation, rules: readonly RowRule[]): Promise<readonly RuleResult[]>;
+  /**
+   * What the rows of a Parquet file that this engine wrote look like: equal rows in equal order give equal profiles, on any number of threads. Of
+   * more than `most` rows quantiles and top values are of every k-th one, beginning with the first.
+   */
+  profile(written: WrittenFile, most?: number): Promise<Profile>;
+  /** The columns that each file of a relation has now, declared or not, with the engine's words for their types. */
+  columns(relation: FileRelation): Promise<FoundColumns>;
   /**
    * Streams columns of a relation in file order, with back-pressure: constant memory. `fromRow` needs a staged shard (its `__row`).
    */

@@ -1,8 +1,10 @@
 import type { Interval } from '../../definitions/interval.js';
 import type { Schema } from '../../definitions/types.js';
-import type { RuleResult, ValidationRule } from '../../definitions/validation.js';
+import type { Profile } from '../../definitions/profile.js';
+import type { RowRule, RuleResult } from '../../definitions/validation.js';
 import type { ColumnBatch } from '../columns.js';
 import type {
+  FoundColumns,
   JoinStatistics,
   NewestRows,
   OutputShape,
@@ -73,6 +75,9 @@ export interface StagedNewest {
   readonly shards: readonly number[];
 }
 
+/** Staged rows: what messages call them, their columns, and those that come first in their order. */
+export type StagedShape = CheckedRows & Pick<OutputShape, 'keys'>;
+
 /** One connection to a database for one step. What it stages is there whole, or not at all. Close it, always. */
 export interface TableSession extends AsyncDisposable {
   /**
@@ -89,11 +94,11 @@ export interface TableSession extends AsyncDisposable {
   /** Stages the newest row per entity; `detail` is kept beside it, see {@link TableSession.stagedDetail}. */
   stageNewest(request: NewestRows<TableRelation>, stage: StageOwner, detail: unknown): Promise<StagedNewest>;
   /** Applies rules to staged rows. */
-  validate(
-    staged: string,
-    rows: CheckedRows,
-    rules: readonly ValidationRule[],
-  ): Promise<readonly RuleResult[]>;
+  validate(staged: string, rows: CheckedRows, rules: readonly RowRule[]): Promise<readonly RuleResult[]>;
+  /** What staged rows look like, as `OfflineSession.profile` says; their order is a training set's own, else by `keys` and then every column. */
+  profile(staged: string, rows: StagedShape, most?: number): Promise<Profile>;
+  /** The columns that a table of others has now, declared or not, with the database's words for their types. */
+  columns(relation: TableRelation): Promise<FoundColumns>;
   /** Streams a relation's columns by binary COPY, with back-pressure: constant memory. A training set comes in its order. */
   read(relation: TableRelation, options?: { readonly limit?: number }): AsyncIterable<ColumnBatch>;
   /**

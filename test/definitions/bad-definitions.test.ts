@@ -8,6 +8,7 @@ import {
   featureSet,
   featureView,
   fileStore,
+  freshness,
   intervalEnd,
   intervalStart,
   label,
@@ -18,6 +19,7 @@ import {
   pipeline,
   postgresStore,
   redisStore,
+  rowCountChange,
   s3,
   sql,
   t,
@@ -201,6 +203,30 @@ const CASES: readonly (readonly [what: string, write: () => unknown, message: Re
       ),
     /validate notNull: there is no column "nope"/,
   ],
+  [
+    'freshness of rows without a time',
+    () => lake.sql('f', loose({ query: sql`SELECT 1 FROM ${sales}`, schema, validate: [freshness('2d')] })),
+    /The rule freshness of the transformation f needs the time of its rows: name it as its timestampField/,
+  ],
+  [
+    'freshness of a training set that does not carry its time',
+    () =>
+      trainingSet('s', {
+        label: label('l', {
+          ...{ entity: user, source: sales, key: 'user_id', value: 'amount', timestampField: 'at' },
+        }),
+        features: [view],
+        validate: [freshness('2d')],
+      }),
+    /The rule freshness of the training set s needs the time of its rows: .*include: \['timestamp'\]/,
+  ],
+  ['freshness without a unit', () => freshness('2'), /"2" is not a duration/],
+  ['a change of rows without a bound', () => rowCountChange({}), /rowCountChange needs a min or a max/],
+  [
+    'a change of rows below nothing',
+    () => rowCountChange({ min: -1 }),
+    /min and max are ratios, such as \{ min: 0\.5, max: 2 \}; -1 is below 0/,
+  ],
   ['a rate above one', () => maxNullRate('a', 1.5), /the rate must be between 0 and 1/],
   [
     'a duration without a unit',
@@ -275,7 +301,7 @@ const CASES: readonly (readonly [what: string, write: () => unknown, message: Re
   [
     'a training set with one column twice',
     () => compile(projectOf(trainingSet('s', { label: amount, features: [view, view] }))),
-    /would have two columns "total"/,
+    /would have two columns "totals__total"/,
   ],
   ['a pipeline without targets', () => daily({ targets: [] }), /The pipeline daily has no targets/],
   [

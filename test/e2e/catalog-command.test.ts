@@ -107,6 +107,14 @@ SCHEMA
   n: int64
 LOCATION
   file:///tmp/SHOP/lake/totals/
+PROFILE (<version> of 2026-01-02: 3 rows)
+  column  type  null  min  median  mean  max  most frequent
+  user_id  int64  0 %  1  2  3002399751580332  9007199254740993  all different
+  event_timestamp  timestamp  0 %  2026-01-03  2026-01-03  2026-01-03  2026-01-03 100 %
+  total  float64  0 %  1  5.5  12.1667  30  all different
+  n  int64  0 %  1  1  1.33333  2  1 66.7 %, 2 33.3 %
+VALIDATION
+  passed  notNull: total: 0 of 3 rows are NULL
 NEWEST VERSIONS (* is current)
      interval  generation  version  committed  rows  workflow  run  notes
   *  2026-01-02  1  <version>  <time>  3  pipeline/SHOP_dev/shop_daily/2026-01-02  <run>
@@ -115,6 +123,30 @@ LAST RUNS
   <time> .. <time>  pipeline/SHOP_dev/shop_daily/2026-01-02 for 2026-01-02: COMPLETED
   <time> .. <time>  pipeline/SHOP_dev/shop_daily/2026-01-01 for 2026-01-01: COMPLETED
 `);
+  });
+
+  it.concurrent('describe a training set: its columns in order', async () => {
+    const { schema } = await asJson<{ schema: Record<string, string> }>('describe', 'large_purchases');
+    expect(Object.entries(schema).map((column) => column.join(': '))).toEqual([
+      'user_id: int64',
+      'sold_at: timestamp',
+      'total: float32',
+      'n: int64',
+      'large: bool',
+    ]);
+  });
+
+  it.concurrent('describe a training set: the balance of its label, and what its joins found', async () => {
+    expect(await says('describe', 'large_purchases')).toContain(`LABEL BALANCE
+  false  1  50 %
+  true  1  50 %
+JOINS
+`);
+    const { profile } = await asJson<{ profile: { profile: { joins: object[] } } }>(
+      'describe',
+      'large_purchases',
+    );
+    expect(profile.profile.joins).toMatchObject([{ view: 'totals for user', matched: 1, matchRate: 0.5 }]);
   });
 
   it.concurrent('ask for the kind where two share a name, and say what to look at instead', async () => {

@@ -43,7 +43,7 @@ describe('a training set is read', () => {
   it('as examples of features and label, which print like a quickstart', async () => {
     const examples: Example<Readonly<Record<string, unknown>>>[] = [];
     const printed: string[] = [];
-    for await (const row of client.trainingSet('large_purchases')) {
+    for await (const row of client.trainingSet('large_purchases', { date: '2026-01-02' })) {
       examples.push(row);
       printed.push(inspect(row));
       expect(String(row)).toBe(inspect(row));
@@ -55,6 +55,22 @@ describe('a training set is read', () => {
     ]);
   });
 
+  it('whole, the versions of all its intervals in order, where none is chosen', async () => {
+    const set = await client.trainingSet('large_purchases');
+    expect(set.datasets.map(({ interval }) => interval.start)).toEqual([
+      '2026-01-01T00:00:00Z',
+      '2026-01-02T00:00:00Z',
+    ]);
+    const limited = async (limit: number): Promise<unknown[]> => {
+      const rows: unknown[] = [];
+      for await (const { user_id } of set.rows({ limit })) rows.push(user_id);
+      return rows;
+    };
+    expect(await limited(10)).toEqual([1n, 9007199254740993n, 1n, 2n]);
+    expect(await limited(3)).toEqual([1n, 9007199254740993n, 1n]);
+    expect(await limited(2)).toEqual([1n, 9007199254740993n]);
+  });
+
   it('as an awaited version, with whole rows, its columns and its address', async () => {
     const set = await client.trainingSet('large_purchases', { date: '2026-01-02' });
     const rows: unknown[] = [];
@@ -63,7 +79,7 @@ describe('a training set is read', () => {
       ...{ user_id: 1n, sold_at: Timestamp.from('2026-01-02T10:00:00.000001Z') },
       ...{ total: 10, n: 1n, large: true },
     });
-    expect(set.uri).toMatch(/^file:.*\/training_sets\/large_purchases\/v_\w+\/features\.parquet$/);
+    expect(set.uris[0]).toMatch(/^file:.*\/training_sets\/large_purchases\/v_\w+\/features\.parquet$/);
     expect(await client.trainingSet('large_purchases').columns()).toEqual({
       ...{ user_id: 'int64', sold_at: 'timestamp', total: 'float32', n: 'int64', large: 'bool' },
     });
@@ -71,7 +87,8 @@ describe('a training set is read', () => {
 
   it('as batches of columns by name, and as an Arrow table that other libraries read', async () => {
     const batches: unknown[] = [];
-    for await (const batch of client.trainingSet('large_purchases').batches()) batches.push(batch);
+    for await (const batch of client.trainingSet('large_purchases', { date: '2026-01-02' }).batches())
+      batches.push(batch);
     expect(batches).toEqual([
       {
         rows: 2,
@@ -84,7 +101,9 @@ describe('a training set is read', () => {
         },
       },
     ]);
-    const table = tableFromIPC(tableToIPC(await client.trainingSet('large_purchases').table()));
+    const table = tableFromIPC(
+      tableToIPC(await client.trainingSet('large_purchases', { date: '2026-01-02' }).table()),
+    );
     expect(table.schema.fields.map((field) => `${field.name}: ${String(field.type)}`)).toEqual([
       'user_id: Int64',
       'sold_at: Timestamp<MICROSECOND, UTC>',
@@ -101,7 +120,7 @@ describe('a training set is read', () => {
   it('by the name of a version; one that is not there is told with the command that lists them', async () => {
     const [, first] = await client.resources.versions('large_purchases');
     const set = await client.trainingSet('large_purchases', { version: first?.version ?? '' });
-    expect(set.dataset.interval.start).toBe('2026-01-01T00:00:00Z');
+    expect(set.datasets.map(({ interval }) => interval.start)).toEqual(['2026-01-01T00:00:00Z']);
     await expect(client.trainingSet('large_purchases', { version: 'v_nope' }).open()).rejects.toMatchObject({
       code: 'SourceMissing',
       message: expect.stringContaining('granary versions trainingSet/large_purchases') as string,
@@ -131,14 +150,15 @@ describe('a feature set is read', () => {
 });
 
 describe('a version is exported', () => {
+  const second = () => client.trainingSet('large_purchases', { date: '2026-01-02' });
   const stored = async (file: string): Promise<Buffer> => {
-    const { uri } = await client.trainingSet('large_purchases');
+    const [uri = ''] = (await second()).uris;
     return await readFile(fileURLToPath(uri.replace('features.parquet', file)));
   };
   const out = (file: string): string => join(folder, file);
 
   it('to Parquet and CSV as the very bytes that are stored; a file that was there is replaced', async () => {
-    const set = client.trainingSet('large_purchases');
+    const set = second();
     await writeFile(out('set.parquet'), 'old');
     await set.toParquet(out('set.parquet'));
     await set.toCsv(out('set.csv'));
@@ -147,7 +167,7 @@ describe('a version is exported', () => {
   });
 
   it('to an Arrow stream, of the record batches that can be read one by one', async () => {
-    const set = client.trainingSet('large_purchases');
+    const set = second();
     await set.toArrow(out('set.arrow'));
     const table = tableFromIPC(await readFile(out('set.arrow')));
     const values = (of: { getChild(name: string): { toJSON(): unknown[] } | null }): unknown[] =>
@@ -166,16 +186,16 @@ describe('a version is exported', () => {
   });
 
   it('not over bytes that somebody changed: what was exported before stays, and nothing half-written is left', async () => {
-    const { uri } = await client.trainingSet('large_purchases');
+    const [uri = ''] = (await second()).uris;
     const file = fileURLToPath(uri);
     const bytes = await readFile(file);
-    await client.trainingSet('large_purchases').toParquet(out('kept.parquet'));
+    await second().toParquet(out('kept.parquet'));
     await chmod(file, 0o644);
     await writeFile(file, Buffer.concat([bytes, Buffer.from('x')]));
     try {
-      await expect(
-        client.trainingSet('large_purchases').toParquet(out('kept.parquet')),
-      ).rejects.toMatchObject({ code: 'ChecksumMismatch' });
+      await expect(second().toParquet(out('kept.parquet'))).rejects.toMatchObject({
+        code: 'ChecksumMismatch',
+      });
     } finally {
       await writeFile(file, bytes);
     }
@@ -184,9 +204,7 @@ describe('a version is exported', () => {
   });
 
   it('not to a folder that is not there, nor a part of a set that is not split', async () => {
-    await expect(
-      client.trainingSet('large_purchases').toCsv(join(folder, 'nowhere', 'set.csv')),
-    ).rejects.toMatchObject({
+    await expect(second().toCsv(join(folder, 'nowhere', 'set.csv'))).rejects.toMatchObject({
       code: 'InvalidInput',
       message: expect.stringContaining('Give a path in a folder that is there') as string,
     });
@@ -376,7 +394,15 @@ describe('features are read online', () => {
       'InvalidInput',
       /1 values of "user" but 2/,
     ],
-  ])('refuses %s', async (_, features, entity, code, message) => {
+    [
+      'a lag',
+      () => [made.view.lag('1d')],
+      { user: 1n },
+      'InvalidInput',
+      /totals are asked for as they were 1d ago/,
+    ],
+  ])('refuses %s', async (_, asked, entity, code, message) => {
+    const features = typeof asked === 'function' ? asked() : asked;
     await expect(client.features(features, entity)).rejects.toMatchObject({
       code,
       message: expect.stringMatching(message) as string,

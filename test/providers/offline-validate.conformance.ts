@@ -1,12 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  maxNullRate,
-  notNull,
-  range,
-  rowCount,
-  unique,
-  type ValidationRule,
-} from '../../definitions/validation.js';
+import { maxNullRate, notNull, range, rowCount, unique, type RowRule } from '../../definitions/validation.js';
 import { failure, rejects, relation, type OfflineSuite } from '../support/offline-fixtures.js';
 
 const SCHEMA = { k: 'int64', x: 'float64', s: 'string', big: 'int64' } as const;
@@ -20,7 +13,7 @@ export function validateConformance({ fixtures, session }: OfflineSuite): void {
       { k: 2n, x: null, s: 'a', big: null },
       { k: 2n, x: 5, s: null, big: null },
     ];
-    const cases: readonly [rule: ValidationRule, passed: boolean, observed: number, says: RegExp][] = [
+    const cases: readonly [rule: RowRule, passed: boolean, observed: number, says: RegExp][] = [
       [notNull('k'), true, 0, /k: 0 of 4 rows/],
       [notNull('x'), false, 1, /x: 1 of 4 rows is NULL/],
       [maxNullRate('x', 0.25), true, 0.25, /x.*0\.25/],

@@ -45,13 +45,13 @@ export async function createWarehouse(): Promise<Warehouse> {
     async place(name, columns, rows) {
       const table = `t${tables++}`;
       const types = Object.values(columns).map(sqlType);
-      const names = Object.keys(columns).map((column) => `"${column}"`);
+      const names = Object.keys(columns).map((column) => `"${column.replaceAll('"', '""')}"`);
       await pool.query(
         `CREATE TABLE ${schema}.${table} (${names.map((column, i) => `${column} ${types[i] ?? ''}`).join(', ')})`,
       );
       if (rows.length > 0)
         await pool.query(
-          `INSERT INTO ${schema}.${table} SELECT * FROM unnest(${types.map((type, i) => `$${i + 1}::text[]::${type}[]`).join(', ')})`,
+          `INSERT INTO ${schema}.${table} SELECT ${types.map((type, i) => `v${i}::${type}`).join(', ')} FROM unnest(${types.map((_, i) => `$${i + 1}::text[]`).join(', ')}) u (${types.map((_, i) => `v${i}`).join(', ')})`,
           Object.keys(columns).map((column) => rows.map((row) => text(row[column]))),
         );
       return { name, table: { schema, table }, schema: columns };
@@ -70,5 +70,6 @@ function sqlType(type: ValueType): string {
 
 const text = (value: unknown): string | null => {
   if (value === null || value === undefined) return null;
+  if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString('hex')}`;
   return Object.is(value, -0) ? '-0' : String(value as string | number | bigint | boolean);
 };

@@ -13,6 +13,10 @@ import {
   t,
   trainingSet,
   type Timestamp,
+  warn,
+  rowCountChange,
+  noSchemaDrift,
+  freshness,
 } from '../../definitions/index.js';
 import type { GranaryClient } from '../../client/index.js';
 
@@ -112,6 +116,21 @@ describe('what does not compile', () => {
       // @ts-expect-error there is no column nope
       validate: [notNull('nope')],
     });
+    featureSet('x', {
+      store: lake,
+      inputs: { events },
+      timestampField: 'at',
+      schema: { at: t.timestamp, total: t.float64 },
+      build: sql`SELECT 1 FROM ${events}`,
+      validate: [
+        warn(notNull('total')),
+        rowCountChange({ min: 0.5, max: 2 }),
+        warn(noSchemaDrift()),
+        freshness('2d'),
+        // @ts-expect-error there is no column nope
+        warn(notNull('nope')),
+      ],
+    });
   });
   it('rows of a TypeScript build that do not fit the schema', () => {
     featureSet('x', {
@@ -175,6 +194,20 @@ describe('what is inferred', () => {
       expectTypeOf(row.fraud).toEqualTypeOf<boolean | null>();
       // @ts-expect-error it has no such column
       void row.nope;
+    }
+  });
+  it('columns of lags, and of names that two views or the label have', async () => {
+    const other = featureView('other', { entities: [user], source: totals, features: ['n'] });
+    const named = label('total', { entity: user, source: events, key: 'user_id', value: 'fraud' });
+    const set = trainingSet('clashing', { label: named, features: [view, other.lag('7d'), other] });
+    for await (const row of (await ({} as GranaryClient).trainingSet(set)).rows()) {
+      expectTypeOf(row.totals__total).toEqualTypeOf<number | null>();
+      expectTypeOf(row.totals__n).toEqualTypeOf<number | null>();
+      expectTypeOf(row.other__n).toEqualTypeOf<number | null>();
+      expectTypeOf(row.n_lag_7d).toEqualTypeOf<number | null>();
+      expectTypeOf(row.total).toEqualTypeOf<boolean | null>();
+      // @ts-expect-error two views have it, so each has the view's name before it
+      void row.n;
     }
   });
   it('the examples of a training set: label and features, in order and by name', async () => {

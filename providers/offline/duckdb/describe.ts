@@ -1,6 +1,6 @@
 import { GranaryError } from '../../../definitions/errors.js';
 import type { ValueType } from '../../../definitions/types.js';
-import type { FileRelation, FoundColumn } from '../provider.js';
+import type { FileRelation, DescribedColumn } from '../provider.js';
 import { suggestedType } from './column-types.js';
 import type { Connection } from './connection.js';
 import { fileColumns, fileReader } from './inspect.js';
@@ -12,7 +12,10 @@ const NUMBER = String.raw`[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?|NaN|[
 const INSTANT = String.raw`\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*`;
 
 /** See `OfflineSession.describe`. */
-export async function describeFile(c: Connection, relation: FileRelation): Promise<readonly FoundColumn[]> {
+export async function describeFile(
+  c: Connection,
+  relation: FileRelation,
+): Promise<readonly DescribedColumn[]> {
   const [file] = relation.files;
   if (file === undefined)
     throw new GranaryError('SourceMissing', `${relation.name} has no files. Check its path.`);

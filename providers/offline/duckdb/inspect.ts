@@ -65,7 +65,7 @@ export async function fileColumns(
   c: Connection,
   relation: FileRelation,
   file: RelationFile,
-): Promise<Map<string, string>> {
+): Promise<ReadonlyMap<string, string>> {
   const place = `${relation.name} (${file.uri})`;
   const found = await stat(file.path).catch((error: unknown) => error as NodeJS.ErrnoException);
   if (found instanceof Error) {
@@ -109,7 +109,7 @@ async function describe(
   relation: FileRelation,
   file: RelationFile,
   place: string,
-): Promise<Map<string, string>> {
+): Promise<ReadonlyMap<string, string>> {
   try {
     const rows = await c.rows(`DESCRIBE SELECT * FROM ${fileReader(relation.format, [file.path])}`);
     return new Map(rows.map((row) => [String(row[0]), String(row[1])]));

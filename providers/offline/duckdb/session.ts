@@ -1,10 +1,12 @@
 import { GranaryError } from '../../../definitions/errors.js';
-import type { RuleResult, ValidationRule } from '../../../definitions/validation.js';
+import type { Profile } from '../../../definitions/profile.js';
+import type { RowRule, RuleResult } from '../../../definitions/validation.js';
 import type { ColumnBatch } from '../../columns.js';
 import type {
   CopyRequest,
   FileRelation,
-  FoundColumn,
+  FoundColumns,
+  DescribedColumn,
   JoinStatistics,
   NewestRequest,
   OfflineSession,
@@ -14,6 +16,7 @@ import type {
   SessionOptions,
   StagedShard,
   TableWriter,
+  WrittenFile,
   WrittenTable,
 } from '../provider.js';
 import type { Connection } from './connection.js';
@@ -23,6 +26,7 @@ import { threadsDoNotMatter } from './determinism.js';
 import { Engine } from './engine.js';
 import { inspectCsvValues } from './inspect.js';
 import { joinInTime } from './point-in-time-join.js';
+import { columnsOf, profileFile } from './profile.js';
 import { runQuery } from './query.js';
 import { readColumns, type ReadOptions } from './read.js';
 import { relationSql } from './relation-sql.js';
@@ -54,7 +58,7 @@ export class DuckdbSession implements OfflineSession {
     });
   }
 
-  describe(relation: FileRelation): Promise<readonly FoundColumn[]> {
+  describe(relation: FileRelation): Promise<readonly DescribedColumn[]> {
     return this.#engine.with(`Reading ${relation.name}`, (c) => describeFile(c, relation));
   }
 
@@ -81,8 +85,16 @@ export class DuckdbSession implements OfflineSession {
     return this.#heavy(`Staging ${request.name}`, (c) => stageNewestRows(c, request));
   }
 
-  validate(relation: FileRelation, rules: readonly ValidationRule[]): Promise<readonly RuleResult[]> {
+  validate(relation: FileRelation, rules: readonly RowRule[]): Promise<readonly RuleResult[]> {
     return this.#heavy(`Validating ${relation.name}`, (c) => validateRows(c, relation, rules));
+  }
+
+  profile(written: WrittenFile, most?: number): Promise<Profile> {
+    return this.#heavy(`Profiling ${written.name}`, (c) => profileFile(c, written, most));
+  }
+
+  columns(relation: FileRelation): Promise<FoundColumns> {
+    return this.#engine.with(`Reading ${relation.name}`, (c) => columnsOf(c, relation));
   }
 
   read(relation: FileRelation, options: ReadOptions = {}): AsyncIterable<ColumnBatch> {

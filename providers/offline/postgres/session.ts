@@ -1,11 +1,20 @@
 import { GranaryError } from '../../../definitions/errors.js';
 import { quoteName } from '../../../definitions/sql.js';
 import type { ScalarType, ValueType } from '../../../definitions/types.js';
-import type { RuleResult, ValidationRule } from '../../../definitions/validation.js';
+import type { Profile } from '../../../definitions/profile.js';
+import type { RowRule, RuleResult } from '../../../definitions/validation.js';
 import type { ColumnBatch } from '../../columns.js';
-import { STAGED_COLUMNS, type JoinStatistics, type NewestRows, type PointInTimeJoin } from '../provider.js';
+import {
+  STAGED_COLUMNS,
+  type FoundColumns,
+  type JoinStatistics,
+  type NewestRows,
+  type PointInTimeJoin,
+} from '../provider.js';
+import { applyRules } from '../rules.js';
 import type {
   StagedNewest,
+  StagedShape,
   StagedTable,
   StageOwner,
   TableOutput,
@@ -16,12 +25,12 @@ import { BinaryDecoder } from './binary-decoder.js';
 import { inspectTable, tableColumns } from './catalogue.js';
 import { Connection, type Server } from './connection.js';
 import { joinInTime } from './point-in-time-join.js';
+import { profileTable } from './profile.js';
 import { runQuery } from './query.js';
 import { locate, relationSql } from './relation-sql.js';
 import { tableSql } from './sql-text.js';
 import { stageNewestRows } from './stage-newest.js';
 import { ensureSchema, HIDDEN } from './system-tables.js';
-import { validateRows } from './validate.js';
 
 /** Opens the connection of a session. */
 export interface SessionSettings {
@@ -78,11 +87,29 @@ export class PostgresSession implements TableSession {
   validate(
     staged: string,
     rows: Parameters<TableSession['validate']>[1],
-    rules: readonly ValidationRule[],
+    rules: readonly RowRule[],
   ): Promise<readonly RuleResult[]> {
     const table = tableSql({ schema: this.#settings.schema, table: staged });
     return this.#turn(`Validating ${rows.name}`, (c) =>
-      c.inSnapshot(() => validateRows(c, table, rows, rules), this.#settings.timeoutMs),
+      c.inSnapshot(() => applyRules(c, table, rows, rules), this.#settings.timeoutMs),
+    );
+  }
+
+  profile(staged: string, rows: StagedShape, most?: number): Promise<Profile> {
+    const table = { schema: this.#settings.schema, table: staged };
+    return this.#turn(`Profiling ${rows.name}`, (c) =>
+      c.inSnapshot(async () => {
+        const hasOrder = (await tableColumns(c, table))?.some(({ name }) => name === HIDDEN.row) ?? false;
+        return await profileTable(c, { sql: tableSql(table), hasOrder }, rows, most);
+      }, this.#settings.timeoutMs),
+    );
+  }
+
+  columns(relation: TableRelation): Promise<FoundColumns> {
+    return this.#turn(`Reading ${relation.name}`, async (c) =>
+      Object.fromEntries(
+        ((await tableColumns(c, relation.table)) ?? []).map(({ name, shown }) => [name, shown]),
+      ),
     );
   }
 

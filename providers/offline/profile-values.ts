@@ -1,0 +1,39 @@
+import type { ProfileValue } from '../../definitions/profile.js';
+import { Timestamp } from '../../definitions/timestamp.js';
+import type { ValueType } from '../../definitions/types.js';
+
+/** The quantiles of a profile, in percent. */
+export const QUANTILES = { p01: 1, p05: 5, p25: 25, p50: 50, p75: 75, p95: 95, p99: 99 } as const;
+
+/** Characters of a text in a profile; what is longer is cut, and ends with `...`. */
+const LONGEST = 200;
+
+/** Whether a type has values with an order, of which there is more to say than how many are NULL. */
+export const hasOrder = (type: ValueType): boolean => type !== 'bytes' && !type.startsWith('list<');
+
+export const isNumber = (type: ValueType): boolean => /^(int|float)(32|64)$/.test(type);
+
+/**
+ * A fraction for which every engine takes the value of the same rank, the least that `percent` of `count` values do not exceed: engines
+ * multiply in floats, and would be one off now and then.
+ */
+export function rankFraction(percent: number, count: number): number {
+  const rank = Math.max(1, Math.ceil((percent * count) / 100));
+  return (rank - 0.5) / count;
+}
+
+/** A value as an engine prints it, as JSON. Timestamps are printed as microseconds. */
+export function profileValue(type: ValueType, text: string): ProfileValue {
+  if (type === 'bool') return text === 'true';
+  if (type === 'int64') return text;
+  if (type === 'timestamp') return new Timestamp(BigInt(text)).toString();
+  if (!isNumber(type)) return shortened(text);
+  if (/^-?inf/i.test(text)) return text.startsWith('-') ? '-Infinity' : 'Infinity';
+  return Number(text) + 0;
+}
+
+/** Cut between characters: half of one would be none. */
+function shortened(text: string): string {
+  const characters = [...text.slice(0, 2 * LONGEST + 2)];
+  return characters.length > LONGEST ? `${characters.slice(0, LONGEST).join('')}...` : text;
+}
