@@ -165,7 +165,7 @@ afterAll(async () => {
 describe.skipIf(python === undefined)('Python reads every value', () => {
   const places: Readonly<Record<string, () => Promise<string>>> = {
     'the published features.parquet': async () => {
-      const { uri } = await client.featureSet('everything');
+      const [uri = ''] = (await client.featureSet('everything')).uris;
       return fileURLToPath(uri);
     },
     'an exported Parquet file': async () => {
