@@ -3,9 +3,9 @@ import { GranaryError } from '../definitions/errors.js';
 import { ALL_TIME } from '../definitions/interval.js';
 import { runName } from '../definitions/run-names.js';
 import { settle } from '../registry/settle.js';
-import { closeStatus } from './claim-step.js';
 import { crashPoint } from './crash-points.js';
 import type { ApplyRef, BeginApply } from './messages.js';
+import { closeStatus } from './owner.js';
 import type { Runtime } from './runtime.js';
 import { currentRun } from './step.js';
 

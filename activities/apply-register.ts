@@ -6,9 +6,9 @@ import type { Claim, RunRef } from '../registry/ownership.js';
 import { itemType } from '../registry/apply-outcome.js';
 import { refuseChanged } from '../registry/resources.js';
 import { settle } from '../registry/settle.js';
-import { closeStatus, delay, isOpen } from './claim-step.js';
 import { crashPoint } from './crash-points.js';
 import type { ApplyRef, RegisteredApply } from './messages.js';
+import { closeStatus, isOpen, own, until } from './owner.js';
 import type { Runtime } from './runtime.js';
 
 /** One apply at a time registers and runs: it is owned as intervals are. */
@@ -24,14 +24,13 @@ export async function registerApply(
   { apply: id, run }: ApplyRef,
 ): Promise<RegisteredApply> {
   const { registry } = runtime;
-  const owner = await registry.ownership.claim(LOCK, run);
-  if (owner.id !== run.id) {
-    if (await isUnderWay(runtime, owner)) return { state: 'wait', owner };
+  const owner = await own(registry.ownership, LOCK, run, async (other) => {
+    if (await isUnderWay(runtime, other)) return true;
     // What a closed apply left open is settled before anything is marked PENDING anew.
     await settle(registry, closeStatus, run.id);
-    if (!(await registry.ownership.takeOver(LOCK, owner, run)))
-      return await registerApply(runtime, { apply: id, run, heartbeatTimeout: '' });
-  }
+    return false;
+  });
+  if (owner) return { state: 'wait', owner };
   await crashPoint('apply.after-lock');
   const known = await registry.applies.get(id);
   if (known?.registeredAt !== undefined) return { state: 'registered' };
@@ -67,8 +66,7 @@ export async function registerApply(
 
 /** Waits until the apply that has the right is closed or has recorded its end. */
 export async function awaitApply(runtime: Runtime, owner: RunRef, signal: AbortSignal): Promise<void> {
-  for (let pause = 250; await isUnderWay(runtime, owner); pause = Math.min(pause * 1.5, 5000))
-    await delay(pause, signal);
+  await until(async () => !(await isUnderWay(runtime, owner)), signal);
 }
 
 /** Whether the owner still works: Temporal has its workflow open, and the registry does not know it as ended. */

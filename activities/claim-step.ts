@@ -1,22 +1,24 @@
-import { Context, log } from '@temporalio/activity';
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { log } from '@temporalio/activity';
 import { isKind, isRaw, type Resource } from '../definitions/contract.js';
-import { messageOf } from '../definitions/errors.js';
-import { durationMicros, isAllTime, type Interval } from '../definitions/interval.js';
+import { GranaryError, messageOf } from '../definitions/errors.js';
+import { isAsOf, type Interval } from '../definitions/interval.js';
 import { Timestamp } from '../definitions/timestamp.js';
-import type { DatasetInput } from '../registry/dataset.js';
+import { inputsHash, type DatasetInput } from '../registry/dataset.js';
 import type { LedgerEntry } from '../registry/ledger.js';
 import type { RunRef } from '../registry/ownership.js';
 import type { RegisteredResource } from '../registry/resources.js';
+import { trainingInputs, trainingReads } from '../registry/training-reads.js';
 import { crashPoint } from './crash-points.js';
-import { inputsHash, inputsOf, readFrom, resourceOf, type Resources } from './inputs.js';
+import { resourceOf } from '../definitions/resource-of.js';
+import { inputsOf, readFrom, type Resources } from './inputs.js';
 import type { ClaimResult, StepRequest, StepResult } from './messages.js';
 import { onlineContents } from './online-contents.js';
+import { isOpen, until } from './owner.js';
 import { ensurePublished, locationOf, projectLatest } from './publication.js';
 import type { Runtime } from './runtime.js';
 
 /** What a step reads, as contents. */
-export async function stepInputs(
+async function stepInputs(
   runtime: Runtime,
   resources: Resources,
   target: Resource,
@@ -39,42 +41,20 @@ export async function stepInputs(
       return await inputsOf(runtime, source, { interval, by: 'interval', from: undefined });
     return (await inputsOf(runtime, source, { interval, by: 'interval', from: undefined })).slice(-1);
   }
-  if (isKind(target, 'trainingSet')) return await trainingInputs(runtime, resources, target, interval);
+  if (isKind(target, 'trainingSet'))
+    return await trainingInputs(
+      trainingReads(resources, target, interval),
+      async ({ source, use, reader }) => {
+        const found = await inputsOf(runtime, source, reader);
+        if (found.length === 0 && use === 'label' && isAsOf(interval))
+          throw new GranaryError(
+            'SourceMissing',
+            `${source.id}, which has the label of ${target.id}, had no version at ${interval.end}. Ask for a later time.`,
+          );
+        return found;
+      },
+    );
   return [];
-}
-
-/** The label's rows of the interval, and of each view whatever can meet them in time. */
-async function trainingInputs(
-  runtime: Runtime,
-  resources: Resources,
-  set: Resource<'trainingSet'>,
-  interval: Interval,
-): Promise<DatasetInput[]> {
-  const label = resourceOf(resources, set.spec.label, 'label');
-  const labelSource = resourceOf(resources, label.spec.source, 'source');
-  // Versions are known by their source's event times; a label with a time of its own may lie in any version up to now.
-  const sameTime =
-    label.spec.timestampField !== undefined && label.spec.timestampField === labelSource.spec.timestampField;
-  const labels = await inputsOf(
-    runtime,
-    labelSource,
-    sameTime
-      ? { interval, by: 'eventTime', from: interval.start }
-      : { interval, by: 'interval', from: undefined },
-  );
-  const features = new Map<string, DatasetInput>();
-  for (const { view: id } of set.spec.features) {
-    const view = resourceOf(resources, id, 'view');
-    const source = resourceOf(resources, view.spec.source, 'source');
-    const ttl = view.spec.ttl === undefined ? 0n : durationMicros(view.spec.ttl);
-    const from =
-      ttl === 0n || !sameTime || isAllTime(interval)
-        ? undefined
-        : Timestamp.from(interval.start).plus(-ttl).toString();
-    for (const input of await inputsOf(runtime, source, { interval, by: 'eventTime', from }))
-      features.set(input.type === 'dataset' ? input.dataset : input.source, { ...input, use: 'features' });
-  }
-  return [...labels.map((input): DatasetInput => ({ ...input, use: 'label' })), ...features.values()];
 }
 
 /**
@@ -208,25 +188,6 @@ async function currentResult(
   };
 }
 
-/** Whether Temporal says that a run is still open. A run that Temporal has forgotten is closed. */
-export async function isOpen(run: RunRef): Promise<boolean> {
-  return (await closeStatus(run)) === undefined;
-}
-
-/** How a workflow closed, in Temporal's words; undefined while it is open. */
-export async function closeStatus(run: {
-  readonly workflowId: string;
-  readonly id: string | undefined;
-}): Promise<string | undefined> {
-  try {
-    const { status } = await Context.current().client.workflow.getHandle(run.workflowId, run.id).describe();
-    return status.name === 'RUNNING' || status.name === 'PAUSED' ? undefined : status.name;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return 'NOT_FOUND';
-    throw error;
-  }
-}
-
 /** Waits until the owner of an interval is closed or its result is valid; then the step is claimed again. */
 export async function awaitOwner(
   runtime: Runtime,
@@ -235,26 +196,10 @@ export async function awaitOwner(
   signal: AbortSignal,
 ): Promise<void> {
   const before = await runtime.registry.ledger.get(request.step.id, request.interval);
-  for (let pause = 250; ; pause = Math.min(pause * 1.5, 5000)) {
-    if (!(await isOpen(owner)) || (await runtime.registry.runs.isDone(owner.id, request.step.id))) return;
+  await until(async () => {
+    if (!(await isOpen(owner)) || (await runtime.registry.runs.isDone(owner.id, request.step.id)))
+      return true;
     const entry = await runtime.registry.ledger.get(request.step.id, request.interval);
-    if (entry && (entry.run !== before?.run || entry.generation !== before.generation)) return;
-    await delay(pause, signal);
-  }
-}
-
-/** Waits, or rejects with the signal's reason. */
-export async function delay(ms: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
-      resolve();
-    }, ms);
-    const stop = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason as Error);
-    };
-    signal.addEventListener('abort', stop, { once: true });
-  });
+    return entry !== undefined && (entry.run !== before?.run || entry.generation !== before.generation);
+  }, signal);
 }

@@ -7,7 +7,7 @@ import type { VersionFacts } from '../registry/version-facts.js';
 import type { Resources } from './inputs.js';
 import type { StagedFiles, StagedRef, StepRequest } from './messages.js';
 import { documentText } from './staging.js';
-import { trainingSchema } from './training-set-plan.js';
+import { trainingSchema } from '../definitions/training-schema.js';
 import { dependsOnHistory } from './version-rules.js';
 
 /** What a version's documents tell. */

@@ -15,8 +15,9 @@ import type { FoundColumns, OfflineSession } from '../providers/offline/provider
 import type { TableSession } from '../providers/offline/table-provider.js';
 import type { DatasetInput } from '../registry/dataset.js';
 import type { StagedName, VersionFacts } from '../registry/version-facts.js';
+import { resourceOf } from '../definitions/resource-of.js';
 import { crashPoint } from './crash-points.js';
-import { localSource, resourceOf, type Resources } from './inputs.js';
+import { localSource, type Resources } from './inputs.js';
 import type { StagedRows, StepRequest } from './messages.js';
 import { tableOf } from './relations.js';
 import type { Runtime } from './runtime.js';

@@ -2,7 +2,7 @@ import { GranaryError } from '../definitions/errors.js';
 import { crashPoint } from './crash-points.js';
 import type { LoadCounts, StagedLoad, StepRequest } from './messages.js';
 import { checkContents } from './online-contents.js';
-import { movedSince, viewAtWork } from './promotion.js';
+import { requireUnmoved, viewAtWork } from './promotion.js';
 import { onlineStoreOf, onlineView } from '../registry/online-view.js';
 import type { ColumnBatch } from '../providers/columns.js';
 import { withEngine, withTables, type Runtime } from './runtime.js';
@@ -37,8 +37,7 @@ export async function loadShard(
   const started = performance.now();
   const resources = await runtime.registry.resources.all();
   const view = viewAtWork(resources, request);
-  const moved = movedSince(runtime, view, load);
-  if (moved) throw moved;
+  requireUnmoved(runtime, view, load);
   const online = runtime.providers.online(onlineStoreOf(view));
   const staged = load.shards[shard];
   if (!staged) throw new GranaryError('Internal', `The load has no shard ${shard}.`);

@@ -17,6 +17,8 @@ export interface RunRequest {
   /** An interval by its ends, ISO-8601. */
   readonly from?: string;
   readonly to?: string;
+  /** Training sets: everything before this instant, from the versions that were recorded then; ISO-8601. */
+  readonly asOf?: string;
   /** Builds again what is already valid. */
   readonly rebuild?: boolean;
   /** Rollbacks: the version whose bytes are to come back; by default the newest earlier one that differs. */

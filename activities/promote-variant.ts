@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { isKind } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
-import { METADATA_FILE, type Dataset } from '../registry/dataset.js';
+import { inputsHash, METADATA_FILE, type Dataset } from '../registry/dataset.js';
 import type { RegisteredResource } from '../registry/resources.js';
 import { crashPoint } from './crash-points.js';
+import { resourceOf } from '../definitions/resource-of.js';
 import { runFacts } from './describe-version.js';
-import { inputsHash, resourceOf } from './inputs.js';
 import type { PromotionRef, StepRequest, StepResult } from './messages.js';
 import { retireReplaced } from './promotion.js';
 import { ensurePublished } from './publication.js';

@@ -1,8 +1,8 @@
-import type { GranaryError } from '../definitions/errors.js';
 import type { Resource } from '../definitions/contract.js';
 import { onlineStoreOf, onlineView, type ViewAtWork } from '../registry/online-view.js';
 import type { RegisteredResource } from '../registry/resources.js';
-import { resourceOf, type Resources } from './inputs.js';
+import { resourceOf } from '../definitions/resource-of.js';
+import type { Resources } from './inputs.js';
 import type { StagedLoad, StepRequest } from './messages.js';
 import { storeReplaced } from './online-contents.js';
 import type { Runtime } from './runtime.js';
@@ -29,12 +29,15 @@ const retiredFeatures = (before: Resource<'view'>, now: Resource<'view'>): strin
     .map(({ name }) => name)
     .filter((name) => !now.spec.features.some((feature) => feature.name === name));
 
-/** Why a load must begin anew: its view bears another name, or another promotion, than when it was staged. */
-export function movedSince(runtime: Runtime, view: ViewAtWork, load: StagedLoad): GranaryError | undefined {
+/**
+ * Refuses a load of a view that bears another name, or another promotion, than when it was staged.
+ * @throws GranaryError `StoreReplaced`: the workflow then stages everything again.
+ */
+export function requireUnmoved(runtime: Runtime, view: ViewAtWork, load: StagedLoad): void {
   const moved =
     view.location !== (load.location ?? view.location) ||
     view.promotion !== (load.promotion ?? view.promotion);
-  return moved ? storeReplaced(runtime.providers.online(onlineStoreOf(view)), view) : undefined;
+  if (moved) throw storeReplaced(runtime.providers.online(onlineStoreOf(view)), view);
 }
 
 /**

@@ -1,12 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { feastProject } from '../definitions/project.js';
 import { crashPoint } from './crash-points.js';
-import type { DatasetInput } from '../registry/dataset.js';
+import { datasetInput, inputsHash, type DatasetInput } from '../registry/dataset.js';
 import type { Ledger } from '../registry/ledger.js';
-import { datasetInput, inputsHash } from './inputs.js';
 import type { LoadCounts, StagedLoad, StepRequest, StepResult } from './messages.js';
 import { checkContents, storeReplaced } from './online-contents.js';
-import { movedSince, retireReplaced, viewAtWork } from './promotion.js';
+import { requireUnmoved, retireReplaced, viewAtWork } from './promotion.js';
 import { onlineStoreOf } from '../registry/online-view.js';
 import type { Runtime } from './runtime.js';
 
@@ -20,8 +19,7 @@ export async function recordLoad(
   const { run, step, interval } = request;
   const { registry } = runtime;
   const view = viewAtWork(await registry.resources.all(), request);
-  const moved = movedSince(runtime, view, load);
-  if (moved) throw moved;
+  requireUnmoved(runtime, view, load);
   const online = runtime.providers.online(onlineStoreOf(view));
   const project = feastProject(runtime.scope);
   const sum = (key: 'written' | 'older' | 'unchanged'): number =>

@@ -1,7 +1,7 @@
-import { join } from 'node:path';
-import { inDatabase, orderedSchema, type Resource } from '../definitions/contract.js';
+import { inDatabase, tableName, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
-import type { FileRelation, OfflineSession, Relation, RelationFile } from '../providers/offline/provider.js';
+import type { FileRelation, OfflineSession, RelationFile } from '../providers/offline/provider.js';
+import { extractTable, sourceShape, type Bounds } from '../providers/offline/source-relation.js';
 import type { TableRelation } from '../providers/offline/table-provider.js';
 import { publishedPath, ROWS_FILE, type DatasetInput } from '../registry/dataset.js';
 import { localSource } from './inputs.js';
@@ -9,9 +9,7 @@ import { ensurePublished } from './publication.js';
 import type { Runtime } from './runtime.js';
 
 /** Which of a source's rows a reader sees, and what for. */
-export interface Reading {
-  readonly from?: string | undefined;
-  readonly before?: string | undefined;
+export interface Reading extends Bounds {
   readonly use?: 'label' | 'features';
 }
 
@@ -33,7 +31,12 @@ export async function relationOf(
   step: EngineStep,
   reading: Reading = {},
 ): Promise<FileRelation> {
-  if (inDatabase(source.spec)) return await extract(runtime, source, inputs, step, reading);
+  if (inDatabase(source.spec))
+    return await extractTable(
+      runtime.providers.offline(source.spec.store),
+      await tableOf(runtime, source, inputs, reading),
+      step,
+    );
   const { spec } = source;
   const store = runtime.providers.files(spec.store);
   const { signal } = step;
@@ -57,7 +60,7 @@ export async function relationOf(
     }
   }
   return {
-    ...shapeOf(source, reading),
+    ...sourceShape(source, reading),
     format: spec.type === 'file' ? spec.format : 'parquet',
     files,
   };
@@ -73,8 +76,8 @@ export async function tableOf(
   const { spec } = source;
   if (spec.type === 'table')
     return {
-      ...shapeOf(source, reading),
-      table: { schema: spec.dbSchema ?? 'public', table: spec.table },
+      ...sourceShape(source, reading),
+      table: tableName(spec),
     };
   const { schema } = runtime.providers.offline(spec.store);
   const versions: NonNullable<TableRelation['versions']>[number][] = [];
@@ -90,7 +93,7 @@ export async function tableOf(
     table = dataset.table.name;
     versions.push({ interval: dataset.interval, dataset: dataset.id });
   }
-  return { ...shapeOf(source, reading), table: { schema, table }, versions };
+  return { ...sourceShape(source, reading), table: { schema, table }, versions };
 }
 
 const chosen = (
@@ -99,44 +102,3 @@ const chosen = (
   { use }: Reading,
 ): readonly DatasetInput[] =>
   inputs.filter((input) => input.source === source.id && (use === undefined || input.use === use));
-
-function shapeOf({ name, spec }: Resource<'source'>, { from, before }: Reading): Relation {
-  const { timestampField, createdTimestampField } = spec;
-  return {
-    name: `source ${name}`,
-    schema: orderedSchema(spec),
-    ...(timestampField === undefined ? {} : { timestampField }),
-    ...(createdTimestampField === undefined ? {} : { createdTimestampField }),
-    ...(from === undefined || timestampField === undefined ? {} : { from }),
-    ...(before === undefined || timestampField === undefined ? {} : { before }),
-  };
-}
-
-let extracts = 0;
-
-async function extract(
-  runtime: Runtime,
-  source: Resource<'source'>,
-  inputs: readonly DatasetInput[],
-  { session, folder, signal }: EngineStep,
-  reading: Reading,
-): Promise<FileRelation> {
-  const relation = await tableOf(runtime, source, inputs, reading);
-  const path = join(folder, `extract-${extracts++}.parquet`);
-  const provider = runtime.providers.offline(source.spec.store);
-  const writer = await session.writer({
-    name: relation.name,
-    schema: relation.schema,
-    keys: [],
-    parquet: path,
-  });
-  await using tables = await provider.open({ signal });
-  for await (const batch of tables.read(relation)) await writer.appendColumns(batch);
-  await writer.finish();
-  const { table, versions: _versions, ...shape } = relation;
-  return {
-    ...shape,
-    format: 'parquet',
-    files: [{ path, uri: provider.uri(table.table), generation: 0 }],
-  };
-}

@@ -1,17 +1,15 @@
-import { Context } from '@temporalio/activity';
 import { GranaryError } from '../definitions/errors.js';
 import type { CatalogEntry, CatalogKind } from '../registry/catalog.js';
 import { findEntry } from '../registry/catalog-names.js';
 import { removalRefused, type RemovalRequest } from '../registry/catalog-removal.js';
 import { onlineStoreOf, onlineView } from '../registry/online-view.js';
-import type { RunRef } from '../registry/ownership.js';
 import { settleRun } from '../registry/settle.js';
-import { closeStatus } from './claim-step.js';
 import { crashPoint } from './crash-points.js';
-import { resourceOf } from './inputs.js';
+import { resourceOf } from '../definitions/resource-of.js';
 import type { Removal, RemovalOutcome, RemovalQuestion } from './messages.js';
+import { closeStatus } from './owner.js';
 import type { Runtime } from './runtime.js';
-import type { Attempt } from './step.js';
+import { currentRun, type Attempt } from './step.js';
 
 /** More versions than a resource gets in a century of minutes would be. */
 const ALL = 2 ** 31 - 1;
@@ -22,9 +20,7 @@ const ALL = 2 ** 31 - 1;
  * @throws GranaryError `UnknownResource`, `InvalidInput`, `RemovalRefused`; nothing was changed then.
  */
 export async function beginRemoval(runtime: Runtime, question: RemovalQuestion): Promise<Removal> {
-  const { workflowExecution } = Context.current().info;
-  if (!workflowExecution) throw new GranaryError('Internal', 'This activity belongs to a workflow.');
-  const run: RunRef = { id: workflowExecution.runId, workflowId: workflowExecution.workflowId };
+  const run = currentRun();
   const { registry } = runtime;
   await registry.migrate();
   const entry = findEntry(await registry.catalog.entries(), question.resource);

@@ -5,9 +5,9 @@ import { promotionPlan, type Plan } from '../definitions/plan.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import type { RunRef } from '../registry/ownership.js';
 import type { RegisteredResource } from '../registry/resources.js';
-import { isOpen } from './claim-step.js';
 import type { Resources } from './inputs.js';
 import type { PromotionRef, RunRequest } from './messages.js';
+import { isOpen, own } from './owner.js';
 import type { Runtime } from './runtime.js';
 
 /**
@@ -26,7 +26,11 @@ export async function resolvePromotion(
   requireFreeName(resources, from);
   await requireReady(runtime, from, to);
   const { kind, name } = to;
-  await own(runtime, `promotion/${kind}/${name}`, run);
+  // One promotion of a name at a time; what a closed run left is taken over.
+  const claim = { target: `promotion/${kind}/${name}`, interval: ALL_TIME };
+  const owner = await own(registry.ownership, claim, run, isOpen);
+  if (owner)
+    throw refused(`Another promotion of it is under way: ${owner.workflowId}. Wait for it, or cancel it.`);
   const asked = {
     ...{ kind, name, from: from.id, to: to.id, by: request.by ?? 'Temporal UI' },
     ...(request.reason === undefined ? {} : { reason: request.reason }),
@@ -118,18 +122,6 @@ const isMade = (resource: Resource): boolean =>
 /** The newest interval that the ledger calls valid. */
 async function newestInterval({ registry }: Runtime, { id }: Resource): Promise<Interval | undefined> {
   return (await registry.ledger.of(id)).at(-1)?.interval;
-}
-
-/** One promotion of a name at a time; what a closed run left is taken over. */
-async function own({ registry }: Runtime, target: string, run: RunRef): Promise<void> {
-  const claim = { target, interval: ALL_TIME };
-  for (;;) {
-    const owner = await registry.ownership.claim(claim, run);
-    if (owner.id === run.id) return;
-    if (await isOpen(owner))
-      throw refused(`Another promotion of it is under way: ${owner.workflowId}. Wait for it, or cancel it.`);
-    await registry.ownership.takeOver(claim, owner, run);
-  }
 }
 
 const refused = (message: string): GranaryError =>

@@ -1,6 +1,6 @@
 import { isKind, type PipelineSpec } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
-import { ALL_TIME, interval, isAllTime, type Interval } from '../definitions/interval.js';
+import { ALL_TIME, asOfInterval, interval, isAllTime, type Interval } from '../definitions/interval.js';
 import { didYouMean } from '../definitions/names.js';
 import { plan } from '../definitions/plan.js';
 import { findTarget } from '../definitions/target.js';
@@ -27,6 +27,8 @@ export function resolveRequest(
 
 function choosePipeline(definitions: Definitions, request: RunRequest): PipelineSpec | undefined {
   const { name: project, pipelines } = definitions;
+  // What was recorded at a time depends on no schedule.
+  if (request.asOf !== undefined && request.pipeline === undefined) return undefined;
   const all = [...pipelines.values()];
   const names = all.map((p) => p.name).join(', ');
   if (request.pipeline !== undefined) {
@@ -92,6 +94,7 @@ function checkTarget({ resources }: Definitions, request: RunRequest, id: string
 /** The interval that is asked for, else the pipeline's last complete one; of what no pipeline schedules, all of time. */
 function chooseInterval(request: RunRequest, pipeline: PipelineSpec | undefined): Interval {
   const { date, from, to } = request;
+  if (request.asOf !== undefined) return asOf(request, request.asOf);
   if (from !== undefined && to !== undefined) {
     if (!pipeline) return interval(from, to);
     return intervalOfRange(pipeline.schedule, pipeline, from, to);
@@ -104,4 +107,20 @@ function chooseInterval(request: RunRequest, pipeline: PipelineSpec | undefined)
   if (!pipeline) return ALL_TIME;
   if (date !== undefined) return intervalOfDate(pipeline.schedule, pipeline, date);
   return lastCompleteInterval(pipeline.schedule, pipeline, Timestamp.from(request.now));
+}
+
+function asOf(request: RunRequest, text: string): Interval {
+  const also = (['date', 'from', 'to', 'pipeline'] as const).find((field) => request[field] !== undefined);
+  if (also !== undefined)
+    throw new GranaryError(
+      'InvalidInput',
+      `"asOf" takes everything before an instant and goes with no "${also}". Give one of them.`,
+    );
+  const at = Timestamp.from(text);
+  if (at.micros > Timestamp.from(request.now).micros)
+    throw new GranaryError(
+      'InvalidInput',
+      `"asOf" is ${at.toString()}, which lies in the future: what will be recorded then is not known at ${request.now}.`,
+    );
+  return asOfInterval(at);
 }

@@ -2,16 +2,18 @@ import { log } from '@temporalio/activity';
 import { scheduledSteps } from '../definitions/apply-plan.js';
 import { handlerOf } from '../definitions/contract-file.js';
 import { isKind, isRaw, type PipelineSpec } from '../definitions/contract.js';
-import { messageOf } from '../definitions/errors.js';
-import { isAllTime } from '../definitions/interval.js';
+import { GranaryError, messageOf } from '../definitions/errors.js';
+import { isAllTime, isAsOf, type Interval } from '../definitions/interval.js';
 import { plan, type Plan } from '../definitions/plan.js';
+import { resourceOf } from '../definitions/resource-of.js';
 import type { RunRef } from '../registry/ownership.js';
 import { settle } from '../registry/settle.js';
+import { trainingReads, unversioned } from '../registry/training-reads.js';
 import { handlerMissing } from './build-rows.js';
-import { closeStatus } from './claim-step.js';
 import { crashPoint } from './crash-points.js';
 import { definitionsOf, type Definitions } from './definitions.js';
 import type { PromotionRef, ResolvedRun, Rollback, RunRequest } from './messages.js';
+import { closeStatus } from './owner.js';
 import { resolvePromotion } from './resolve-promotion.js';
 import { resolveRequest } from './resolve-request.js';
 import { resolveRollback } from './resolve-rollback.js';
@@ -95,6 +97,7 @@ async function resolveTargets(
   const { resources } = definitions;
   const { pipeline, targets, interval: span } = resolveRequest(definitions, request);
   await definitions.register();
+  if (isAsOf(span)) return { plan: asOfPlan(resources, targets, span), pipeline, resources };
   const resolved = plan(resources, targets, span);
   for (const step of resolved.steps) {
     const resource = resources.get(step.id);
@@ -114,6 +117,24 @@ async function resolveTargets(
     .filter(({ id }) => !scheduled.has(id))
     .map((step) => ({ ...step, dependsOn: step.dependsOn.filter((id) => !scheduled.has(id)) }));
   return { plan: { ...resolved, steps }, pipeline, resources };
+}
+
+/** The steps of training sets as of a time: nothing upstream is made, what was recorded is read. @throws GranaryError `InvalidInput`. */
+function asOfPlan(resources: Definitions['resources'], targets: readonly string[], span: Interval): Plan {
+  for (const id of targets) {
+    const set = resourceOf(resources, id, 'trainingSet');
+    const [source] = unversioned(trainingReads(resources, set, span));
+    if (source)
+      throw new GranaryError(
+        'InvalidInput',
+        `The training set ${set.name} cannot be built as of ${span.end}: its source ${source.name} is not versioned, ${isRaw(source.spec) ? 'so nobody knows what it held then. Read it through a feature set or a transformation in files, which keeps versions' : 'a table of a database that keeps its current rows alone. Make it in a file store, which keeps versions'}; or build the training set for an interval.`,
+      );
+  }
+  const { steps, ...whole } = plan(resources, targets, span);
+  return {
+    ...whole,
+    steps: steps.filter(({ id }) => targets.includes(id)).map((step) => ({ ...step, dependsOn: [] })),
+  };
 }
 
 function timeouts(resources: Definitions['resources'], { steps }: Plan): ResolvedRun['timeouts'] {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { GranaryError } from '../definitions/errors.js';
 import { intervalName } from '../definitions/interval.js';
-import { METADATA_FILE, rowsChecksum, type Dataset } from '../registry/dataset.js';
+import { inputsHash, METADATA_FILE, rowsChecksum, type Dataset } from '../registry/dataset.js';
 import { crashPoint } from './crash-points.js';
+import { resourceOf } from '../definitions/resource-of.js';
 import { runFacts } from './describe-version.js';
-import { inputsHash, resourceOf } from './inputs.js';
 import type { Rollback, StepRequest, StepResult } from './messages.js';
 import { ensurePublished } from './publication.js';
 import { recordedMetadata, sameBytes } from './recorded-metadata.js';

@@ -1,5 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CompiledProject } from '../definitions/compile.js';
 import { GranaryError } from '../definitions/errors.js';
@@ -8,7 +7,6 @@ import type { Project, Scope } from '../definitions/project.js';
 import type { BoundProviders } from '../providers/bind.js';
 import type { OfflineProvider, OfflineSession } from '../providers/offline/provider.js';
 import type { TableSession } from '../providers/offline/table-provider.js';
-import { makeOwnFolder, sweepOwnFolders } from '../providers/own-folder.js';
 import type { Registry } from '../registry/registry.js';
 import type { Slots } from './slots.js';
 import type { Attempt } from './step.js';
@@ -47,13 +45,6 @@ export interface Runtime {
   readonly slots: Slots;
   /** The folder of this process for files in the making. */
   readonly scratch: string;
-}
-
-/** A folder for this process; those that dead processes of this host left are removed. */
-export async function makeScratch(parent = join(tmpdir(), 'granary')): Promise<string> {
-  await mkdir(parent, { recursive: true });
-  await sweepOwnFolders(parent);
-  return await makeOwnFolder(parent);
 }
 
 /** What the machine is lent for: its name in messages, and the longest that one attempt may take. */

@@ -5,6 +5,7 @@ import type { RegisteredResource } from '../registry/resources.js';
 import { crashPoint } from './crash-points.js';
 import { cut } from './inputs.js';
 import type { StagedLoad, StepRequest } from './messages.js';
+import { newestRows } from './newest-rows.js';
 import { tableOf } from './relations.js';
 import { withTables, type Runtime } from './runtime.js';
 import type { Attempt } from './step.js';
@@ -32,22 +33,13 @@ export async function stageInTable(
 ): Promise<StagedLoad> {
   const started = performance.now();
   const { run, step, interval } = request;
-  const { timestampField, createdTimestampField, store: database } = source.spec;
+  const { store: database } = source.spec;
   return await withTables(runtime, request, attempt, database, async (session) => {
     const relation = await tableOf(runtime, source, inputs, cut(source, interval));
     await crashPoint('stage.before-stage');
     await runtime.registry.ownership.confirm({ target: step.id, interval }, run, token);
     const { table, shards } = await session.stageNewest(
-      {
-        name: `feature view ${view.name}`,
-        relation,
-        joinKeys: view.spec.joinKeys,
-        features: view.spec.features,
-        ...(timestampField === undefined ? {} : { timestampField }),
-        ...(createdTimestampField === undefined ? {} : { createdTimestampField }),
-        eventTime,
-        rowsPerShard: runtime.load.rowsPerShard,
-      },
+      newestRows(view, source, { relation, eventTime, rowsPerShard: runtime.load.rowsPerShard }),
       { run: run.id, target: step.id, token },
       inputs,
     );

@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import { inDatabase, isRaw, type Resource } from '../definitions/contract.js';
 import { isAllTime } from '../definitions/interval.js';
 import { Timestamp } from '../definitions/timestamp.js';
-import type { DatasetInput } from '../registry/dataset.js';
+import { datasetInput, type DatasetInput } from '../registry/dataset.js';
 import { crashPoint } from './crash-points.js';
-import { cut, datasetInput, resourceOf, verifySources } from './inputs.js';
+import { resourceOf } from '../definitions/resource-of.js';
+import { cut, verifySources } from './inputs.js';
 import type { StagedLoad, StagedRef, StepRequest } from './messages.js';
+import { newestRows } from './newest-rows.js';
 import { onlineContents } from './online-contents.js';
 import { viewAtWork } from './promotion.js';
 import { onlineStoreOf, onlineView } from '../registry/online-view.js';
@@ -57,17 +59,10 @@ export async function stageOnline(
     await session.inspect(relation);
     const shardFolder = join(folder, 'shards');
     await mkdir(shardFolder);
-    const { timestampField, createdTimestampField } = source.spec;
+    const { rowsPerShard, rowsPerGroup } = runtime.load;
     const shards = await session.stageNewest({
-      name: `feature view ${view.name}`,
-      relation,
-      joinKeys: view.spec.joinKeys,
-      features: view.spec.features,
-      ...(timestampField === undefined ? {} : { timestampField }),
-      ...(createdTimestampField === undefined ? {} : { createdTimestampField }),
-      eventTime,
-      rowsPerShard: runtime.load.rowsPerShard,
-      rowsPerGroup: runtime.load.rowsPerGroup,
+      ...newestRows(view, source, { relation, eventTime, rowsPerShard }),
+      rowsPerGroup,
       folder: shardFolder,
     });
     await verifySources(runtime, resources, inputs);

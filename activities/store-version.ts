@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { METADATA_FILE, ROWS_FILE, type Dataset, type LatestFile } from '../registry/dataset.js';
+import { inputsHash, METADATA_FILE, ROWS_FILE, type Dataset, type LatestFile } from '../registry/dataset.js';
 import type { RegisteredResource } from '../registry/resources.js';
 import { crashPoint } from './crash-points.js';
 import { describeVersion } from './describe-version.js';
 import { stagedName } from './examine-version.js';
-import { inputsHash } from './inputs.js';
 import type {
   StagedFiles,
   StagedRef,

@@ -1,7 +1,8 @@
 import { orderedSchema, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import { durationMicros, isAllTime, type Interval } from '../definitions/interval.js';
-import { SPLIT_COLUMN, type Split } from '../definitions/split.js';
+import type { Split } from '../definitions/split.js';
+import { trainingSchema } from '../definitions/training-schema.js';
 import type { Schema, ValueType } from '../definitions/types.js';
 import type {
   JoinedView,
@@ -10,7 +11,8 @@ import type {
   Relation,
   RowSplit,
 } from '../providers/offline/provider.js';
-import { resourceOf, type Resources } from './inputs.js';
+import { resourceOf } from '../definitions/resource-of.js';
+import type { Resources } from './inputs.js';
 
 /** A training set with everything that it refers to at hand. */
 export interface TrainingPlan {
@@ -85,12 +87,7 @@ export function trainingPlan(resources: Resources, set: Resource<'trainingSet'>)
     knownAt: set.spec.knownAt ?? false,
     where: set.spec.where,
     views,
-    schema: {
-      ...(split === undefined ? {} : { [SPLIT_COLUMN]: 'string' as const }),
-      ...Object.fromEntries(
-        [...carried, ...views.flatMap((v) => v.columns), labelColumn].map(({ as, type }) => [as, type]),
-      ),
-    },
+    schema: trainingSchema(resources, set),
   };
 }
 
@@ -128,7 +125,3 @@ export const spineBounds = (
     ? { timestampField, ...filter }
     : { timestampField, from: interval.start, before: interval.end, ...filter };
 };
-
-/** The columns of a training set's rows, in order. */
-export const trainingSchema = (resources: Resources, set: Resource<'trainingSet'>): Schema =>
-  trainingPlan(resources, set).schema;

@@ -1,7 +1,7 @@
 import { isRaw, orderedSchema } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
+import { resourceOf } from '../definitions/resource-of.js';
 import { examine, inputColumns, noteFacts, type MadeRows } from './examine-version.js';
-import { resourceOf } from './inputs.js';
 import type { StagedRows, StepRequest, ValidationOutcome } from './messages.js';
 import { withEngine, withTables, type Runtime } from './runtime.js';
 import type { Attempt } from './step.js';

@@ -1,47 +1,33 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { GranaryClient, type ApplyHandle, type ApplyState } from '../client/index.js';
+import type { ApplyHandle, ApplyState, GranaryClient } from '../client/index.js';
 import { refuseChanged } from '../registry/resources.js';
-import { openProject } from '../providers/bind.js';
 import { applyTable, liveTable, creatingLines, planText } from './apply-table.js';
-import { loadProject } from './load-project.js';
+import { useClient, type ClientFlags } from './connect.js';
+import { withEnvironment, withTaskQueue } from './options.js';
 
-interface ApplyFlags {
-  readonly env?: string;
-  readonly taskQueue?: string;
+interface ApplyFlags extends Omit<ClientFlags, 'project'> {
   readonly dryRun?: true;
   readonly json?: true;
   readonly detach?: true;
 }
 
 export function addApply(program: Command): void {
-  program
-    .command('apply')
+  const command = withEnvironment(program.command('apply'))
     .description(
       'Registers the definitions of a file, checks providers and sources, and has what is new or failed made. Shows the plan first. A worker must be running.',
     )
     .argument('[file]', 'the file that exports the project, or a contract of granary compile', 'granary.ts')
-    .option('-e, --env <name>', 'the environment (default: GRANARY_ENV, then dev, then the only one)')
     .option('--dry-run', 'shows the plan and writes nothing')
     .option('--json', 'one JSON object instead of the table')
-    .option('--detach', 'starts the apply and does not wait for it')
-    .option('--task-queue <name>', "the worker's task queue (default: granary-<project>-<environment>)")
+    .option('--detach', 'starts the apply and does not wait for it');
+  withTaskQueue(command)
     .addHelpText('after', '\nExample:\n  granary apply examples/flights/granary.ts --env dev')
     .action(async (file: string, flags: ApplyFlags) => {
-      const project = await loadProject(file);
-      const environment = flags.env === undefined ? {} : { environment: flags.env };
-      const client = await GranaryClient.connect({
-        project,
-        ...environment,
-        ...(flags.taskQueue === undefined ? {} : { taskQueue: flags.taskQueue }),
-      });
-      try {
+      await useClient({ ...flags, project: file }, async (client, { project, scope }) => {
         const plan = await client.planApply();
-        const { project: compiled, scope } = openProject(project, flags.env);
         if (!flags.json)
-          process.stdout.write(
-            planText(plan, compiled.resources, `${scope.project} in ${scope.environment}`),
-          );
+          process.stdout.write(planText(plan, project.resources, `${scope.project} in ${scope.environment}`));
         refuseChanged(plan.refused);
         if (flags.dryRun) {
           if (flags.json) process.stdout.write(`${JSON.stringify({ plan }, null, 2)}\n`);
@@ -49,9 +35,7 @@ export function addApply(program: Command): void {
         }
         const handle = await client.apply();
         await (flags.detach ? detach(handle, file, flags) : follow(client, handle, flags));
-      } finally {
-        await client.close();
-      }
+      });
     });
 }
 

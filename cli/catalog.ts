@@ -5,12 +5,11 @@ import { openProject, type OpenProject } from '../providers/bind.js';
 import { registryError } from '../registry/database.js';
 import { openRegistry, type Registry } from '../registry/registry.js';
 import { loadProject } from './load-project.js';
+import { withProject, type ProjectFlags } from './options.js';
 import { json } from './table.js';
 
 /** The options of every command over the catalogue. */
-export interface CatalogFlags {
-  readonly project: string;
-  readonly env?: string;
+export interface CatalogFlags extends ProjectFlags {
   readonly json?: true;
 }
 
@@ -22,10 +21,7 @@ export interface Opened {
 
 /** Adds the options that every command over the catalogue has. */
 export function withCatalogOptions(command: Command): Command {
-  return command
-    .option('--json', 'as JSON')
-    .option('-p, --project <file>', 'the file that exports the project', 'granary.ts')
-    .option('-e, --env <name>', 'the environment (default: GRANARY_ENV, then dev, then the only one)');
+  return withProject(command.option('--json', 'as JSON'));
 }
 
 /** Opens the registry of the project and environment for as long as `work` takes. Temporal is not needed. */

@@ -1,32 +1,30 @@
 import type { Command } from 'commander';
-import { GranaryClient, type RemovalOutcome, type RemovalPlan } from '../client/index.js';
-import { GranaryError } from '../definitions/errors.js';
-import { awaitRun, workflowFailure } from './await-run.js';
+import type { RemovalOutcome, RemovalPlan } from '../client/index.js';
+import { awaitRun } from './await-run.js';
 import { show, useCatalog, withCatalogOptions, type CatalogFlags } from './catalog.js';
-import { loadProject } from './load-project.js';
+import { useClient, type ClientFlags } from './connect.js';
+import { withTaskQueue } from './options.js';
 
-interface DeleteFlags extends CatalogFlags {
+interface DeleteFlags extends CatalogFlags, ClientFlags {
   readonly dryRun?: true;
   readonly reason?: string;
-  readonly taskQueue?: string;
 }
 
 export function addDelete(program: Command): void {
-  withCatalogOptions(
-    program
-      .command('delete')
-      .description(
-        'Deletes a resource that nothing depends on: its definition, its versions, its values online. A worker must be running. Look with --dry-run first.',
-      )
-      .argument('<resource>', 'its name; with its kind or variant where needed: view/user_features.v2')
-      .option('--dry-run', 'shows what would go, or what stands against it, and deletes nothing')
-      .option('--reason <text>', 'why; kept in the registry')
-      .option('--task-queue <name>', "the worker's task queue (default: granary-<project>-<environment>)")
-      .addHelpText('after', '\nExample:\n  granary delete view/user_features --dry-run'),
-  ).action(async (resource: string, flags: DeleteFlags) => {
-    if (flags.dryRun) await dryRun(resource, flags);
-    else await remove(resource, flags);
-  });
+  const command = program
+    .command('delete')
+    .description(
+      'Deletes a resource that nothing depends on: its definition, its versions, its values online. A worker must be running. Look with --dry-run first.',
+    )
+    .argument('<resource>', 'its name; with its kind or variant where needed: view/user_features.v2')
+    .option('--dry-run', 'shows what would go, or what stands against it, and deletes nothing')
+    .option('--reason <text>', 'why; kept in the registry');
+  withCatalogOptions(withTaskQueue(command))
+    .addHelpText('after', '\nExample:\n  granary delete view/user_features --dry-run')
+    .action(async (resource: string, flags: DeleteFlags) => {
+      if (flags.dryRun) await dryRun(resource, flags);
+      else await remove(resource, flags);
+    });
 }
 
 async function dryRun(resource: string, flags: DeleteFlags): Promise<void> {
@@ -43,21 +41,11 @@ const planText = ({ id, against, removes }: RemovalPlan): string =>
     : `Deleting ${id} would remove, for good:\n${removes.map((line) => `  ${line}\n`).join('')}Nothing was changed.\n`;
 
 async function remove(resource: string, flags: DeleteFlags): Promise<void> {
-  const client = await GranaryClient.connect({
-    project: await loadProject(flags.project),
-    ...(flags.env === undefined ? {} : { environment: flags.env }),
-    ...(flags.taskQueue === undefined ? {} : { taskQueue: flags.taskQueue }),
-  });
-  try {
+  await useClient(flags, async (client) => {
     const run = await client.remove(resource, flags.reason === undefined ? {} : { reason: flags.reason });
     process.stderr.write(`granary delete: started ${run.workflowId} (run ${run.runId})\n`);
     show(flags, await awaitRun(client, run.result()), outcomeText);
-  } catch (error) {
-    const failure = workflowFailure(error);
-    throw failure ? new GranaryError(failure.code, failure.cause.message, { cause: failure.cause }) : error;
-  } finally {
-    await client.close();
-  }
+  });
 }
 
 const outcomeText = ({ resource, versions, entities }: RemovalOutcome): string =>

@@ -3,6 +3,7 @@ import { GranaryError } from '../definitions/errors.js';
 import { runWorker } from '../worker/process.js';
 import { addApply } from './apply.js';
 import { addCompile } from './compile.js';
+import type { ClientFlags } from './connect.js';
 import { count } from './count.js';
 import { addDelete } from './delete.js';
 import { addDescribe } from './describe.js';
@@ -12,6 +13,7 @@ import { addLineage } from './lineage.js';
 import { addList } from './list.js';
 import { loadProject } from './load-project.js';
 import { addModel } from './model.js';
+import { withProject } from './options.js';
 import { addPreview } from './preview.js';
 import { addPromote } from './promote.js';
 import { addProvider } from './provider.js';
@@ -19,12 +21,10 @@ import { addRollback } from './rollback.js';
 import { addSearch } from './search.js';
 import { addStatus } from './status.js';
 import { addTag } from './tag.js';
+import { addTrainingSet } from './training-set.js';
 import { addVersions } from './versions.js';
 
-interface WorkerFlags {
-  readonly project: string;
-  readonly env?: string;
-  readonly taskQueue?: string;
+interface WorkerFlags extends ClientFlags {
   readonly workflowBundle?: string;
   readonly heartbeatTimeout?: string;
   readonly heartbeatInterval?: string;
@@ -39,13 +39,10 @@ const program = new Command('granary')
   .description('Durable feature-store pipelines on Temporal.')
   .showHelpAfterError();
 
-program
-  .command('worker')
+withProject(program.command('worker'))
   .description(
     'Runs a worker until SIGINT or SIGTERM. Temporal is found by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_* or temporal.toml.',
   )
-  .option('-p, --project <file>', 'the file that exports the project', 'granary.ts')
-  .option('-e, --env <name>', 'the environment (default: GRANARY_ENV, then dev, then the only one)')
   .option('--task-queue <name>', 'the task queue (default: granary-<project>-<environment>)')
   .option('--slots <n>', 'heavy steps at a time (default: 2)', count)
   .option('--memory <MiB>', 'memory of all heavy steps together (default: half of the machine)', count)
@@ -98,6 +95,7 @@ addHistory(program);
 addVersions(program);
 addPreview(program);
 addTag(program);
+addTrainingSet(program);
 addModel(program);
 addDelete(program);
 

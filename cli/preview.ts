@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { printed } from '../client/printed.js';
 import { previewRows, type Preview } from '../client/preview.js';
+import type { Row } from '../definitions/types.js';
 import { show, useCatalog, withCatalogOptions, type CatalogFlags } from './catalog.js';
 import { count } from './count.js';
 import { table } from './table.js';
@@ -31,12 +32,14 @@ export function addPreview(program: Command): void {
 }
 
 const previewText = ({ columns, rows, of }: Preview): string =>
-  rows.length === 0
-    ? `${of} has no rows.\n`
-    : table(
-        columns.map(({ name, type }) => `${name} (${type})`),
-        rows.map((row) => columns.map(({ name }) => cell(row[name]))),
-      );
+  rows.length === 0 ? `${of} has no rows.\n` : rowsText(columns, rows);
+
+/** Rows as a table, each column's head with its type. */
+export const rowsText = (columns: Preview['columns'], rows: readonly Row[]): string =>
+  table(
+    columns.map(({ name, type }) => `${name} (${type})`),
+    rows.map((row) => columns.map(({ name }) => cell(row[name]))),
+  );
 
 const cell = (value: unknown): string =>
   value === null || value === undefined ? 'NULL' : typeof value === 'string' ? value : printed(value);

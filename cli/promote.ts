@@ -1,20 +1,18 @@
 import type { Command } from 'commander';
-import { GranaryClient, type RunResult } from '../client/index.js';
+import type { RunResult } from '../client/index.js';
 import { GranaryError } from '../definitions/errors.js';
-import { awaitRun, workflowFailure } from './await-run.js';
-import { loadProject } from './load-project.js';
+import { awaitRun } from './await-run.js';
+import { useClient, type ClientFlags } from './connect.js';
+import { withProject, withTaskQueue } from './options.js';
 
-interface PromoteFlags {
-  readonly project: string;
-  readonly env?: string;
-  readonly taskQueue?: string;
+interface PromoteFlags extends ClientFlags {
   readonly previous?: true;
   readonly reason?: string;
   readonly json?: true;
 }
 
 export function addPromote(program: Command): void {
-  program
+  const command = program
     .command('promote')
     .description(
       'Makes a variant the default of its name: online first, then in files and in names. Until then readers see nothing of it; meanwhile each entity is wholly old or wholly new. A worker must be running.',
@@ -23,10 +21,8 @@ export function addPromote(program: Command): void {
     .argument('[variant]', 'the variant that is to become the default')
     .option('--previous', 'back to the variant that was the default before the last promotion')
     .option('--reason <text>', 'why; kept in the registry')
-    .option('--json', 'prints the result as JSON')
-    .option('-p, --project <file>', 'the file that exports the project', 'granary.ts')
-    .option('-e, --env <name>', 'the environment (default: GRANARY_ENV, then dev, then the only one)')
-    .option('--task-queue <name>', "the worker's task queue (default: granary-<project>-<environment>)")
+    .option('--json', 'prints the result as JSON');
+  withTaskQueue(withProject(command))
     .addHelpText(
       'after',
       '\nExamples:\n  granary promote view/user_features v2\n  granary promote view/user_features --previous --reason "v2 counts twice"',
@@ -37,12 +33,7 @@ export function addPromote(program: Command): void {
           'InvalidInput',
           `Give either a variant or --previous: granary promote ${name} v2, or granary promote ${name} --previous.`,
         );
-      const client = await GranaryClient.connect({
-        project: await loadProject(flags.project),
-        ...(flags.env === undefined ? {} : { environment: flags.env }),
-        ...(flags.taskQueue === undefined ? {} : { taskQueue: flags.taskQueue }),
-      });
-      try {
+      await useClient(flags, async (client) => {
         const reason = flags.reason === undefined ? {} : { reason: flags.reason };
         const run = await client.promote(name, {
           ...(variant === undefined ? { previous: true } : { variant }),
@@ -51,14 +42,7 @@ export function addPromote(program: Command): void {
         process.stderr.write(`granary promote: started ${run.workflowId} (run ${run.runId})\n`);
         const result = await awaitRun(client, run.result());
         process.stdout.write(flags.json ? `${JSON.stringify(result, undefined, 2)}\n` : describe(result));
-      } catch (error) {
-        const failure = workflowFailure(error);
-        throw failure
-          ? new GranaryError(failure.code, failure.cause.message, { cause: failure.cause })
-          : error;
-      } finally {
-        await client.close();
-      }
+      });
     });
 }
 

@@ -2,24 +2,19 @@ import type { Command } from 'commander';
 import { checkProviders, type ProviderHealth } from '../client/provider-health.js';
 import { openProject } from '../providers/bind.js';
 import { loadProject } from './load-project.js';
+import { withProject, type ProjectFlags } from './options.js';
 
-interface CheckFlags {
-  readonly project: string;
-  readonly env?: string;
+interface CheckFlags extends ProjectFlags {
   readonly json?: true;
 }
 
 export function addProvider(program: Command): void {
-  program
-    .command('provider')
-    .description('The systems behind the names of an environment.')
-    .command('check')
+  const provider = program.command('provider').description('The systems behind the names of an environment.');
+  withProject(provider.command('check'))
     .description(
       'Checks, from this machine, whether providers can be worked with. Exit status 1 when one cannot.',
     )
     .argument('[name]', 'one provider (default: all)')
-    .option('-p, --project <file>', 'the file that exports the project', 'granary.ts')
-    .option('-e, --env <name>', 'the environment (default: GRANARY_ENV, then dev, then the only one)')
     .option('--json', 'a JSON list instead of the table')
     .addHelpText('after', '\nExample:\n  granary provider check online --env prod')
     .action(async (name: string | undefined, flags: CheckFlags) => {

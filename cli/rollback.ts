@@ -1,22 +1,20 @@
 import type { Command } from 'commander';
-import { GranaryClient, type FeatureSetVersion, type RunResult } from '../client/index.js';
+import type { GranaryClient, FeatureSetVersion, RunResult } from '../client/index.js';
 import { GranaryError } from '../definitions/errors.js';
 import { intervalName } from '../definitions/interval.js';
 import { awaitRun, workflowFailure } from './await-run.js';
-import { loadProject } from './load-project.js';
+import { useClient, type ClientFlags } from './connect.js';
+import { withProject, withTaskQueue } from './options.js';
 import { table } from './table.js';
 import { rollbackNote } from './versions.js';
 
-interface RollbackFlags {
-  readonly project: string;
-  readonly env?: string;
-  readonly taskQueue?: string;
+interface RollbackFlags extends ClientFlags {
   readonly reason?: string;
   readonly list?: true;
 }
 
 export function addRollback(program: Command): void {
-  program
+  const command = program
     .command('rollback')
     .description(
       "Puts the bytes of an earlier version of a feature set's newest interval back, as a new version, and online. A worker must be running.",
@@ -24,18 +22,11 @@ export function addRollback(program: Command): void {
     .argument('<feature set>', 'its name')
     .argument('[version]', 'the version to go back to (default: the newest earlier one with other rows)')
     .option('--reason <text>', 'why; kept in the registry and in metadata.json')
-    .option('--list', 'shows the versions of the newest interval, and who rolled back what')
-    .option('-p, --project <file>', 'the file that exports the project', 'granary.ts')
-    .option('-e, --env <name>', 'the environment (default: GRANARY_ENV, then dev, then the only one)')
-    .option('--task-queue <name>', "the worker's task queue (default: granary-<project>-<environment>)")
+    .option('--list', 'shows the versions of the newest interval, and who rolled back what');
+  withTaskQueue(withProject(command))
     .addHelpText('after', '\nExample:\n  granary rollback user_features --reason "the export was cut off"')
     .action(async (featureSet: string, version: string | undefined, flags: RollbackFlags) => {
-      const client = await GranaryClient.connect({
-        project: await loadProject(flags.project),
-        ...(flags.env === undefined ? {} : { environment: flags.env }),
-        ...(flags.taskQueue === undefined ? {} : { taskQueue: flags.taskQueue }),
-      });
-      try {
+      await useClient(flags, async (client) => {
         if (flags.list) process.stdout.write(describeVersions(featureSet, await client.versions(featureSet)));
         else {
           const run = await client.rollback(featureSet, {
@@ -48,9 +39,7 @@ export function addRollback(program: Command): void {
           });
           process.stdout.write(describeResult(featureSet, result));
         }
-      } finally {
-        await client.close();
-      }
+      });
     });
 }
 

@@ -40,6 +40,7 @@ export function versionsText(versions: readonly DatasetVersion[]): string {
       [
         ...(v.rollback ? [rollbackNote(v.rollback)] : []),
         ...v.models.map((model) => `trained ${model}`),
+        ...(v.stale ? [`stale: ${v.stale.join(', ')}`] : []),
       ].join('; '),
     ]),
   );

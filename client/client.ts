@@ -10,12 +10,14 @@ import { openRegistry, type Registry } from '../registry/registry.js';
 import { refuseChanged } from '../registry/resources.js';
 import type { Run } from '../registry/runs.js';
 import { settle } from '../registry/settle.js';
+import type { StaleInterval } from '../registry/stale.js';
 import type {
   PipelineInput,
   PromoteInput,
   RemovalOutcome,
   RollbackInput,
   RunResult,
+  TrainingSetInput,
 } from '../workflows/index.js';
 import { planOf, readApply, startApply, type ApplyHandle, type ApplyState } from './apply.js';
 import { caller } from './caller.js';
@@ -27,13 +29,20 @@ import {
   type NamedFeatures,
   type OneEntity,
 } from './feature-vectors.js';
+import type { EntityRows } from './entity-rows.js';
+import {
+  historicalFeatures,
+  type HistoricalFeaturesOptions,
+  type HistoricalRow,
+  type HistoricalRows,
+} from './historical-features.js';
 import { readFeatures, type EntityKeys, type OnlineFeatures } from './features.js';
 import type { Vector } from './printed.js';
 import type { GranaryClientOptions, RemovalHandle, RunHandle } from './handles.js';
 import { checkProviders, type ProviderHealth } from './provider-health.js';
 import { ResourceCatalog } from './resources.js';
 import { openTrainingRows, type VersionChoice } from './training-rows.js';
-import { listVersions, type FeatureSetVersion } from './versions.js';
+import { listVersions, staleOf, type FeatureSetVersion } from './versions.js';
 import { Workflows, type Started } from './workflows.js';
 
 const isView = (asked: FeatureView | readonly FeatureReference[]): asked is FeatureView =>
@@ -48,6 +57,7 @@ export class GranaryClient {
   readonly #open: OpenProject;
   readonly #registry: Registry;
   readonly #workflows: Workflows;
+  readonly #joined = new Set<AsyncDisposable>();
   #resources: ResourceCatalog | undefined;
 
   private constructor(open: OpenProject, workflows: Workflows) {
@@ -61,8 +71,15 @@ export class GranaryClient {
    * @throws GranaryError `ProviderUnreachable` when Temporal does not answer.
    */
   static async connect(options: GranaryClientOptions): Promise<GranaryClient> {
-    const open = openProject(options.project, options.environment);
-    return new GranaryClient(open, await Workflows.connect(open.scope, options.taskQueue));
+    return await GranaryClient.over(openProject(options.project, options.environment), options.taskQueue);
+  }
+
+  /**
+   * Connects as {@link connect} does, for a project that is open already; closing the client closes its providers.
+   * @internal
+   */
+  static async over(open: OpenProject, taskQueue?: string): Promise<GranaryClient> {
+    return new GranaryClient(open, await Workflows.connect(open.scope, taskQueue));
   }
 
   /**
@@ -91,6 +108,36 @@ export class GranaryClient {
 
   #run(started: Started<RunResult>): RunHandle {
     return { ...started, steps: () => this.#registry.runs.steps(started.runId) };
+  }
+
+  /**
+   * Builds a training set for one interval (by default the last complete one of the pipeline that makes it), with everything that it needs; or, `asOf` an
+   * instant, from the versions that were recorded then.
+   * @throws GranaryError `ProviderUnreachable` when no worker polls the task queue.
+   */
+  async buildTrainingSet(
+    set: TrainingSet | string,
+    input: Omit<TrainingSetInput, 'trainingSet'> = {},
+  ): Promise<RunHandle> {
+    const name = typeof set === 'string' ? set : nameOf(set);
+    await this.requireWorker();
+    const { asOf, date, from, to, rebuild } = input;
+    const ends = from === undefined || to === undefined ? 'last' : intervalName({ start: from, end: to });
+    const which = asOf === undefined ? (date ?? ends) : `as of ${asOf}`;
+    const id = [name, which.replaceAll(' ', '_'), ...(rebuild === true ? ['rebuild'] : [])];
+    return this.#run(
+      await this.#workflows.start<RunResult>(
+        'trainingSet',
+        id,
+        { trainingSet: name, ...input },
+        `${name} ${which}`,
+      ),
+    );
+  }
+
+  /** The intervals of a training set that late or corrected rows upstream have touched; building each anew restores what one whole build has. */
+  async staleIntervals(set: TrainingSet | string): Promise<StaleInterval[]> {
+    return await staleOf(this.#registry, typeof set === 'string' ? set : nameOf(set));
   }
 
   /**
@@ -213,14 +260,14 @@ export class GranaryClient {
     return await readFeatures(
       this.#open,
       this.#registry,
-      asked.name,
+      asked,
       entities as readonly Readonly<Record<string, Value>>[],
     );
   }
 
   /**
-   * A version of a training set, by default that of the newest interval. `for await (const { features, label } of client.trainingSet(x))` reads its
-   * rows; awaited, it is the version with whole rows, its address and its schema.
+   * A training set: the current versions of all its intervals, oldest first, or the one that is chosen. `for await (const { features, label } of
+   * client.trainingSet(x))` reads its rows; awaited, it has whole rows, their addresses and the schema.
    */
   trainingSet<R, N extends string>(set: TrainingSet<R, N>, options?: VersionChoice): TrainingExamples<R, N>;
   trainingSet(
@@ -245,6 +292,24 @@ export class GranaryClient {
     return sourceRows(() => openTrainingRows(this.#open, this.#registry, name, options, 'source'));
   }
 
+  /**
+   * The caller's rows with features as they were at each row's time, by the point-in-time rule over what the sources hold now: the caller's columns
+   * and rows in their order, then the features. Joined in this process.
+   */
+  historicalFeatures<
+    const E extends EntityRows,
+    const F extends readonly FeatureReference[],
+    const Full extends boolean = false,
+  >(options: HistoricalFeaturesOptions<E, F, Full>): HistoricalRows<HistoricalRow<E, F, Full>> {
+    const rows = historicalFeatures<HistoricalRow<E, F, Full>>(
+      { open: this.#open, registry: this.#registry },
+      options,
+      () => this.#joined.delete(rows),
+    );
+    this.#joined.add(rows);
+    return rows;
+  }
+
   /** What is registered: list, get, search, lineage, versions, history. */
   get resources(): ResourceCatalog {
     return (this.#resources ??= new ResourceCatalog(this.#open, this.#registry));
@@ -262,6 +327,7 @@ export class GranaryClient {
   }
 
   async close(): Promise<void> {
+    await Promise.all([...this.#joined].map((rows) => rows[Symbol.asyncDispose]()));
     await Promise.all([this.#registry.close(), this.#open.providers.close(), this.#workflows.close()]);
   }
 }

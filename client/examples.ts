@@ -1,46 +1,31 @@
-import type { Table } from 'apache-arrow';
 import { isKind } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
-import type { Schema } from '../definitions/types.js';
-import type { ColumnBatch } from '../providers/columns.js';
 import { reader } from '../providers/rows.js';
 import type { Registry } from '../registry/registry.js';
-import { arrowTable } from './arrow.js';
 import { Example, vector } from './printed.js';
+import { storedRows, type StoredRows } from './stored-rows.js';
 import type { TrainingRows } from './training-rows.js';
 
-/** Rows of a version in columns, by name; at most 2048 at a time. */
-export interface NamedBatch {
-  readonly rows: number;
-  readonly columns: Readonly<Record<string, readonly unknown[]>>;
-}
-
-/** What may be done with stored rows: they are read anew each time, with back-pressure. */
-export interface StoredRows<Row> {
+/** Stored rows of a version. */
+export interface VersionRows<Row> extends StoredRows<Row>, PromiseLike<TrainingRows<Row>> {
   /** Opens the version; what it resolves to says which one it is. */
   open(): Promise<TrainingRows<Row>>;
-  /** The columns and their types, in order. */
-  columns(): Promise<Schema>;
-  /** Rows in columns, as users see values: timestamps are Timestamp. */
-  batches(): AsyncGenerator<NamedBatch>;
-  /** All rows as one Arrow table, in memory. */
-  table(): Promise<Table>;
 }
 
 /**
  * A version of a training set. `for await` gives its rows as `{ features, label }`; awaited, it is the version with its whole rows.
  */
 export interface TrainingExamples<Row, LabelName extends string>
-  extends StoredRows<Row>, AsyncIterable<Example<Row, LabelName>>, PromiseLike<TrainingRows<Row>> {}
+  extends VersionRows<Row>, AsyncIterable<Example<Row, LabelName>> {}
 
 /** A version of a feature set or a transformation. `for await` gives its rows; awaited, it is the version. */
-export interface SourceRows<Row>
-  extends StoredRows<Row>, AsyncIterable<Row>, PromiseLike<TrainingRows<Row>> {}
+export interface SourceRows<Row> extends VersionRows<Row>, AsyncIterable<Row> {}
 
 /** The rows of a version; nothing is read before it is asked for. */
 export function sourceRows<Row>(load: () => Promise<TrainingRows<Row>>): SourceRows<Row> {
   return {
-    ...stored(load),
+    ...storedRows<Row>(load),
+    open: load,
     then: (resolve, reject) => load().then(resolve, reject),
     async *[Symbol.asyncIterator]() {
       yield* (await load()).rows();
@@ -54,7 +39,8 @@ export function trainingExamples<Row, LabelName extends string>(
   load: () => Promise<TrainingRows<Row>>,
 ): TrainingExamples<Row, LabelName> {
   return {
-    ...stored(load),
+    ...storedRows<Row>(load),
+    open: load,
     then: (resolve, reject) => load().then(resolve, reject),
     async *[Symbol.asyncIterator]() {
       const rows = await load();
@@ -69,33 +55,6 @@ export function trainingExamples<Row, LabelName extends string>(
           yield new Example<Row, LabelName>(vector(features, places.map(value)), value(labelAt));
         }
     },
-  };
-}
-
-function stored<Row>(load: () => Promise<TrainingRows<Row>>): StoredRows<Row> {
-  return {
-    open: load,
-    columns: async () => (await load()).schema,
-    async *batches() {
-      const rows = await load();
-      for await (const batch of rows.batches()) yield namedBatch(batch, rows.schema);
-    },
-    table: async () => {
-      const rows = await load();
-      return await arrowTable(rows.batches(), rows.schema);
-    },
-  };
-}
-
-function namedBatch({ rows, columns }: ColumnBatch, schema: Schema): NamedBatch {
-  return {
-    rows,
-    columns: Object.fromEntries(
-      Object.entries(schema).map(([name, type], c) => {
-        const values = columns[c] ?? [];
-        return [name, type.includes('timestamp') ? values.map(reader(type)) : values];
-      }),
-    ),
   };
 }
 

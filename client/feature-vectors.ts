@@ -1,4 +1,4 @@
-import { isKind, type Resource } from '../definitions/contract.js';
+import type { Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import type { FeatureView } from '../definitions/feature-view.js';
 import type { Selection } from '../definitions/selection.js';
@@ -7,7 +7,7 @@ import type { Schema, Value } from '../definitions/types.js';
 import type { OpenProject } from '../providers/bind.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegisteredResource } from '../registry/resources.js';
-import { readValues } from './features.js';
+import { readValues, registeredView, type ServedView } from './features.js';
 import { vector, type Vector } from './printed.js';
 
 /**
@@ -31,11 +31,12 @@ export type NamedFeatures<R extends readonly FeatureReference[]> = R extends rea
     : Readonly<Record<string, unknown>>
   : never;
 
-type Served = Resource<'view'> & RegisteredResource;
-
-interface Wanted {
-  readonly view: Served;
+/** A registered view and which of its features were asked for; for a role or a while before, where a selection says so. */
+export interface Wanted {
+  readonly view: ServedView;
   readonly features: readonly string[];
+  readonly role: string | undefined;
+  readonly before: string | undefined;
 }
 
 /**
@@ -52,6 +53,12 @@ export async function readVectors(
   const wanted = references.map((reference) => wantedOf(resources, reference));
   if (wanted.length === 0)
     throw new GranaryError('InvalidInput', 'No feature was asked for. Give at least one view or name.');
+  const lagging = wanted.find(({ before }) => before !== undefined);
+  if (lagging)
+    throw new GranaryError(
+      'InvalidInput',
+      `The features of ${lagging.view.name} lag by ${lagging.before ?? ''}, but online there are the newest values alone. Leave .lag(...) out, or use historicalFeatures.`,
+    );
   const { rows, isOne } = spread(entities);
   const names = wanted.flatMap(({ view, features }) => features.map((name) => `${view.name}:${name}`));
   const values: unknown[][] = rows.map(() => []);
@@ -76,23 +83,23 @@ export async function readVectors(
   return isOne && only ? only : vectors;
 }
 
-function wantedOf(resources: ReadonlyMap<string, RegisteredResource>, reference: FeatureReference): Wanted {
+/** Finds the view of a reference. @throws GranaryError `UnknownResource` with the nearest names. */
+export function wantedOf(
+  resources: ReadonlyMap<string, RegisteredResource>,
+  reference: FeatureReference,
+): Wanted {
   const chosen =
     typeof reference === 'string'
       ? named(reference)
       : reference.kind === 'selection'
-        ? { name: reference.view.name, variant: reference.view.variant, features: reference.features }
+        ? {
+            name: reference.view.name,
+            variant: reference.view.variant,
+            // A selection of a view that was given by name has none: it means all.
+            features: reference.features.length === 0 ? undefined : reference.features,
+          }
         : { name: reference.name, variant: reference.variant, features: undefined };
-  const views = [...resources.values()].filter((r): r is Served => isKind(r, 'view'));
-  const view = views.find(
-    (r) =>
-      r.name === chosen.name && (chosen.variant === undefined ? r.isDefault : r.variant === chosen.variant),
-  );
-  if (!view)
-    throw new GranaryError(
-      'UnknownResource',
-      `No feature view "${chosen.name}"${chosen.variant === undefined ? '' : ` with the variant "${chosen.variant}"`} is registered. ${didYouMean(chosen.name, new Set(views.map(({ name }) => name)))}`,
-    );
+  const view = registeredView(resources, chosen.name, chosen.variant);
   const known = view.spec.features.map(({ name }) => name);
   const features = chosen.features ?? known;
   for (const feature of features)
@@ -101,7 +108,8 @@ function wantedOf(resources: ReadonlyMap<string, RegisteredResource>, reference:
         'UnknownResource',
         `The view ${view.name} has no feature "${feature}". ${didYouMean(feature, known)}`,
       );
-  return { view, features };
+  const chosenFor = typeof reference !== 'string' && reference.kind === 'selection' ? reference : undefined;
+  return { view, features, role: chosenFor?.role, before: chosenFor?.before };
 }
 
 function named(text: string): {
@@ -148,7 +156,7 @@ const isList = (value: EntityValues | readonly EntityValues[]): value is readonl
 /** A view's join keys by name; an entity with one join key may be given by its own name. */
 function keysOf(
   resources: ReadonlyMap<string, RegisteredResource>,
-  view: Served,
+  view: ServedView,
   given: Readonly<Record<string, Value>>,
 ): Readonly<Record<string, Value>> {
   const keys: Record<string, Value> = {};

@@ -1,5 +1,6 @@
 import { isKind, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
+import type { FeatureView } from '../definitions/feature-view.js';
 import { didYouMean } from '../definitions/names.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import type { Schema, Value, ValueType } from '../definitions/types.js';
@@ -19,32 +20,44 @@ export interface OnlineFeatures<F extends Schema = Schema> {
   readonly eventTime: Timestamp | undefined;
 }
 
-/** Reads a view's default variant for some entities. */
+/** A view as it is registered. */
+export type ServedView = Resource<'view'> & RegisteredResource;
+
+/** Reads a view for some entities: its own variant where it has one, else the default one. */
 export async function readFeatures<F extends Schema>(
   open: OpenProject,
   registry: Registry,
-  name: string,
+  { name, variant }: Pick<FeatureView, 'name' | 'variant'>,
   entities: readonly Readonly<Record<string, Value>>[],
 ): Promise<OnlineFeatures<F>[]> {
-  const resources = [...(await registry.resources.all()).values()].filter(
-    (r): r is Resource<'view'> & RegisteredResource => isKind(r, 'view'),
+  return await readValues<F>(open, registeredView(await registry.resources.all(), name, variant), entities);
+}
+
+/**
+ * A registered view by its name: a variant, by default the default one.
+ * @throws GranaryError `UnknownResource`, with the nearest name that there is.
+ */
+export function registeredView(
+  resources: ReadonlyMap<string, RegisteredResource>,
+  name: string,
+  variant?: string,
+): ServedView {
+  const views = [...resources.values()].filter((r): r is ServedView => isKind(r, 'view'));
+  const view = views.find(
+    (r) => r.name === name && (variant === undefined ? r.isDefault : r.variant === variant),
   );
-  const view = resources.find((r) => r.name === name && r.isDefault);
-  if (!view)
-    throw new GranaryError(
-      'UnknownResource',
-      `No feature view "${name}" is registered. ${didYouMean(
-        name,
-        resources.map((r) => r.name),
-      )}`,
-    );
-  return await readValues<F>(open, view, entities);
+  if (view) return view;
+  const which = variant === undefined ? '' : ` with the variant "${variant}"`;
+  throw new GranaryError(
+    'UnknownResource',
+    `No feature view "${name}"${which} is registered. ${didYouMean(name, new Set(views.map((r) => r.name)))}`,
+  );
 }
 
 /** Reads all features of a registered view for some entities, given by its join keys. */
 export async function readValues<F extends Schema>(
   { scope, providers }: OpenProject,
-  view: Resource<'view'> & RegisteredResource,
+  view: ServedView,
   entities: readonly Readonly<Record<string, Value>>[],
 ): Promise<OnlineFeatures<F>[]> {
   const { name } = view;

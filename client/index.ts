@@ -1,6 +1,9 @@
 /** Starting runs and reading what they made: `import { GranaryClient } from 'granary/client'`. */
 export { GranaryClient } from './client.js';
-export type { NamedBatch, SourceRows, StoredRows, TrainingExamples } from './examples.js';
+export type { SourceRows, TrainingExamples, VersionRows } from './examples.js';
+export type { NamedBatch, StoredRows } from './stored-rows.js';
+export type { EntityRows } from './entity-rows.js';
+export type { HistoricalFeaturesOptions, HistoricalRow, HistoricalRows } from './historical-features.js';
 export type { EntityValues, FeatureReference, OneEntity } from './feature-vectors.js';
 export type { EntityKeys, OnlineFeatures } from './features.js';
 export type { ApplyHandle, ApplyState } from './apply.js';
@@ -21,3 +24,4 @@ export type { ResourceCatalog } from './resources.js';
 export type { TrainingRows, VersionChoice } from './training-rows.js';
 export type { DatasetVersion, FeatureSetVersion, VersionProfile } from './versions.js';
 export type { PipelineInput, RemovalOutcome, RunResult } from '../workflows/index.js';
+export type { StaleInterval } from '../registry/stale.js';

@@ -1,9 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import {
   isKind,
   orderedSchema,
+  tableName,
   type FileSourceSpec,
   type Resource,
   type TableSourceSpec,
@@ -11,12 +9,11 @@ import {
 import { GranaryError } from '../definitions/errors.js';
 import type { Row, Schema, ValueType } from '../definitions/types.js';
 import type { OpenProject } from '../providers/bind.js';
-import { FileHold } from '../providers/files/file-hold.js';
-import { duckdbOfflineProvider } from '../providers/offline/duckdb/provider.js';
 import { rowsOf } from '../providers/rows.js';
 import { graphOf } from '../registry/catalog-graph.js';
 import { findEntry } from '../registry/catalog-names.js';
 import type { Registry } from '../registry/registry.js';
+import { openScratch } from './scratch.js';
 import { openTrainingRows } from './training-rows.js';
 
 /** The first rows of a resource. */
@@ -56,7 +53,11 @@ export async function previewRows(
   const found = await openTrainingRows<Row>(open, registry, qualified, choice, resource.kind);
   const rows: Row[] = [];
   for await (const row of found.rows({ limit })) rows.push(row);
-  return { of: `${entry.id}@${found.dataset.version}`, columns: columnsOf(found.schema), rows };
+  return {
+    of: `${entry.id}@${found.datasets.map((d) => d.version).join(', ')}`,
+    columns: columnsOf(found.schema),
+    rows,
+  };
 }
 
 async function previewFiles(
@@ -74,30 +75,19 @@ async function previewFiles(
     );
   const schema = orderedSchema(spec);
   const rows: Row[] = [];
-  const scratch = await mkdtemp(join(tmpdir(), 'granary-read-'));
-  await using hold = new FileHold();
-  try {
-    await using session = await duckdbOfflineProvider().open({
-      scratch,
-      memoryLimit: '512MiB',
-      threads: 1,
-      signal: new AbortController().signal,
-    });
-    // One file after the other: more are fetched only while rows are wanting.
-    for (const file of files) {
-      const path = await hold.run(() => store.localPath(file));
-      const relation = {
-        name: `source ${name}`,
-        format: spec.format,
-        files: [{ path, uri: store.uri(file), generation: 0 }],
-        schema,
-      };
-      for await (const row of rowsOf(session.read(relation, { limit: limit - rows.length }), schema))
-        rows.push(row);
-      if (rows.length >= limit) break;
-    }
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
+  await using scratch = await openScratch();
+  // One file after the other: more are fetched only while rows are wanting.
+  for (const file of files) {
+    const path = await scratch.hold.run(() => store.localPath(file));
+    const relation = {
+      name: `source ${name}`,
+      format: spec.format,
+      files: [{ path, uri: store.uri(file), generation: 0 }],
+      schema,
+    };
+    for await (const row of rowsOf(scratch.session.read(relation, { limit: limit - rows.length }), schema))
+      rows.push(row);
+    if (rows.length >= limit) break;
   }
   return { of: id, columns: columnsOf(schema), rows };
 }
@@ -114,7 +104,7 @@ async function previewTable(
   await using session = await providers.offline(spec.store).open({ signal: new AbortController().signal });
   const relation = {
     name: `source ${name}`,
-    table: { schema: spec.dbSchema ?? 'public', table: spec.table },
+    table: tableName(spec),
     schema,
   };
   for await (const row of rowsOf(session.read(relation, { limit }), schema)) rows.push(row);

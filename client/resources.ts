@@ -1,4 +1,6 @@
 import { GranaryError } from '../definitions/errors.js';
+import { resourceOf } from '../definitions/resource-of.js';
+import { trainingSchema } from '../definitions/training-schema.js';
 import type { Schema, ValueType } from '../definitions/types.js';
 import type { OpenProject } from '../providers/bind.js';
 import type { About, AboutChange, CatalogEntry, CatalogKind, ModelLink } from '../registry/catalog.js';
@@ -49,12 +51,18 @@ export class ResourceCatalog {
     const profile = await profileOf(this.#registry, entry.id);
     return {
       ...detailOf(entries, entry),
-      schema: schemaOf(entry),
+      schema: await this.#schema(entry),
       locations: this.#locations(entry, versions),
       ...(profile === undefined ? {} : { profile }),
       versions,
       runs: await this.#registry.catalog.runs(entry, 5),
     };
+  }
+
+  async #schema(entry: CatalogEntry): Promise<Schema> {
+    if (entry.kind !== 'trainingSet') return schemaOf(entry);
+    const resources = await this.#registry.resources.all();
+    return trainingSchema(resources, resourceOf(resources, entry.id, 'trainingSet'));
   }
 
   /**

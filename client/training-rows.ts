@@ -1,50 +1,60 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { CompiledProject } from '../definitions/compile.js';
 import { isKind } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import { didYouMean } from '../definitions/names.js';
+import { asOfInterval, isAllTime, isAsOf } from '../definitions/interval.js';
 import { plan } from '../definitions/plan.js';
+import type { SplitPart } from '../definitions/split.js';
 import { intervalOfDate } from '../definitions/ticks.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import type { Row, Schema } from '../definitions/types.js';
 import type { OpenProject } from '../providers/bind.js';
-import { FileHold } from '../providers/files/file-hold.js';
 import type { ColumnBatch } from '../providers/columns.js';
-import { duckdbOfflineProvider } from '../providers/offline/duckdb/provider.js';
-import { tableRows } from './training-table.js';
 import { rowsOf } from '../providers/rows.js';
-import { publishedPath, ROWS_FILE, rowsChecksum, type Dataset } from '../registry/dataset.js';
+import type { Dataset } from '../registry/dataset.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegisteredResource } from '../registry/resources.js';
+import { datasetRows, type DatasetRows } from './dataset-rows.js';
+import { checkSplit, partBatches, type RowParts } from './row-parts.js';
 
-/** One version of a training set or a feature set, ready to be read. */
+/** One version or several of a training set or a feature set, ready to be read. */
 export interface TrainingRows<R = Readonly<Record<string, unknown>>> {
-  /** The resource that it is a version of. */
+  /** The resource that they are versions of. */
   readonly resource: RegisteredResource;
-  readonly dataset: Dataset;
-  /** Address of the Parquet file, for pandas, polars and others; in a database that of the table. */
-  readonly uri: string;
+  /** What is read, oldest interval first. */
+  readonly datasets: readonly Dataset[];
+  /** Addresses of the Parquet files, for pandas, polars and others, oldest interval first; in a database that of the table. */
+  readonly uris: readonly string[];
   readonly schema: Schema;
+  /** Where the rows lie, one after the other. */
+  readonly parts: readonly DatasetRows[];
+  /** The part of a training set that is read; undefined: all rows. */
+  readonly split: SplitPart | undefined;
   /** Streams the rows with back-pressure: constant memory. */
   rows(options?: { readonly limit?: number }): AsyncGenerator<R>;
   /** Streams the rows in columns, in the schema's order, as the engine hands them over. */
   batches(options?: { readonly limit?: number }): AsyncGenerator<ColumnBatch>;
 }
 
-/** Which version to read: by its name, that of an interval which starts on a date, or the newest interval's. */
+/**
+ * Which versions to read: one by its name, the current one of the interval that starts on a date, or that as of a time. Without any: of a training set
+ * the current version of every interval, of a feature set that of the newest one.
+ */
 export interface VersionChoice {
-  readonly date?: string;
   readonly version?: string;
+  readonly date?: string;
+  /** The instant that the training set was built as of; ISO-8601. */
+  readonly asOf?: string;
+  /** Only rows of this part of a training set that is split. */
+  readonly split?: SplitPart;
 }
 
-/** Opens a version of a training set, or of a source that has versions. */
+/** Opens versions of a training set, or of a source that has versions. @throws GranaryError `UnknownResource`, `SourceMissing`. */
 export async function openTrainingRows<R>(
   { providers, project }: OpenProject,
   registry: Registry,
   name: string,
-  { date, version }: VersionChoice,
+  choice: VersionChoice,
   kind: 'trainingSet' | 'source' = 'trainingSet',
 ): Promise<TrainingRows<R>> {
   const what = kind === 'trainingSet' ? 'training set' : 'source';
@@ -58,60 +68,52 @@ export async function openTrainingRows<R>(
         sets.map((r) => r.name),
       )}`,
     );
-  const choose = async (): Promise<Dataset | undefined> => {
-    if (version !== undefined) return await registry.datasets.named(set.id, version);
-    const versions = await registry.datasets.current(set.id);
-    const start = date === undefined ? undefined : startOf(project, set.id, date);
-    return start === undefined ? versions.at(-1) : versions.find((v) => v.interval.start === start);
-  };
-  const dataset = await choose();
-  if (!dataset)
-    throw new GranaryError(
-      'SourceMissing',
-      version === undefined
-        ? `The ${what} ${name} has no version${date === undefined ? '' : ` for ${date}`} yet. Run its pipeline first.`
-        : `The ${what} ${name} has no version "${version}". "granary versions ${kind}/${name}" shows them.`,
-    );
-  if (dataset.table) return await tableRows<R>(providers.offline(dataset.store), set, dataset);
-  const store = providers.files(dataset.store);
-  const described = JSON.parse(
-    (await store.readText(publishedPath(dataset, 'schema.json'))) ?? '{"columns":[]}',
-  ) as { columns: { name: string; type: Schema[string] }[] };
-  const schema: Schema = Object.fromEntries(described.columns.map((column) => [column.name, column.type]));
-  const file = publishedPath(dataset, ROWS_FILE);
-  const sha256 = rowsChecksum(dataset);
-  async function* batches(limit: number | undefined): AsyncGenerator<ColumnBatch> {
-    await using hold = new FileHold();
-    const path = await hold.run(() => store.localPath(file, { sha256 }));
-    const scratch = await mkdtemp(join(tmpdir(), 'granary-read-'));
-    try {
-      await using session = await duckdbOfflineProvider().open({
-        scratch,
-        memoryLimit: '512MiB',
-        threads: 1,
-        signal: new AbortController().signal,
-      });
-      yield* session.read(
-        {
-          name: `${what} ${name}`,
-          format: 'parquet',
-          files: [{ path, uri: store.uri(file), generation: 0 }],
-          schema,
-        },
-        limit === undefined ? {} : { limit },
-      );
-    } finally {
-      await rm(scratch, { recursive: true, force: true });
-    }
-  }
+  const datasets = await chosenDatasets(registry, project, set, choice);
+  if (datasets.length === 0)
+    throw new GranaryError('SourceMissing', `The ${what} ${name} ${missing(`${kind}/${name}`, choice)}`);
+  const parts = await Promise.all(datasets.map((dataset) => datasetRows(providers, set, dataset)));
+  const schema = parts[0]?.schema ?? {};
+  const { split } = choice;
+  checkSplit(`${what} ${name}`, schema, split);
+  const rows: RowParts = { schema, parts, split };
   return {
-    resource: set,
-    dataset,
-    uri: store.uri(file),
-    schema,
-    rows: (options) => rowsOf(batches(options?.limit), schema) as AsyncGenerator<Row> as AsyncGenerator<R>,
-    batches: (options) => batches(options?.limit),
+    ...{ resource: set, datasets, schema, parts, split },
+    uris: [...new Set(parts.map(({ uri }) => uri))],
+    rows: (options) => rowsOf(partBatches(rows, options), schema) as AsyncGenerator<Row> as AsyncGenerator<R>,
+    batches: (options) => partBatches(rows, options),
   };
+}
+
+async function chosenDatasets(
+  registry: Registry,
+  project: CompiledProject,
+  set: RegisteredResource,
+  { version, date, asOf }: VersionChoice,
+): Promise<Dataset[]> {
+  if (version !== undefined) {
+    const found = await registry.datasets.named(set.id, version);
+    return found ? [found] : [];
+  }
+  const current = await registry.datasets.current(set.id);
+  if (asOf !== undefined) {
+    const { end } = asOfInterval(asOf);
+    return current.filter(({ interval }) => isAsOf(interval) && interval.end === end);
+  }
+  const built = current.filter(({ interval }) => !isAsOf(interval));
+  if (date !== undefined) {
+    const start = startOf(project, set.id, date);
+    return built.filter(({ interval }) => interval.start === start);
+  }
+  if (set.kind !== 'trainingSet') return built.slice(-1);
+  const ofIntervals = built.filter(({ interval }) => !isAllTime(interval));
+  return ofIntervals.length > 0 ? ofIntervals : built;
+}
+
+function missing(id: string, { version, date, asOf }: VersionChoice): string {
+  if (version !== undefined) return `has no version "${version}". "granary versions ${id}" shows them.`;
+  if (asOf !== undefined)
+    return `was not built as of ${asOf}. Build it: the workflow trainingSet with "asOf".`;
+  return `has no version${date === undefined ? '' : ` for ${date}`} yet. Run its pipeline first.`;
 }
 
 /** The start of the interval that begins on a date, local to the schedule of the pipeline that makes the set; without one, in UTC. */

@@ -1,7 +1,11 @@
-import type { Interval } from '../definitions/interval.js';
+import { isKind } from '../definitions/contract.js';
+import { intervalName, type Interval } from '../definitions/interval.js';
 import { findFeatureSet } from '../definitions/target.js';
 import type { RollbackEntry } from '../registry/audit.js';
+import { findEntry } from '../registry/catalog-names.js';
+import type { Dataset } from '../registry/dataset.js';
 import type { Registry } from '../registry/registry.js';
+import { staleIntervals, type StaleInterval } from '../registry/stale.js';
 import type { Profile } from '../definitions/profile.js';
 import type { RuleResult } from '../definitions/validation.js';
 
@@ -21,6 +25,8 @@ export interface DatasetVersion {
   readonly current: boolean;
   /** Where it lies: a path in a file store. */
   readonly uri: { readonly store: string; readonly path: string };
+  /** Of a current version of a training set that late or corrected rows upstream have touched: which; see `staleIntervals`. */
+  readonly stale?: readonly string[];
   /** Models that were trained on it. */
   readonly models: readonly string[];
   /** Of a version that a rollback made: whose bytes it has, what it took the place of, by whom and why. */
@@ -57,16 +63,42 @@ export async function versionsOf(
   const rollbacks = new Map((await registry.audit.rollbacks(target)).map((entry) => [entry.version, entry]));
   const versions = await registry.datasets.versions(target, limit, interval);
   const links = await registry.catalog.links(versions.map(({ dataset }) => dataset.id));
+  const shown = new Set(versions.map(({ dataset }) => dataset.id));
+  const stale = new Map(
+    (await staleOfTarget(registry, target, ({ id }) => shown.has(id))).map((found) => [
+      intervalName(found.interval),
+      found.reasons,
+    ]),
+  );
   return versions.map(({ dataset, current, workflowId }): DatasetVersion => {
     const { version, generation, committedAt, rows, run, store, folder } = dataset;
     const rollback = rollbacks.get(version);
+    const reasons = current ? stale.get(intervalName(dataset.interval)) : undefined;
     return {
       ...{ version, interval: dataset.interval, generation, committedAt, rows, run, workflowId, current },
       uri: { store, path: `${folder}/${version}` },
       models: links.filter((link) => link.dataset === dataset.id).map(({ model }) => model),
       ...(rollback === undefined ? {} : { rollback }),
+      ...(reasons === undefined ? {} : { stale: reasons }),
     };
   });
+}
+
+/** The stale intervals of a training set by name. @throws GranaryError `UnknownResource`. */
+export async function staleOf(registry: Registry, name: string): Promise<StaleInterval[]> {
+  await registry.migrate();
+  const entries = await registry.catalog.entries();
+  const sets = new Map([...entries].filter(([, { kind }]) => kind === 'trainingSet'));
+  return await staleOfTarget(registry, findEntry(sets, name).id);
+}
+
+async function staleOfTarget(
+  registry: Registry,
+  target: string,
+  wanted?: (dataset: Dataset) => boolean,
+): Promise<StaleInterval[]> {
+  const set = (await registry.resources.all()).get(target);
+  return set && isKind(set, 'trainingSet') ? await staleIntervals(registry, set, wanted) : [];
 }
 
 /** What was found of a target's version; of the newest interval and generation unless one is named. */

@@ -77,7 +77,7 @@ export function scheduledSteps(
 }
 
 /** Groups what is to be made by the pipeline that schedules it, these first, then the rest; upstream first, at most so many steps each. */
-export function applyRuns(
+function applyRuns(
   resources: ReadonlyMap<string, Resource>,
   pipelines: Iterable<PipelineSpec>,
   wanted: readonly string[],

@@ -162,6 +162,15 @@ export interface PipelineSpec {
 export const isKind = <K extends ResourceKind>(resource: Resource, kind: K): resource is Resource<K> =>
   resource.kind === kind;
 
+/** Where a raw table lies in its database. */
+export const tableName = ({
+  table,
+  dbSchema = 'public',
+}: Pick<TableSourceSpec, 'table' | 'dbSchema'>): { readonly schema: string; readonly table: string } => ({
+  schema: dbSchema,
+  table,
+});
+
 /** The schema with its columns in definition order. */
 export function orderedSchema(spec: {
   readonly schema: Schema;

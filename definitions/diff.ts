@@ -86,7 +86,7 @@ export function changesOf(known: ReadonlyMap<string, KnownResource>, wanted: Ite
 }
 
 /** What is for people after an apply: tags united, properties merged, description and owner replaced. */
-export function mergeAbout(before: About, after: About): About {
+function mergeAbout(before: About, after: About): About {
   const { tags: oldTags, properties: oldProperties } = before;
   const { tags, properties, ...rest } = after;
   const united = [...new Set([...(oldTags ?? []), ...(tags ?? [])])];

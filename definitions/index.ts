@@ -26,7 +26,8 @@ export { feature, featureView, type FeatureView } from './feature-view.js';
 export type { Selection } from './selection.js';
 export { splitByEntity, splitByTime, type Split, type SplitPart } from './split.js';
 export { label, type Label } from './label.js';
-export { trainingSet, type TrainingSet, type TrainingRow } from './training-set.js';
+export { trainingSet, type TrainingSet } from './training-set.js';
+export type { TrainingRow } from './training-row.js';
 export { pipeline, type Pipeline } from './pipeline.js';
 export { defineProject, type Environment, type Project } from './project.js';
 export {

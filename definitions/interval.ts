@@ -35,6 +35,16 @@ export function interval(start: TimestampLike, end: TimestampLike): Interval {
 const UNITS = { s: 1n, m: 60n, h: 3600n, d: 86_400n, w: 604_800n } as const;
 
 /**
+ * Everything before an instant, as it was recorded then: the interval of a training set that is built as of a time. Its start is that of
+ * {@link ALL_TIME}.
+ */
+export const asOfInterval = (at: TimestampLike): Interval => interval(ALL_TIME.start, at);
+
+/** Whether an interval is that of a training set as of a time. */
+export const isAsOf = ({ start, end }: Interval): boolean =>
+  start === ALL_TIME.start && !isAllTime({ start, end });
+
+/**
  * A duration text such as `'90s'`, `'15m'`, `'2h'`, `'7d'`, `'1w'` in microseconds. A day is 24 hours.
  * @throws GranaryError `InvalidDefinition` when the text is of another form.
  */
@@ -48,9 +58,10 @@ export function durationMicros(text: string): bigint {
   return BigInt(m[1] ?? '0') * UNITS[m[2] as keyof typeof UNITS] * 1_000_000n;
 }
 
-/** A short name of an interval for summaries: `2001-03-04` for a UTC day, `all of time`, else `start..end`. */
+/** A short name of an interval for summaries: `2001-03-04` for a UTC day, `all of time`, `as of 2001-03-04T00:00:00Z`, else `start..end`. */
 export function intervalName({ start, end }: Interval): string {
   if (isAllTime({ start, end })) return 'all of time';
+  if (isAsOf({ start, end })) return `as of ${end}`;
   const day = start.slice(0, 10);
   const isDay = Timestamp.from(end).micros - Timestamp.from(start).micros === 86_400_000_000n;
   if (isDay && start === `${day}T00:00:00Z`) return day;

@@ -28,7 +28,7 @@ const ticks = (schedule: Schedule, at: Timestamp): ReturnType<typeof CronExpress
 };
 
 /** The last tick at or before an instant. */
-export function tickAtOrBefore(schedule: Schedule, at: Timestamp): Timestamp {
+function tickAtOrBefore(schedule: Schedule, at: Timestamp): Timestamp {
   // Ticks lie on whole seconds, and `prev` is exclusive: the tick before the next whole second.
   const second = floorDiv(at.micros, 1_000_000n) * 1_000_000n;
   return Timestamp.from(
@@ -39,7 +39,7 @@ export function tickAtOrBefore(schedule: Schedule, at: Timestamp): Timestamp {
 }
 
 /** The first tick after an instant. */
-export function tickAfter(schedule: Schedule, at: Timestamp): Timestamp {
+function tickAfter(schedule: Schedule, at: Timestamp): Timestamp {
   return Timestamp.from(ticks(schedule, at).next().toDate());
 }
 

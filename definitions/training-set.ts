@@ -10,53 +10,9 @@ import { featureColumn, makeSelection, type Selection } from './selection.js';
 import { aboutOf, type Versioned } from './source.js';
 import { SPLIT_COLUMN, splitOf, type Split } from './split.js';
 import type { SqlTemplate } from './sql.js';
+import type { FeatureChoice, NameOf, RowOf } from './training-row.js';
 import { checkTimes, conditionText } from './training-rules.js';
-import type { Schema, Value } from './types.js';
 import { checkFreshness, ruleColumns, type ValidationRule } from './validation.js';
-
-/** A view, or some of its features, or its features for a role of the label. */
-export type FeatureChoice = FeatureView | Selection;
-
-type ColumnsOf<F> = F extends { readonly kind: 'selection' | 'view'; readonly types?: infer C }
-  ? NonNullable<C>
-  : never;
-type NameOfView<F> = F extends { readonly kind: 'selection'; readonly viewName?: infer N }
-  ? NonNullable<N> & string
-  : F extends { readonly kind: 'view'; readonly name: infer N }
-    ? N & string
-    : never;
-type Union<U> = (U extends unknown ? (u: U) => void : never) extends (i: infer I) => void ? I : never;
-
-/** Columns that two of the choices have, or one of them and the label. */
-type Twice<F extends readonly unknown[], Seen, Found = never> = F extends readonly [infer H, ...infer R]
-  ? Twice<R, Seen | keyof ColumnsOf<H>, Found | Extract<keyof ColumnsOf<H>, Seen>>
-  : Found;
-
-/** A choice's columns under their names in the output. */
-type NamedColumns<F, Ambiguous> = F extends unknown
-  ? {
-      readonly [
-        K in keyof ColumnsOf<F> & string as K extends Ambiguous ? `${NameOfView<F>}__${K}` : K
-      ]: ColumnsOf<F>[K];
-    }
-  : never;
-
-type Values<C> = { readonly [K in keyof C]: C extends Schema ? Value<C[K]> | null : unknown };
-
-/** A row of a training set: every feature, then the label; any may be NULL. */
-export type TrainingRow<L, F extends readonly FeatureChoice[]> = Values<
-  Union<NamedColumns<F[number], Twice<F, L extends Label<infer N> ? N : never>>>
-> &
-  (L extends Label<infer N, infer T> ? { readonly [K in N]: Value<T> | null } : unknown);
-
-/** {@link TrainingRow}, or any columns where something is given by its name. */
-export type RowOf<L extends Label | string, F extends readonly (FeatureChoice | string)[]> = [
-  Extract<L | F[number], string>,
-] extends [never]
-  ? F extends readonly FeatureChoice[]
-    ? TrainingRow<L, F>
-    : never
-  : Readonly<Record<string, unknown>>;
 
 export interface TrainingSetOptions<
   L extends Label | string,
@@ -113,9 +69,6 @@ export interface TrainingSet<
   /** Phantom: the label's column. */
   readonly labelName?: LabelName;
 }
-
-/** The name of a label, given as a definition or as a text. */
-type NameOf<L> = L extends Label<infer N> ? N : L extends string ? L : string;
 
 /**
  * Declares a training set. Columns come in this order: `split`, the label's keys and timestamp (each where asked for), the features in

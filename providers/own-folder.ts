@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** Folders of this very process: none of them is left over. */
@@ -16,6 +16,13 @@ export async function makeOwnFolder(parent: string): Promise<string> {
   own.add(folder);
   await mkdir(folder, { recursive: true });
   return folder;
+}
+
+/** A folder for this process; those that dead processes of this host left are removed. */
+export async function makeScratch(parent = join(tmpdir(), 'granary')): Promise<string> {
+  await mkdir(parent, { recursive: true });
+  await sweepOwnFolders(parent);
+  return await makeOwnFolder(parent);
 }
 
 /** Removes the folders that dead processes of this host left below `parent`. */

@@ -28,8 +28,7 @@ export interface DatasetLineage {
 
 /** The lineage of a version, both ways, each version once. */
 export async function lineageOf({ db, schema }: Database, id: string): Promise<DatasetLineage> {
-  const at = (table: string): ReturnType<typeof sql.raw> =>
-    sql.raw(`"${schema.replaceAll('"', '""')}".${table}`);
+  const inputsTable = sql.table(`${schema}.dataset_inputs`);
   const { rows: edges } = await sql<{
     dataset: string;
     direction: 'up' | 'down';
@@ -37,15 +36,15 @@ export async function lineageOf({ db, schema }: Database, id: string): Promise<D
     input: string | null;
   }>`
     WITH RECURSIVE up AS (
-      SELECT dataset_id, position, input_dataset_id FROM ${at('dataset_inputs')} WHERE dataset_id = ${id}
-      UNION SELECT i.dataset_id, i.position, i.input_dataset_id FROM ${at('dataset_inputs')} i JOIN up ON i.dataset_id = up.input_dataset_id
+      SELECT dataset_id, position, input_dataset_id FROM ${inputsTable} WHERE dataset_id = ${id}
+      UNION SELECT i.dataset_id, i.position, i.input_dataset_id FROM ${inputsTable} i JOIN up ON i.dataset_id = up.input_dataset_id
     ), down AS (
-      SELECT dataset_id, position, input_dataset_id FROM ${at('dataset_inputs')} WHERE input_dataset_id = ${id}
-      UNION SELECT i.dataset_id, i.position, i.input_dataset_id FROM ${at('dataset_inputs')} i JOIN down ON i.input_dataset_id = down.dataset_id
+      SELECT dataset_id, position, input_dataset_id FROM ${inputsTable} WHERE input_dataset_id = ${id}
+      UNION SELECT i.dataset_id, i.position, i.input_dataset_id FROM ${inputsTable} i JOIN down ON i.input_dataset_id = down.dataset_id
     )
     SELECT i.dataset_id AS dataset, e.direction, i.detail, i.input_dataset_id AS input
     FROM (SELECT *, 'up' AS direction FROM up UNION ALL SELECT *, 'down' FROM down) e
-    JOIN ${at('dataset_inputs')} i USING (dataset_id, position)
+    JOIN ${inputsTable} i USING (dataset_id, position)
     ORDER BY i.dataset_id, i.position`.execute(db);
   const inputs = new Map<string, DatasetInput[]>();
   const outputs = new Map<string, string[]>();

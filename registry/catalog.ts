@@ -229,17 +229,14 @@ export class Catalog {
 
   /** The applies whose definitions had a resource, oldest first. */
   async applies(id: string): Promise<{ at: string; by: string; apply: string; status: string }[]> {
-    const { db, schema } = this.#database;
-    const table = `"${schema.replaceAll('"', '""')}".applies`;
-    const { rows: there } = await sql<{
-      there: boolean;
-    }>`SELECT to_regclass(${table}) IS NOT NULL AS there`.execute(db);
-    if (there[0]?.there !== true) return [];
-    const { rows } = await sql<{ at: string; by: string; apply: string; status: string }>`
-      SELECT at, actor AS by, id AS apply, status FROM ${sql.raw(table)}
-      WHERE jsonb_path_exists(contract, '$.resources.**.id ? (@ == $id)', jsonb_build_object('id', ${id}::text))
-      ORDER BY at`.execute(db);
-    return rows;
+    return await this.#database.db
+      .selectFrom('applies')
+      .select(['at', 'actor as by', 'id as apply', 'status'])
+      .where(
+        sql<boolean>`jsonb_path_exists(contract, '$.resources.**.id ? (@ == $id)', jsonb_build_object('id', ${id}::text))`,
+      )
+      .orderBy('at')
+      .execute();
   }
 }
 

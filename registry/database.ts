@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
 import { GranaryError, messageOf } from '../definitions/errors.js';
 import { connectionLost, sqlState, stateProblem } from '../definitions/postgres-errors.js';
+import { quoteName } from '../definitions/sql.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import { MIGRATIONS } from './migrations.js';
 import type { Tables } from './tables.js';
@@ -11,7 +12,7 @@ const INT8 = 20;
 /** SQLSTATE of a row that names what is being removed; see migrations.ts. */
 const REMOVED = 'GR001';
 
-/** The registry's database in one schema. Every error that says "not now" is `ProviderUnreachable`. */
+/** The registry's database in one schema. Its errors are Postgres' and the network's own until {@link registryError} turns them. */
 export interface Database {
   readonly db: Kysely<Tables>;
   readonly schema: string;
@@ -79,7 +80,7 @@ export function openDatabase(options: RegistryAddress): Database {
 }
 
 async function migrate(db: Kysely<Tables>, schema: string): Promise<void> {
-  const quoted = `"${schema.replaceAll('"', '""')}"`;
+  const quoted = quoteName(schema);
   await db.transaction().execute(async (tx) => {
     // CREATE ... IF NOT EXISTS races with itself: one migrator at a time.
     await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`granary:${schema}`}, 0))`.execute(tx);

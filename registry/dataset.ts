@@ -1,3 +1,4 @@
+import { fingerprint } from '../definitions/canonical.js';
 import type { Interval } from '../definitions/interval.js';
 
 /** One file of a version: where its bytes were staged, and its name in the version's folder. */
@@ -84,3 +85,24 @@ export const rowsChecksum = (dataset: Pick<Dataset, 'id' | 'files' | 'table'>): 
 /** Path of a published file. */
 export const publishedPath = (dataset: Pick<Dataset, 'folder' | 'version'>, file: string): string =>
   `${dataset.folder}/${dataset.version}/${file}`;
+
+/** A version as what a step reads. */
+export function datasetInput(dataset: Dataset): DatasetInput {
+  return {
+    type: 'dataset',
+    source: dataset.target,
+    dataset: dataset.id,
+    interval: dataset.interval,
+    sha256: rowsChecksum(dataset),
+  };
+}
+
+/** What identifies the contents that a step reads: equal contents give equal hashes, wherever and whenever they were made. */
+export const inputsHash = (inputs: readonly DatasetInput[]): string =>
+  fingerprint(
+    inputs.map((input) =>
+      input.type !== 'dataset'
+        ? input
+        : { source: input.source, use: input.use, interval: input.interval, sha256: input.sha256 },
+    ),
+  );

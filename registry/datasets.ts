@@ -1,7 +1,8 @@
 import { sql, type Selectable, type Transaction } from 'kysely';
-import type { Interval } from '../definitions/interval.js';
+import { ALL_TIME, type Interval } from '../definitions/interval.js';
 import type { Database } from './database.js';
 import type { Dataset, DatasetInput } from './dataset.js';
+import { whereClaim } from './ownership.js';
 import type { Tables } from './tables.js';
 import { keepFacts, type VersionFacts } from './version-facts.js';
 
@@ -32,12 +33,7 @@ export class Datasets {
 
   /** The commit that a run made for an interval, if it made one: the first wins, a retry finds it here. */
   async ofRun(target: string, interval: Interval, run: string): Promise<Dataset | undefined> {
-    const row = await this.#database.db
-      .selectFrom('datasets')
-      .selectAll()
-      .where('target', '=', target)
-      .where('interval_start', '=', interval.start)
-      .where('interval_end', '=', interval.end)
+    const row = await whereClaim(this.#database.db.selectFrom('datasets').selectAll(), { target, interval })
       .where('run_id', '=', run)
       .executeTakeFirst();
     return row && toDataset(row);
@@ -45,13 +41,8 @@ export class Datasets {
 
   /** The generation that the next commit of an interval gets. Only its owner asks. */
   async nextGeneration(target: string, interval: Interval): Promise<number> {
-    const { last } = await this.#database.db
-      .selectFrom('datasets')
-      .select((eb) => eb.fn.max('generation').as('last'))
-      .where('target', '=', target)
-      .where('interval_start', '=', interval.start)
-      .where('interval_end', '=', interval.end)
-      .executeTakeFirstOrThrow();
+    const query = this.#database.db.selectFrom('datasets').select((eb) => eb.fn.max('generation').as('last'));
+    const { last } = await whereClaim(query, { target, interval }).executeTakeFirstOrThrow();
     return (last ?? 0) + 1;
   }
 
@@ -81,6 +72,8 @@ export class Datasets {
         has_latest: dataset.hasLatest,
         run_id: dataset.run,
         token: dataset.token,
+        // Not now(), which is when the transaction began: whoever asks what was committed at a time must get the same answer ever after.
+        committed_at: sql<string>`clock_timestamp()`,
         published_at: null,
       })
       .execute();
@@ -146,12 +139,34 @@ export class Datasets {
     return (await query.execute()).map(toDataset);
   }
 
-  /** The current version of the newest interval: what `latest` must show. */
+  /** The versions of a target that were current at an instant, oldest interval first. Waits for commits that are under way. */
+  async asOf(target: string, at: string): Promise<Dataset[]> {
+    const { db, schema } = this.#database;
+    return await db.transaction().execute(async (tx) => {
+      await sql`LOCK TABLE ${sql.id(schema, 'datasets')} IN SHARE MODE`.execute(tx);
+      const rows = await tx
+        .selectFrom('datasets')
+        .selectAll()
+        .distinctOn(['interval_end', 'interval_start'])
+        .where('target', '=', target)
+        .where('committed_at', '<=', at)
+        .orderBy('interval_end')
+        .orderBy('interval_start')
+        .orderBy('generation', 'desc')
+        .execute();
+      return rows.map(toDataset);
+    });
+  }
+
+  /** The current version of the newest interval: what `latest` must show. What was built as of a time is none of an interval's. */
   async newest(target: string): Promise<Dataset | undefined> {
     const row = await this.#database.db
       .selectFrom('datasets')
       .selectAll()
       .where('target', '=', target)
+      .where((eb) =>
+        eb.or([eb('interval_start', '<>', ALL_TIME.start), eb('interval_end', '=', ALL_TIME.end)]),
+      )
       .orderBy('interval_end', 'desc')
       .orderBy('interval_start', 'desc')
       .orderBy('generation', 'desc')
@@ -192,12 +207,7 @@ export class Datasets {
 
   /** Every version of an interval, newest generation first: the first one is current. */
   async generations(target: string, interval: Interval): Promise<Dataset[]> {
-    const rows = await this.#database.db
-      .selectFrom('datasets')
-      .selectAll()
-      .where('target', '=', target)
-      .where('interval_start', '=', interval.start)
-      .where('interval_end', '=', interval.end)
+    const rows = await whereClaim(this.#database.db.selectFrom('datasets').selectAll(), { target, interval })
       .orderBy('generation', 'desc')
       .execute();
     return rows.map(toDataset);

@@ -1,5 +1,6 @@
 import { sql, type Transaction } from 'kysely';
 import type { Interval } from '../definitions/interval.js';
+import { quoteName } from '../definitions/sql.js';
 import type { Database } from './database.js';
 import type { Tables } from './tables.js';
 
@@ -61,9 +62,7 @@ export class Ledger {
   async nextReceipt(): Promise<number> {
     const { db, schema } = this.#database;
     const { rows } = await sql<{ receipt: number }>`
-      SELECT nextval(${`"${schema.replaceAll('"', '""')}".online_receipts`}::regclass) AS receipt`.execute(
-      db,
-    );
+      SELECT nextval(${`${quoteName(schema)}.online_receipts`}::regclass) AS receipt`.execute(db);
     return Number(rows[0]?.receipt);
   }
 

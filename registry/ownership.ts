@@ -53,15 +53,11 @@ export class Ownership {
    * Takes an interval over from a run that Temporal says is closed; `false` when somebody else did so first. The token goes on
    * rising, so that an activity of the old owner that still runs can commit no more.
    */
-  async takeOver({ target, interval }: Claim, from: RunRef, to: RunRef): Promise<boolean> {
-    const result = await this.#database.db
+  async takeOver(claim: Claim, from: RunRef, to: RunRef): Promise<boolean> {
+    const raised = this.#database.db
       .updateTable('ownership')
-      .set((eb) => ({ run_id: to.id, workflow_id: to.workflowId, token: eb('token', '+', 1) }))
-      .where('target', '=', target)
-      .where('interval_start', '=', interval.start)
-      .where('interval_end', '=', interval.end)
-      .where('run_id', '=', from.id)
-      .executeTakeFirst();
+      .set((eb) => ({ run_id: to.id, workflow_id: to.workflowId, token: eb('token', '+', 1) }));
+    const result = await whereClaim(raised, claim).where('run_id', '=', from.id).executeTakeFirst();
     return result.numUpdatedRows === 1n;
   }
 
@@ -69,17 +65,13 @@ export class Ownership {
    * The next token for an attempt: its first statement.
    * @throws GranaryError `OwnershipLost` when another run owns the interval now.
    */
-  async nextToken({ target, interval }: Claim, run: RunRef): Promise<number> {
-    const row = await this.#database.db
-      .updateTable('ownership')
-      .set((eb) => ({ token: eb('token', '+', 1) }))
-      .where('target', '=', target)
-      .where('interval_start', '=', interval.start)
-      .where('interval_end', '=', interval.end)
+  async nextToken(claim: Claim, run: RunRef): Promise<number> {
+    const raised = this.#database.db.updateTable('ownership').set((eb) => ({ token: eb('token', '+', 1) }));
+    const row = await whereClaim(raised, claim)
       .where('run_id', '=', run.id)
       .returning('token')
       .executeTakeFirst();
-    if (!row) throw lost(target, interval);
+    if (!row) throw lost(claim.target, claim.interval);
     return row.token;
   }
 
@@ -197,7 +189,7 @@ const lost = (target: string, { start, end }: Interval): GranaryError =>
   );
 
 /** Narrows a query on a table with `target`, `interval_start`, `interval_end` to one claim. */
-function whereClaim<
+export function whereClaim<
   Q extends { where(column: 'target' | 'interval_start' | 'interval_end', op: '=', value: string): Q },
 >(query: Q, { target, interval }: Claim): Q {
   return query

@@ -122,7 +122,7 @@ export interface Tables {
     folder: string;
     /** The staged files with the bytes that count. */
     files: Json<readonly LatestFile[]>;
-    /** In a database: where readers look, and where it was staged. */
+    /** In a database: the name of its resource's table when it was committed, and the table that it was staged in. */
     rows_table: Json<NonNullable<Dataset['table']> | null> | null;
     rows: number;
     event_min: Instant | null;

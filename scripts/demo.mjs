@@ -14,10 +14,11 @@ server, Postgres, Valkey) is set up under .granary/ first, and stopped at the en
   --days <n>      how many consecutive days to run
   --from <date>   the first day, such as 2001-03-01
   --to <date>     the last day
+  --rebuild       makes the days again, also where they are valid
   --files <where> where the lake is: local (a folder, the default) or s3 (a SeaweedFS server is set up as well)
   --keep          leaves the services running and prints their addresses
 
-To use servers of your own set TEMPORAL_ADDRESS, DATABASE_URL REDIS_URL or S3_ENDPOINT (the bucket is
+To use servers of your own set TEMPORAL_ADDRESS, DATABASE_URL, REDIS_URL or S3_ENDPOINT (the bucket is
 granary, or the one that FLIGHTS_S3_BUCKET names).`;
 
 const program = 'examples/flights/demo.ts';

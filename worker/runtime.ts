@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
-import { makeScratch, type Budget, type LoadSizes, type Runtime } from '../activities/runtime.js';
+import type { Budget, LoadSizes, Runtime } from '../activities/runtime.js';
+import { makeScratch } from '../providers/own-folder.js';
 import { Slots } from '../activities/slots.js';
 import type { Contract } from '../definitions/contract-file.js';
 import { GranaryError } from '../definitions/errors.js';

@@ -26,6 +26,10 @@ export interface MaterializeInput extends Omit<PipelineInput, 'targets'> {
 export interface TrainingSetInput extends Omit<PipelineInput, 'targets'> {
   /** A training set's name. */
   readonly trainingSet: string;
+  /**
+   * Instead of an interval: everything before this instant from the versions that were recorded then, ISO-8601. Nothing upstream is built.
+   */
+  readonly asOf?: string;
 }
 
 /** The input of `rollback`. */
@@ -83,7 +87,11 @@ const COMMON: Fields = {
 
 export const PIPELINE_FIELDS: Fields = { ...COMMON, targets: { type: 'texts' } };
 export const MATERIALIZE_FIELDS: Fields = { ...COMMON, view: { type: 'text', required: true } };
-export const TRAINING_SET_FIELDS: Fields = { ...COMMON, trainingSet: { type: 'text', required: true } };
+export const TRAINING_SET_FIELDS: Fields = {
+  ...COMMON,
+  trainingSet: { type: 'text', required: true },
+  asOf: { type: 'text' },
+};
 export const ROLLBACK_FIELDS: Fields = {
   featureSet: { type: 'text', required: true },
   version: { type: 'text' },

@@ -1,6 +1,6 @@
 import { ActivityFailure, ApplicationFailure, isCancellation, workflowInfo } from '@temporalio/workflow';
 
-/** What a run begins with: its failure is the run's, in its own words. */
+/** Work of activities of which a failure is the run's: non-retryable, with the activity's message and type, not Temporal's wrapping of them. */
 export async function inOwnWords<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();

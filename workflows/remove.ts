@@ -1,5 +1,6 @@
-import { ActivityFailure, ApplicationFailure, isCancellation, setCurrentDetails } from '@temporalio/workflow';
+import { setCurrentDetails } from '@temporalio/workflow';
 import type { RemovalOutcome, RemovalQuestion } from '../activities/messages.js';
+import { inOwnWords } from './own-words.js';
 import { clearing, quick, resolving } from './profiles.js';
 
 /**
@@ -7,7 +8,7 @@ import { clearing, quick, resolving } from './profiles.js';
  * same may be asked for again.
  */
 export async function removeResource(question: RemovalQuestion): Promise<RemovalOutcome> {
-  try {
+  return await inOwnWords(async () => {
     const removal = await resolving.beginRemoval(question);
     setCurrentDetails(
       `Deleting **${removal.id}**: ${removal.versions} versions${removal.online ? ', values online' : ''}`,
@@ -21,15 +22,5 @@ export async function removeResource(question: RemovalQuestion): Promise<Removal
       ...removal,
       ...(typeof entities === 'number' ? { entities } : {}),
     });
-  } catch (error) {
-    if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
-    const { cause } = error;
-    if (!(cause instanceof ApplicationFailure)) throw error;
-    throw ApplicationFailure.create({
-      message: cause.message,
-      type: cause.type ?? 'Internal',
-      nonRetryable: true,
-      details: cause.details ?? [],
-    });
-  }
+  });
 }

@@ -152,11 +152,12 @@ async function showOnline(client: GranaryClient): Promise<void> {
 
 async function showTraining(client: GranaryClient): Promise<void> {
   const set = await client.trainingSet(delays);
+  const total = set.datasets.reduce((sum, { rows }) => sum + rows, 0);
   const rows: Readonly<Record<string, unknown>>[] = [];
   for await (const row of set.rows({ limit: 5 })) rows.push(row);
   const columns = Object.keys(set.schema);
   console.log(
-    `\nTraining rows of ${set.dataset.interval.start.slice(0, 10)} (${set.dataset.rows.toLocaleString('en')} in ${set.uri}):`,
+    `\nTraining rows (${total.toLocaleString('en')} of ${set.datasets.length} days in ${set.uris.at(-1) ?? ''} and beside it):`,
   );
   // Fifteen columns do not fit a terminal: a row is shown as a column.
   console.log(

@@ -110,8 +110,8 @@ export type RowSplit =
     }
   | {
       /**
-       * By the first 8 hex digits of the MD5 of the seed and the keys' texts (`<length>:<text>` each, `NULL` without one; bytes as lower hex,
-       * timestamps as microseconds): below `test` of 2^32 the test, below `test + validation` validation. The same on every engine.
+       * By the first 8 hex digits of the MD5 of the seed and the keys' texts, one after another (`<bytes in UTF-8>:<text>` each, `NULL` without
+       * one; bytes as lower hex, timestamps as microseconds): below `test` of 2^32 the test, below `test + validation` validation. The same on every engine.
        */
       readonly by: 'entity';
       readonly keys: readonly { readonly column: string; readonly type: ScalarType }[];
@@ -136,8 +136,8 @@ export interface PointInTimeJoin<R extends Relation = FileRelation, O extends Ou
     readonly timestampField?: string;
     /** Spine columns in the output, before the features: keys, timestamp. */
     readonly columns: readonly { readonly column: string; readonly as: string; readonly type: ValueType }[];
-    /** The label, last in the output. */
-    readonly label: { readonly column: string; readonly as: string; readonly type: ValueType };
+    /** The label, last in the output; undefined: none. */
+    readonly label?: { readonly column: string; readonly as: string; readonly type: ValueType };
     /** Order of the output's rows: these spine columns first, then every output column. */
     readonly orderBy: readonly string[];
     /** Adds the column `split`, first of all. */
@@ -149,7 +149,7 @@ export interface PointInTimeJoin<R extends Relation = FileRelation, O extends Ou
    * Views without timestamps are as without it; every other view has a `createdTimestampField`.
    */
   readonly knownAt?: boolean;
-  /** `schema` = `split` where asked for, spine columns, every view's columns in order, label. `keys` is empty: training rows may have NULL keys. */
+  /** `schema` = `split` where asked for, spine columns, every view's columns in order, label where there is one. `keys` is empty: training rows may have NULL keys. */
   readonly output: O;
 }
 
@@ -158,6 +158,17 @@ export interface JoinStatistics extends WrittenTable {
   readonly matched: readonly number[];
   /** Rows whose joined event time lies after the label's time less the lag. Always 0; counted because everything depends on it. */
   readonly leaked: number;
+  /** Rows whose joined feature row was created after the label's time, a view; 0 with `knownAt` and for views without a created timestamp. */
+  readonly createdLater: readonly number[];
+  /** How old the joined rows are, a view: the label's time less the event time. Undefined for views that are not matched by time, or never. */
+  readonly ages: readonly (Age | undefined)[];
+}
+
+/** Microseconds, exact. */
+export interface Age {
+  readonly min: number;
+  readonly median: number;
+  readonly max: number;
 }
 
 /** The newest row per entity, split into shards by a hash of the join keys, ready to be loaded online. */
@@ -227,6 +238,24 @@ export interface SessionOptions {
   readonly signal: AbortSignal;
 }
 
+/** A column of a file, and the type that it is read as; undefined where Granary has none for it. */
+export interface DescribedColumn {
+  readonly name: string;
+  /** The engine's name of its type. */
+  readonly found: string;
+  readonly type: ValueType | undefined;
+}
+
+/** Where a relation's rows are copied to. */
+export interface CopyRequest {
+  readonly path: string;
+  readonly format: 'parquet' | 'csv';
+  /** A last column to add (int64): 0, 1, ... Of Parquet alone. */
+  readonly rowNumber?: string;
+  /** Only rows for which this SQL condition over the relation's columns holds. */
+  readonly where?: string;
+}
+
 /** One engine instance for one heavy step. Close it, always; `await using` does. */
 export interface OfflineSession extends AsyncDisposable {
   /**
@@ -234,6 +263,13 @@ export interface OfflineSession extends AsyncDisposable {
    * `SourceEmpty`, `SourceInvalid`, `SchemaMismatch`, `MissingTimestamp`.
    */
   inspect(relation: FileRelation): Promise<void>;
+  /**
+   * The columns of a relation's first file, in order. A CSV's are of the declared types, every value checked (`ValueOutOfRange` with the row
+   * and the column); those not declared are int64, float64, bool or timestamp (date and time of ISO-8601) where all values are, else string.
+   */
+  describe(relation: FileRelation): Promise<readonly DescribedColumn[]>;
+  /** Copies a relation's rows, in file order, into one file: constant memory. The event times are those of its `timestampField`. */
+  copy(relation: FileRelation, request: CopyRequest): Promise<WrittenTable>;
   /** Runs a query and writes its rows, ordered by keys and then by every other column. */
   query(request: QueryRequest): Promise<WrittenTable>;
   writer(output: Output): Promise<TableWriter>;

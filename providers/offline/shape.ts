@@ -1,4 +1,4 @@
-import { GranaryError } from '../../definitions/errors.js';
+import { GranaryError, messageOf, type ErrorCode } from '../../definitions/errors.js';
 import { narrows, type ValueType } from '../../definitions/types.js';
 import type { OutputShape, Relation } from './provider.js';
 
@@ -80,25 +80,25 @@ export function checkJoinColumns(
     );
 }
 
-/** Key tuples of a label: views that join on the same columns share a table of numbers for them. */
-export interface KeyTable<On> {
-  readonly name: string;
-  /** The column of the labels that holds the tuple's number. */
-  readonly id: string;
-  readonly on: On;
-}
+/**
+ * Why rows cannot be filtered by a relation's `where`, in the engine's words.
+ * @param subject what was being done, for the message: `The point-in-time join of training set x`.
+ */
+export const badFilter = (
+  subject: string,
+  { name, where, schema }: Relation,
+  { code, words, cause }: { readonly code: ErrorCode; readonly words: string; readonly cause?: unknown },
+): GranaryError =>
+  new GranaryError(
+    code,
+    `${subject}: its rows of ${name} cannot be filtered by the condition\n  ${where ?? ''}\n${words}\nGive \`where\` as one condition in SQL over the columns ${quoted(Object.keys(schema))}.`,
+    { cause, details: { where: where ?? '' } },
+  );
 
-/** Which table of key tuples each view joins by; tables are named `<prefix>0`, `<prefix>1`, ... */
-export function planKeyTables<On extends readonly { readonly spine: string; readonly type: ValueType }[]>(
-  views: readonly { readonly on: On }[],
-  prefix: string,
-): { readonly keyTables: readonly KeyTable<On>[]; readonly ofView: readonly KeyTable<On>[] } {
-  const tables = new Map<string, KeyTable<On>>();
-  const ofView = views.map(({ on }) => {
-    const signature = JSON.stringify(on.map(({ spine, type }) => [spine, type]));
-    const known = tables.get(signature) ?? { name: `${prefix}${tables.size}`, id: `id${tables.size}`, on };
-    tables.set(signature, known);
-    return known;
-  });
-  return { keyTables: [...tables.values()], ofView };
+/** An error while rows were read and filtered, as one that shows the condition where that may be to blame. */
+export function filterFailure(subject: string, relation: Relation, error: unknown): unknown {
+  if (relation.where === undefined || !(error instanceof GranaryError)) return error;
+  const { code, cause } = error;
+  if (code !== 'QueryFailed' && code !== 'ValueOutOfRange') return error;
+  return badFilter(subject, relation, { code, words: messageOf(cause ?? error).trim(), cause: error });
 }

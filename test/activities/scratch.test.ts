@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { makeScratch } from '../../activities/runtime.js';
+import { makeScratch } from '../../providers/own-folder.js';
 
 it('gives each worker a folder of its own, also many at once in one process, and removes what dead processes left', async () => {
   const parent = await mkdtemp(join(tmpdir(), 'granary-scratch-'));

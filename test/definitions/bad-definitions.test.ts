@@ -301,7 +301,7 @@ const CASES: readonly (readonly [what: string, write: () => unknown, message: Re
   [
     'a training set with one column twice',
     () => compile(projectOf(trainingSet('s', { label: amount, features: [view, view] }))),
-    /would have two columns "total"/,
+    /would have two columns "totals__total"/,
   ],
   ['a pipeline without targets', () => daily({ targets: [] }), /The pipeline daily has no targets/],
   [

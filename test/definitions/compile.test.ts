@@ -176,15 +176,6 @@ describe('what is refused', () => {
     ],
     ['a text in sql', () => sql`SELECT ${'x' as never}`, /write texts as SQL literals/],
     [
-      'two training columns of one name',
-      () =>
-        trainingSet('s', {
-          label: label('total', { entity: user, source: events, key: 'user_id', value: 'amount' }),
-          features: [view],
-        }),
-      /two columns "total"/,
-    ],
-    [
       'a view that no role of the label fits',
       () =>
         trainingSet('s', {

@@ -186,6 +186,18 @@ describe('granary apply', () => {
   });
 });
 
+describe('granary status', () => {
+  it('says in words that the registry does not answer', async () => {
+    const at = await place();
+    const away = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' };
+    const { status, stdout, stderr } = await at.with(away, 'status', 'amazed_volhard', '--project', FILE);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(
+      /^granary: The registry's Postgres does not answer \(ECONNREFUSED\)\. .* \[ProviderUnreachable\]\n$/,
+    );
+  });
+});
+
 describe('granary provider check', () => {
   it('says of each provider whether it is well, and ends with status 1 when one is not', async () => {
     const at = await place();

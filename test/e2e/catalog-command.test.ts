@@ -125,6 +125,17 @@ LAST RUNS
 `);
   });
 
+  it.concurrent('describe a training set: its columns in order', async () => {
+    const { schema } = await asJson<{ schema: Record<string, string> }>('describe', 'large_purchases');
+    expect(Object.entries(schema).map((column) => column.join(': '))).toEqual([
+      'user_id: int64',
+      'sold_at: timestamp',
+      'total: float32',
+      'n: int64',
+      'large: bool',
+    ]);
+  });
+
   it.concurrent('describe a training set: the balance of its label, and what its joins found', async () => {
     expect(await says('describe', 'large_purchases')).toContain(`LABEL BALANCE
   false  1  50 %

@@ -44,7 +44,7 @@ async function run(name: string, address: string): Promise<Made> {
     const rows: object[] = [];
     for await (const row of set.rows()) rows.push(row);
     const online = await client.features(airportView, [{ airport: 'ATL' }, { airport: 'ANC' }]);
-    return { lake: openLake(address), results, training: { uri: set.uri, rows }, online };
+    return { lake: openLake(address), results, training: { uri: set.uris.join(), rows }, online };
   });
 }
 

@@ -1,23 +1,33 @@
 import { randomBytes } from 'node:crypto';
+import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import { tableFromIPC, tableToIPC } from 'apache-arrow';
 import { Timestamp, type ValueType } from 'granary';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { GranaryClient, type Example } from '../../client/index.js';
+import { GranaryClient, type Example, type StoredRows } from '../../client/index.js';
 import { arrowTable } from '../../client/arrow.js';
+import { readFiles, type DatasetRows } from '../../client/dataset-rows.js';
+import type { RowParts } from '../../client/row-parts.js';
+import { storedRows } from '../../client/stored-rows.js';
 import { shop, type Shop } from '../fixtures/shop.js';
+import { query } from '../support/duckdb.js';
+import { shopCommand } from '../support/granary-command.js';
 import { createWorld, type World } from '../support/world.js';
 
 vi.setConfig({ testTimeout: 240_000 });
 
 let world: World;
 let made: Shop;
+let name: string;
+let folder: string;
 let client: GranaryClient;
 beforeAll(async () => {
   world = await createWorld();
-  const name = `r${randomBytes(5).toString('hex')}`;
-  made = await shop(name, join(world.folder, name));
+  name = `r${randomBytes(5).toString('hex')}`;
+  folder = join(world.folder, name);
+  made = await shop(name, folder);
   await world.withWorker(made.project, async (running) => {
     for (const date of ['2026-01-01', '2026-01-02'])
       await (await running.run('shop_daily', { date })).result();
@@ -33,7 +43,7 @@ describe('a training set is read', () => {
   it('as examples of features and label, which print like a quickstart', async () => {
     const examples: Example<Readonly<Record<string, unknown>>>[] = [];
     const printed: string[] = [];
-    for await (const row of client.trainingSet('large_purchases')) {
+    for await (const row of client.trainingSet('large_purchases', { date: '2026-01-02' })) {
       examples.push(row);
       printed.push(inspect(row));
       expect(String(row)).toBe(inspect(row));
@@ -45,6 +55,22 @@ describe('a training set is read', () => {
     ]);
   });
 
+  it('whole, the versions of all its intervals in order, where none is chosen', async () => {
+    const set = await client.trainingSet('large_purchases');
+    expect(set.datasets.map(({ interval }) => interval.start)).toEqual([
+      '2026-01-01T00:00:00Z',
+      '2026-01-02T00:00:00Z',
+    ]);
+    const limited = async (limit: number): Promise<unknown[]> => {
+      const rows: unknown[] = [];
+      for await (const { user_id } of set.rows({ limit })) rows.push(user_id);
+      return rows;
+    };
+    expect(await limited(10)).toEqual([1n, 9007199254740993n, 1n, 2n]);
+    expect(await limited(3)).toEqual([1n, 9007199254740993n, 1n]);
+    expect(await limited(2)).toEqual([1n, 9007199254740993n]);
+  });
+
   it('as an awaited version, with whole rows, its columns and its address', async () => {
     const set = await client.trainingSet('large_purchases', { date: '2026-01-02' });
     const rows: unknown[] = [];
@@ -53,7 +79,7 @@ describe('a training set is read', () => {
       ...{ user_id: 1n, sold_at: Timestamp.from('2026-01-02T10:00:00.000001Z') },
       ...{ total: 10, n: 1n, large: true },
     });
-    expect(set.uri).toMatch(/^file:.*\/training_sets\/large_purchases\/v_\w+\/features\.parquet$/);
+    expect(set.uris[0]).toMatch(/^file:.*\/training_sets\/large_purchases\/v_\w+\/features\.parquet$/);
     expect(await client.trainingSet('large_purchases').columns()).toEqual({
       ...{ user_id: 'int64', sold_at: 'timestamp', total: 'float32', n: 'int64', large: 'bool' },
     });
@@ -61,7 +87,8 @@ describe('a training set is read', () => {
 
   it('as batches of columns by name, and as an Arrow table that other libraries read', async () => {
     const batches: unknown[] = [];
-    for await (const batch of client.trainingSet('large_purchases').batches()) batches.push(batch);
+    for await (const batch of client.trainingSet('large_purchases', { date: '2026-01-02' }).batches())
+      batches.push(batch);
     expect(batches).toEqual([
       {
         rows: 2,
@@ -74,7 +101,9 @@ describe('a training set is read', () => {
         },
       },
     ]);
-    const table = tableFromIPC(tableToIPC(await client.trainingSet('large_purchases').table()));
+    const table = tableFromIPC(
+      tableToIPC(await client.trainingSet('large_purchases', { date: '2026-01-02' }).table()),
+    );
     expect(table.schema.fields.map((field) => `${field.name}: ${String(field.type)}`)).toEqual([
       'user_id: Int64',
       'sold_at: Timestamp<MICROSECOND, UTC>',
@@ -91,7 +120,7 @@ describe('a training set is read', () => {
   it('by the name of a version; one that is not there is told with the command that lists them', async () => {
     const [, first] = await client.resources.versions('large_purchases');
     const set = await client.trainingSet('large_purchases', { version: first?.version ?? '' });
-    expect(set.dataset.interval.start).toBe('2026-01-01T00:00:00Z');
+    expect(set.datasets.map(({ interval }) => interval.start)).toEqual(['2026-01-01T00:00:00Z']);
     await expect(client.trainingSet('large_purchases', { version: 'v_nope' }).open()).rejects.toMatchObject({
       code: 'SourceMissing',
       message: expect.stringContaining('granary versions trainingSet/large_purchases') as string,
@@ -117,6 +146,206 @@ describe('a feature set is read', () => {
       { user_id: 1n, event_timestamp: Timestamp.from('2026-01-02'), total: 10, n: 1n },
       { user_id: 9007199254740993n, event_timestamp: Timestamp.from('2026-01-02'), total: 1, n: 1n },
     ]);
+  });
+});
+
+describe('a version is exported', () => {
+  const second = () => client.trainingSet('large_purchases', { date: '2026-01-02' });
+  const stored = async (file: string): Promise<Buffer> => {
+    const [uri = ''] = (await second()).uris;
+    return await readFile(fileURLToPath(uri.replace('features.parquet', file)));
+  };
+  const out = (file: string): string => join(folder, file);
+
+  it('to Parquet and CSV as the very bytes that are stored; a file that was there is replaced', async () => {
+    const set = second();
+    await writeFile(out('set.parquet'), 'old');
+    await set.toParquet(out('set.parquet'));
+    await set.toCsv(out('set.csv'));
+    expect(await readFile(out('set.parquet'))).toEqual(await stored('features.parquet'));
+    expect(await readFile(out('set.csv'))).toEqual(await stored('features.csv'));
+  });
+
+  it('to an Arrow stream, of the record batches that can be read one by one', async () => {
+    const set = second();
+    await set.toArrow(out('set.arrow'));
+    const table = tableFromIPC(await readFile(out('set.arrow')));
+    const values = (of: { getChild(name: string): { toJSON(): unknown[] } | null }): unknown[] =>
+      ['user_id', 'total', 'n', 'large'].map((column) => of.getChild(column)?.toJSON());
+    const expected = [
+      [1n, 2n],
+      [10, null],
+      [1n, null],
+      [true, false],
+    ];
+    expect(values(table)).toEqual(expected);
+    const batches = [];
+    for await (const batch of set.recordBatches()) batches.push(batch);
+    expect(batches.map(({ numRows }) => numRows)).toEqual([2]);
+    expect(batches.map(values)).toEqual([expected]);
+  });
+
+  it('not over bytes that somebody changed: what was exported before stays, and nothing half-written is left', async () => {
+    const [uri = ''] = (await second()).uris;
+    const file = fileURLToPath(uri);
+    const bytes = await readFile(file);
+    await second().toParquet(out('kept.parquet'));
+    await chmod(file, 0o644);
+    await writeFile(file, Buffer.concat([bytes, Buffer.from('x')]));
+    try {
+      await expect(second().toParquet(out('kept.parquet'))).rejects.toMatchObject({
+        code: 'ChecksumMismatch',
+      });
+    } finally {
+      await writeFile(file, bytes);
+    }
+    expect(await readFile(out('kept.parquet'))).toEqual(bytes);
+    expect((await readdir(folder)).filter((entry) => entry.endsWith('.part'))).toEqual([]);
+  });
+
+  it('not to a folder that is not there, nor a part of a set that is not split', async () => {
+    await expect(second().toCsv(join(folder, 'nowhere', 'set.csv'))).rejects.toMatchObject({
+      code: 'InvalidInput',
+      message: expect.stringContaining('Give a path in a folder that is there') as string,
+    });
+    await expect(client.trainingSet('large_purchases', { split: 'train' }).columns()).rejects.toMatchObject({
+      code: 'InvalidInput',
+      message: expect.stringMatching(/training set large_purchases is not split.*splitByTime/) as string,
+    });
+  });
+});
+
+describe('rows in several places', () => {
+  /** Two files of rows, numbered, each third one of the test. */
+  const parts = async (): Promise<RowParts> => {
+    const schema = { split: 'string', n: 'int64', at: 'timestamp' } as const;
+    const part = async (from: number, to: number): Promise<DatasetRows> => {
+      const path = join(folder, `part-${from}.parquet`);
+      await query(
+        `COPY (SELECT CASE WHEN n % 3 = 0 THEN 'test' ELSE 'train' END AS split, n, make_timestamptz(n) AS at FROM range(${from}, ${to}) t(n)) TO '${path}' (FORMAT parquet)`,
+      );
+      const file = { path, uri: path, generation: 0 };
+      const files = () =>
+        Promise.resolve({ name: 'parts', format: 'parquet' as const, files: [file], schema });
+      return {
+        ...{ uri: path, schema, files, batches: (read) => readFiles(files, read) },
+        whole: () => Promise.resolve({ path }),
+      };
+    };
+    return { schema, parts: [await part(0, 5000), await part(5000, 5001), await part(5001, 9000)] };
+  };
+  const numbers = async (rows: StoredRows<Readonly<Record<string, unknown>>>, limit?: number) => {
+    const found: number[] = [];
+    for await (const row of rows.rows(limit === undefined ? {} : { limit })) found.push(Number(row['n']));
+    return found;
+  };
+  const range = (to: number, keep: (n: number) => boolean = () => true): number[] =>
+    Array.from({ length: to }, (_, n) => n).filter(keep);
+
+  it('are read one after the other, the first so many, or those of one part of a split', async () => {
+    const all = await parts();
+    const rows = storedRows<Readonly<Record<string, unknown>>>(() => Promise.resolve(all));
+    const test = storedRows<Readonly<Record<string, unknown>>>(() =>
+      Promise.resolve({ ...all, split: 'test' }),
+    );
+    expect(await numbers(rows)).toEqual(range(9000));
+    expect(await numbers(rows, 5002)).toEqual(range(5002));
+    expect(await numbers(test)).toEqual(range(9000, (n) => n % 3 === 0));
+    expect(await numbers(test, 1700)).toEqual(range(5100, (n) => n % 3 === 0));
+    const sizes: number[] = [];
+    for await (const { numRows } of test.recordBatches()) sizes.push(numRows);
+    expect(sizes.reduce((a, b) => a + b, 0)).toBe(3000);
+  });
+
+  it.each(['toParquet', 'toCsv', 'toArrow'] as const)('are exported as one file by %s', async (to) => {
+    const path = join(folder, `parts.${to === 'toCsv' ? 'csv' : 'parquet'}`);
+    const all = await parts();
+    await storedRows(() => Promise.resolve({ ...all, split: 'train' }))[to](path);
+    const found =
+      to === 'toArrow'
+        ? tableFromIPC(await readFile(path))
+            .getChild('n')
+            ?.toJSON()
+        : (await query(`SELECT n FROM '${path}'`)).map((row) => row['n']);
+    expect(found?.map(Number)).toEqual(range(9000, (n) => n % 3 !== 0));
+  });
+});
+
+describe('granary training-set', () => {
+  const granary = (...args: string[]) => shopCommand(made, folder, 'training-set', ...args);
+  const plain = (text: string): string =>
+    text.replaceAll(/v_\d{8}T\d{6}/g, '<version>').replaceAll(/ {2,}/g, '  ');
+
+  it.concurrent('head shows the first rows, which version they are of, and how many there are', async () => {
+    const { stdout, stderr } = await granary(
+      ...['head', 'large_purchases', '-n', '1', '--date', '2026-01-02'],
+    );
+    expect(stderr).toBe('');
+    expect(plain(stdout)).toMatch(
+      /^user_id \(int64\) {2}sold_at \(timestamp\) {2}total \(float32\) {2}n \(int64\) {2}large \(bool\)\n1 {2}2026-01-02T10:00:00.000001Z {2}10 {2}1 {2}true\n\n1 of 2 rows of large_purchases\.\w+@<version>, \S.*\n$/,
+    );
+    const json = JSON.parse((await granary('head', 'training-set/large_purchases', '--json')).stdout) as {
+      rows: unknown;
+    };
+    expect(json.rows).toHaveLength(4);
+  });
+
+  it.concurrent.each([
+    ['parquet', 'cli.parquet', []],
+    ['csv', 'cli.csv', []],
+    ['arrow', 'cli.arrows', []],
+    ['csv', 'cli.txt', ['--format', 'csv']],
+  ])('export writes %s as %s', async (format, file, flags) => {
+    const path = join(folder, file);
+    const { status, stdout, stderr } = await granary('export', 'large_purchases', path, ...flags);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(plain(stdout)).toMatch(
+      new RegExp(`^Wrote large_purchases\\.\\w+, 2 versions to ${path} \\(${format}, \\d+ bytes\\)\\.\n$`),
+    );
+    const rows =
+      format === 'arrow'
+        ? tableFromIPC(await readFile(path)).numRows
+        : (await query(format === 'csv' ? `FROM read_csv('${path}')` : `FROM '${path}'`)).length;
+    expect(rows).toBe(4);
+  });
+
+  it.concurrent.each([
+    [
+      'a name that says no format',
+      ['export', 'large_purchases', 'set.txt'],
+      /does not say the format\. End it in \.parquet/,
+    ],
+    [
+      'a set that is not there',
+      ['head', 'large_purchase'],
+      /No training set "large_purchase" is registered\. Did you mean "large_purchases"/,
+    ],
+    [
+      'a version that is not there',
+      ['head', 'large_purchases', '--version', 'v_x'],
+      /has no version "v_x"\. "granary versions/,
+    ],
+    [
+      'a date without one',
+      ['head', 'large_purchases', '--date', '2026-01-05'],
+      /has no version for 2026-01-05/,
+    ],
+    ['a date that is none', ['head', 'large_purchases', '--date', 'monday'], /monday/],
+    [
+      'both',
+      ['head', 'large_purchases', '--date', '2026-01-01', '--version', 'v_x'],
+      /Give one of --date, --as-of and --version/,
+    ],
+    [
+      'a part of a set that is not split',
+      ['export', 'large_purchases', 'x.csv', '--split', 'test'],
+      /is not split, so it has no part "test"/,
+    ],
+  ])('refuses %s on stderr, with the remedy', async (_, args, message) => {
+    const { status, stdout, stderr } = await granary(...args);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toContain('    at ');
   });
 });
 
@@ -167,7 +396,15 @@ describe('features are read online', () => {
       'InvalidInput',
       /1 values of "user" but 2/,
     ],
-  ])('refuses %s', async (_, features, entity, code, message) => {
+    [
+      'a lag',
+      () => [made.view.lag('1d')],
+      { user: 1n },
+      'InvalidInput',
+      /The features of totals lag by 1d, but online there are the newest values alone/,
+    ],
+  ])('refuses %s', async (_, asked, entity, code, message) => {
+    const features = typeof asked === 'function' ? asked() : asked;
     await expect(client.features(features, entity)).rejects.toMatchObject({
       code,
       message: expect.stringMatching(message) as string,

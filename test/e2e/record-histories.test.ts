@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { expect, it } from 'vitest';
@@ -9,6 +8,7 @@ import type { BuildContext, Project } from '../../definitions/index.js';
 import { Timestamp } from '../../definitions/index.js';
 import { applied } from '../fixtures/applied.js';
 import { shop, totalsOf, writeSales } from '../fixtures/shop.js';
+import { scrubbed } from '../support/recorded-history.js';
 import { untilRunning } from '../support/running.js';
 import { createWorld } from '../support/world.js';
 
@@ -42,10 +42,7 @@ it.runIf(asked)(
       handle: { readonly workflowId: string; readonly runId?: string },
     ): Promise<void> => {
       const history = await world.temporal.workflow.getHandle(handle.workflowId).fetchHistory();
-      // Stack traces and identities name this machine's folders and itself: no part of what is replayed.
-      const text = JSON.stringify(JSON.parse(historyToJSON(history)), null, 1)
-        .replaceAll(process.cwd(), '')
-        .replaceAll(hostname(), 'worker');
+      const text = JSON.stringify(scrubbed(JSON.parse(historyToJSON(history))), null, 1);
       if (wanted(name)) await writeFile(join(folder, `${name}.json`), `${text}\n`);
     };
     const start = (project: Project, type: string, input: unknown) =>

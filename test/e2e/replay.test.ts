@@ -4,6 +4,7 @@ import { Worker } from '@temporalio/worker';
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
 import { describe, expect, it } from 'vitest';
 import { workflowsPath } from '../../worker/index.js';
+import { scrubbed } from '../support/recorded-history.js';
 
 /**
  * Every workflow of every recorded history must replay: a change of workflow code that would break runs in flight fails here. Histories
@@ -32,6 +33,11 @@ describe('recorded histories', () => {
         'wrong-input.json',
       ]),
     );
+  });
+
+  it.each(files)('%s names no machine: no folder, no process, no stack trace', async (name) => {
+    const recorded: unknown = JSON.parse(await readFile(join(HISTORIES, name), 'utf8'));
+    expect(recorded).toEqual(scrubbed(recorded));
   });
 
   it.each(files)('%s replays', async (name) => {

@@ -22,6 +22,16 @@ interface FeatureformCase {
     readonly timestamp_column?: string | null;
   }[];
   readonly expected_rows: readonly { readonly features: readonly unknown[]; readonly label: unknown }[];
+  /** The first feature again, so many milliseconds before. */
+  readonly lags_ms?: readonly number[];
+}
+/** A lag case over one CSV file of one entity that has both the feature (`value`) and the label (`score`). */
+interface LagCase {
+  readonly name: string;
+  readonly kind: string;
+  readonly input_csv: string;
+  readonly lags_hours: readonly number[];
+  readonly expected_rows: FeatureformCase['expected_rows'];
 }
 interface FeastCase {
   readonly name: string;
@@ -32,9 +42,6 @@ interface FeastCase {
   readonly expected: { readonly duckdb: readonly Readonly<Record<string, unknown>>[] };
 }
 
-/** Its first feature has rows with a NULL event time: in Granary they match nothing, Featureform's loader makes them 1970. */
-const EPOCH_CASES = ['offline/ComplexJoin'];
-
 /** The training sets of other feature stores, as data, from the folder that GRANARY_CASES names. */
 export function pointInTimeCases(engine: () => JoinEngine): void {
   const folder = process.env['GRANARY_CASES'];
@@ -44,8 +51,8 @@ export function pointInTimeCases(engine: () => JoinEngine): void {
       ? (JSON.parse(readFileSync(path, 'utf8')) as { cases: readonly C[] }).cases
       : [];
   };
-  const featureform = load<FeatureformCase>('featureform-cases.json').filter(
-    ({ kind }) => kind === 'training_set',
+  const featureform = load<FeatureformCase | LagCase>('featureform-cases.json').filter(({ kind }) =>
+    ['training_set', 'training_set_lag'].includes(kind),
   );
   const feast = load<FeastCase>('feast-cases.json');
 
@@ -56,12 +63,13 @@ export function pointInTimeCases(engine: () => JoinEngine): void {
 
     for (const given of featureform)
       it(`Featureform: ${given.name}`, async () => {
-        const { rows } = await runJoin(engine(), featureformJoin(given));
-        const epoch = EPOCH_CASES.includes(given.name);
-        const expected = given.expected_rows.map(({ features, label }) => [
-          ...features.map((value, i) => (epoch && i === 0 ? null : value)),
-          label,
-        ]);
+        const asked =
+          'input_csv' in given
+            ? csvJoin(join(folder ?? '', 'pit', given.input_csv), given)
+            : featureformJoin(given);
+        const { rows } = await runJoin(engine(), asked);
+        const expected = given.expected_rows.map(({ features, label }) => [...features, label]);
+        expect(expected.length).toBe(asked.spine.rows.length);
         expect(multiset(rows)).toEqual(multiset(expected));
       });
 
@@ -86,8 +94,27 @@ export function pointInTimeCases(engine: () => JoinEngine): void {
 
 const iso = (value: unknown): string => Timestamp.from(String(value)).toString();
 
-function featureformJoin({ label_rows, features }: FeatureformCase): TestJoin {
+function featureformJoin({ label_rows, features, lags_ms = [] }: FeatureformCase): TestJoin {
   const timed = label_rows.some(({ ts }) => ts !== null);
+  const views = features.map(({ rows, has_ts_column, timestamp_column }): TestView => {
+    const constant =
+      has_ts_column === false ||
+      timestamp_column === null ||
+      (has_ts_column === undefined && rows.every(({ ts }) => ts === null));
+    const order = { created_order: 'timestamp' } as const;
+    return {
+      schema: { entity: 'string', value: typeOf(rows), ts: 'timestamp', ...order },
+      rows: rows.map((row) => ({
+        ...row,
+        // Featureform's loader makes a NULL event time 1970; in Granary such a row matches nothing.
+        ts: row.ts ?? (has_ts_column === true ? new Timestamp(0n).toString() : null),
+        created_order: new Timestamp(BigInt(row.created_order ?? 0)).toString(),
+      })),
+      on: { entity: 'entity' },
+      columns: ['value'],
+      ...(constant ? {} : { timestampField: 'ts', createdTimestampField: 'created_order' }),
+    };
+  });
   return {
     spine: {
       schema: { entity: 'string', value: typeOf(label_rows), ts: 'timestamp' },
@@ -95,23 +122,35 @@ function featureformJoin({ label_rows, features }: FeatureformCase): TestJoin {
       ...(timed ? { timestampField: 'ts' } : {}),
     },
     label: 'value',
-    views: features.map(({ rows, has_ts_column, timestamp_column }): TestView => {
-      const constant =
-        has_ts_column === false ||
-        timestamp_column === null ||
-        (has_ts_column === undefined && rows.every(({ ts }) => ts === null));
-      const order = { created_order: 'timestamp' } as const;
-      return {
-        schema: { entity: 'string', value: typeOf(rows), ts: 'timestamp', ...order },
-        rows: rows.map((row) => ({
-          ...row,
-          created_order: new Timestamp(BigInt(row.created_order ?? 0)).toString(),
-        })),
-        on: { entity: 'entity' },
-        columns: ['value'],
-        ...(constant ? {} : { timestampField: 'ts', createdTimestampField: 'created_order' }),
-      };
-    }),
+    views: [
+      ...views,
+      ...views.slice(0, 1).flatMap((view) => lags_ms.map((ms) => lagged(view, BigInt(ms) * 1000n))),
+    ],
+  };
+}
+
+/** The same rows again, earlier. */
+const lagged = (view: TestView, lag: bigint): TestView => ({ ...view, rows: 0, lag });
+
+function csvJoin(file: string, { lags_hours }: LagCase): TestJoin {
+  const [head = '', ...lines] = readFileSync(file, 'utf8').trim().split(/\r?\n/);
+  const names = head.split(',');
+  const rows = lines.map((line) => {
+    const values = line.split(',');
+    const of = (name: string): string => values[names.indexOf(name)] ?? '';
+    return {
+      entity: 'one',
+      ts: of('timestamp'),
+      value: Number(of('value')),
+      score: Number(of('score')),
+    };
+  });
+  const schema = { entity: 'string', ts: 'timestamp', value: 'float64', score: 'float64' } as const;
+  const view: TestView = { schema, rows, on: { entity: 'entity' }, timestampField: 'ts', columns: ['value'] };
+  return {
+    spine: { schema, rows, timestampField: 'ts' },
+    label: 'score',
+    views: [view, ...lags_hours.map((hours) => lagged(view, BigInt(hours) * 3_600_000_000n))],
   };
 }
 

@@ -1,101 +1,6 @@
-import type { Schema } from '../../definitions/types.js';
-import type { TestJoin, TestView } from '../support/offline-join.js';
-import type { Values } from '../support/pit-reference.js';
+import { BIG, f, HOUR, key, l, none, number, one, rule, type PointInTimeCase } from './pit-case.js';
 
-export const POINT_IN_TIME_LABELS = {
-  k: 'string',
-  j: 'int64',
-  t: 'timestamp',
-  y: 'int32',
-} as const satisfies Schema;
-
-export const POINT_IN_TIME_VIEW = {
-  k: 'string',
-  j: 'int64',
-  event: 'timestamp',
-  created: 'timestamp',
-  v: 'float64',
-  s: 'string',
-} as const satisfies Schema;
-
-/** One sentence of the rule: labels and one view's rows, and the view's values that each label gets, in their order. */
-export interface PointInTimeCase {
-  readonly says: string;
-  readonly labels: readonly Values[];
-  readonly rows: readonly Values[];
-  readonly expected: readonly (readonly unknown[])[];
-  readonly view: Partial<TestView>;
-  /** The view has no timestamps. */
-  readonly constant?: boolean;
-  /** The view has no created timestamp. */
-  readonly uncreated?: boolean;
-  /** The labels have no time. */
-  readonly timeless?: boolean;
-}
-
-/** The join of a case; every label and row has the keys k = 'a' and j = 1 unless it says otherwise. */
-export function joinOf(given: Partial<PointInTimeCase> & Pick<PointInTimeCase, 'labels' | 'rows'>): TestJoin {
-  const { labels, rows, view = {}, constant = false, uncreated = false, timeless = false } = given;
-  const timed = constant ? {} : { timestampField: 'event' };
-  return {
-    spine: {
-      schema: POINT_IN_TIME_LABELS,
-      rows: labels.map((label, y) => ({ k: 'a', j: 1n, y, ...label })),
-      ...(timeless ? {} : { timestampField: 't' }),
-    },
-    label: 'y',
-    views: [
-      {
-        schema: POINT_IN_TIME_VIEW,
-        rows: rows.map((row) => ({ k: 'a', j: 1n, ...row })),
-        on: { k: 'k' },
-        columns: ['v', 's'],
-        ...timed,
-        ...(uncreated ? {} : { createdTimestampField: 'created' }),
-        ...view,
-      },
-    ],
-  };
-}
-
-const HOUR = 3_600_000_000n;
-const BIG = 9007199254740993n;
-/** A time of the test's day, or a whole instant. */
-const at = (time: string): string => (time.includes(' ') ? time : `2001-03-04 ${time}`);
-/** A label at a time; NULL: none. */
-const l = (time: string | null = '12:00', more: Values = {}): Values => ({
-  t: time === null ? null : at(time),
-  ...more,
-});
-/** A feature row: event time, value, text, created time. */
-const f = (
-  event: string | null,
-  v: number | null,
-  s: string | null = null,
-  created: string | null = null,
-): Values => ({
-  event: event === null ? null : at(event),
-  v,
-  s,
-  created: created === null ? null : at(created),
-});
-const key = (k: string | null, row: Values): Values => ({ ...row, k });
-const number = (j: bigint | null, row: Values): Values => ({ ...row, j });
-
-function rule(
-  says: string,
-  labels: readonly Values[],
-  rows: readonly Values[],
-  expected: readonly (readonly unknown[])[],
-  view: Partial<TestView> = {},
-  more: Partial<PointInTimeCase> = {},
-): PointInTimeCase {
-  return { says, labels, rows, expected, view, ...more };
-}
-
-const none = [null, null];
-const one = [1, null];
-
+/** What a view's row is to a label. */
 export const POINT_IN_TIME_CASES: readonly PointInTimeCase[] = [
   rule(
     'the greatest event time not after the label',
@@ -233,4 +138,83 @@ export const POINT_IN_TIME_CASES: readonly PointInTimeCase[] = [
   rule('a float64 may be written as float32', [l()], [f('12:00', 0.1)], [[Math.fround(0.1)]], {
     columns: [['v', 'float32']],
   }),
+  rule(
+    'NaN and infinities are values',
+    [l(), l('13:00'), l('14:00')],
+    [f('12:00', NaN), f('13:00', Infinity), f('14:00', -Infinity)],
+    [
+      [NaN, null],
+      [Infinity, null],
+      [-Infinity, null],
+    ],
+  ),
+  rule('-0.0 is written as 0.0', [l()], [f('12:00', -0)], [[0, null]]),
+  rule(
+    'integers beyond 2^53 are values to the last digit',
+    [l()],
+    [number(BIG, f('12:00', 1)), number(BIG - 1n, f('12:00', 1))],
+    [[BIG]],
+    {
+      columns: ['j'],
+    },
+  ),
+  rule(
+    'an instant is the same in every zone',
+    [l('2001-03-04 21:00:00+09:00'), l('2001-03-04 06:59:59.999999-05:00')],
+    [f('2001-03-04 14:00:00+02:00', 1), f('2001-03-03 23:00:00-01:00', 2)],
+    [one, [2, null]],
+  ),
+  rule(
+    'a day that a zone lengthens is no day longer',
+    [l('2001-04-02 11:00')],
+    [f('2001-04-01 11:00', 1)],
+    [one],
+    {
+      ttl: 24n * HOUR,
+    },
+  ),
+  rule(
+    'any Unicode, by its code points: in keys',
+    [l('12:00', { k: 'é' }), l('12:00', { k: 'e\u0301' }), l('12:00', { k: '😀 ' }), l('12:00', { k: 'É' })],
+    [
+      key('é', f('12:00', 1)),
+      key('e\u0301', f('12:00', 2)),
+      key('😀', f('12:00', 9)),
+      key('é ', f('12:00', 9)),
+    ],
+    [one, [2, null], none, none],
+  ),
+  rule(
+    'any Unicode in values',
+    [l()],
+    [f('12:00', 1, '\u0001"\'\\\n\u200d👩‍👩‍👧 אב ﷽')],
+    [[1, '\u0001"\'\\\n\u200d👩‍👩‍👧 אב ﷽']],
+  ),
+  rule(
+    'texts that only the case or a space tells apart',
+    [l('12:00', { k: 'A' }), l('12:00', { k: 'a ' })],
+    [f('12:00', 9), key('A', f('12:00', 1))],
+    [one, none],
+  ),
+  rule(
+    'a NULL in one of two keys matches nothing',
+    [l('12:00', { k: null })],
+    [key(null, f('12:00', 9)), f('12:00', 9)],
+    [none],
+    {
+      on: { k: 'k', j: 'j' },
+    },
+  ),
+  rule(
+    'two keys are a pair, not a text',
+    [l('12:00', { k: 'a1', j: 1n })],
+    [key('a', number(11n, f('12:00', 9))), key('a1', f('12:00', 1))],
+    [one],
+    {
+      on: { k: 'k', j: 'j' },
+    },
+  ),
+  rule('an empty view of labels without a time', [l(null)], [], [none], {}, { timeless: true }),
+  rule('an empty view without timestamps', [l()], [], [none], {}, { constant: true }),
+  rule('nothing at all', [], [], []),
 ];

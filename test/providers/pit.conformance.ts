@@ -3,8 +3,13 @@ import type { Relation } from '../../providers/offline/provider.js';
 import { failure, rejects } from '../support/offline-fixtures.js';
 import { runJoin, type JoinEngine, type TestView } from '../support/offline-join.js';
 import { pointInTimeCases } from './pit-cases.conformance.js';
-import { POINT_IN_TIME_CASES, POINT_IN_TIME_LABELS, POINT_IN_TIME_VIEW, joinOf } from './pit-rule.cases.js';
+import { joinOf, POINT_IN_TIME_LABELS, POINT_IN_TIME_VIEW } from './pit-case.js';
+import { LAG_CASES } from './pit-lag.cases.js';
+import { POINT_IN_TIME_CASES } from './pit-rule.cases.js';
 import { pointInTimeProperty } from './pit-property.conformance.js';
+import { splitConformance } from './pit-split.conformance.js';
+import { statisticsConformance } from './pit-statistics.conformance.js';
+import { whereConformance } from './pit-where.conformance.js';
 
 const VIEW = POINT_IN_TIME_VIEW;
 const LABELS = POINT_IN_TIME_LABELS;
@@ -23,14 +28,17 @@ export function pointInTimeConformance<R extends Relation>(
     });
     afterAll(() => engine.close());
 
-    it.each(POINT_IN_TIME_CASES.map((entry) => [entry.says, entry] as const))('%s', async (_, entry) => {
-      for (const rows of [entry.rows, entry.rows.toReversed()]) {
-        const { rows: found, statistics } = await runJoin(engine, joinOf({ ...entry, rows }));
-        expect(found).toEqual(entry.expected.map((values, y) => [...values, y]));
-        expect(statistics.leaked).toBe(0);
-        expect(statistics.rows).toBe(entry.labels.length);
-      }
-    });
+    it.each([...POINT_IN_TIME_CASES, ...LAG_CASES].map((entry) => [entry.says, entry] as const))(
+      '%s',
+      async (_, entry) => {
+        for (const rows of [entry.rows, entry.rows.toReversed()]) {
+          const { rows: found, statistics } = await runJoin(engine, joinOf({ ...entry, rows }));
+          expect(found).toEqual(entry.expected.map((values, y) => [...values, y]));
+          expect(statistics.leaked).toBe(0);
+          expect(statistics.rows).toBe(entry.labels.length);
+        }
+      },
+    );
 
     it('one relation in two roles: origin and destination are both airports', async () => {
       const airports = [
@@ -150,6 +158,9 @@ export function pointInTimeConformance<R extends Relation>(
     });
 
     pointInTimeCases(() => engine);
-    pointInTimeProperty(() => engine);
+    whereConformance(() => engine);
+    splitConformance(() => engine);
+    statisticsConformance(() => engine);
+    pointInTimeProperty(() => engine, Number(process.env['GRANARY_PROPERTY_CASES'] ?? 200));
   });
 }

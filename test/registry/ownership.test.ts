@@ -1,40 +1,16 @@
-import { randomBytes } from 'node:crypto';
-import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openRegistry, type Registry } from '../../registry/registry.js';
+import { describe, expect, it } from 'vitest';
+import { openRegistry } from '../../registry/registry.js';
 import type { RunRef } from '../../registry/ownership.js';
+import { DAY, ownRegistry } from '../support/registry.js';
 
-const url = process.env['DATABASE_URL'] ?? '';
-const schema = `granary_test_${randomBytes(5).toString('hex')}`;
-const pool = new pg.Pool({ connectionString: url, max: 1 });
-let registry: Registry;
-beforeAll(async () => {
-  registry = openRegistry({ url, schema });
-  await registry.migrate();
-});
-afterAll(async () => {
-  await registry.close();
-  await pool.query(`DROP SCHEMA "${schema}" CASCADE`);
-  await pool.end();
-});
+const { url, schema, pool, registry, begin } = ownRegistry();
 
 let n = 0;
 const claimOf = () => ({
   target: `source/x${(n += 1)}`,
-  interval: { start: '2026-01-01T00:00:00Z', end: '2026-01-02T00:00:00Z' },
+  interval: DAY,
 });
 const run = (id: string): RunRef => ({ id: `${id}${(n += 1)}`, workflowId: `wf-${id}` });
-const begin = (ref: RunRef, step: string) =>
-  registry.runs.begin({
-    ...ref,
-    type: 'pipeline',
-    retries: { max: 0, delay: '1s' },
-    plan: {
-      interval: { start: '2026-01-01T00:00:00Z', end: '2026-01-02T00:00:00Z' },
-      fingerprint: '',
-      steps: [{ id: step, kind: 'build', name: step, dependsOn: [] }],
-    },
-  });
 const refusals = async (target: string): Promise<string[]> =>
   (
     await pool.query<{ reason: string }>(`SELECT reason FROM "${schema}".refusals WHERE target = $1`, [

@@ -1,26 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import type { Contract } from '../../definitions/contract-file.js';
 import type { Resource } from '../../definitions/contract.js';
 import type { CatalogEntry } from '../../registry/catalog.js';
 import { registryError } from '../../registry/database.js';
-import { openRegistry, type Registry } from '../../registry/registry.js';
+import { ownRegistry } from '../support/registry.js';
 
-const url = process.env['DATABASE_URL'] ?? '';
-const schema = `granary_test_${randomBytes(5).toString('hex')}`;
-const pool = new pg.Pool({ connectionString: url, max: 1 });
-let registry: Registry;
-beforeAll(async () => {
-  registry = openRegistry({ url, schema });
-  await registry.migrate();
-});
-afterAll(async () => {
-  await registry.close();
-  await pool.query(`DROP SCHEMA "${schema}" CASCADE`);
-  await pool.end();
-});
-
-const DAY = { start: '2026-01-01T00:00:00Z', end: '2026-01-02T00:00:00Z' };
+const { schema, pool, registry, begin: beginRun } = ownRegistry();
 const source = (name: string, inputs: Readonly<Record<string, string>> = {}): Resource<'source'> => ({
   ...{ id: `source/${name}.v1`, kind: 'source', name, variant: 'v1', fingerprint: name, about: {} },
   spec: {
@@ -35,17 +21,10 @@ const registered = async (): Promise<CatalogEntry> => {
 };
 const ref = () => ({ id: randomUUID(), workflowId: `wf-${randomBytes(4).toString('hex')}` });
 const begin = async (run: ReturnType<typeof ref>, id: string): Promise<string> =>
-  await registry.runs
-    .begin({
-      ...run,
-      type: 'pipeline',
-      retries: { max: 0, delay: '1s' },
-      plan: { interval: DAY, fingerprint: '', steps: [{ id, kind: 'transform', name: id, dependsOn: [] }] },
-    })
-    .then(
-      () => 'begun',
-      (error: unknown) => (registryError(error) as { code: string }).code,
-    );
+  await beginRun(run, id).then(
+    () => 'begun',
+    (error: unknown) => (registryError(error) as { code: string }).code,
+  );
 const mark = async (entry: CatalogEntry, run = ref()): Promise<string> =>
   await registry.removals.mark(entry, { run, by: 'ada' }, undefined).then(
     () => 'marked',
@@ -116,17 +95,19 @@ describe('the removal of a resource', () => {
 });
 
 describe('the applies of a resource', () => {
-  it('are part of its history where they are recorded', async () => {
+  it('are part of its history', async () => {
     const entry = await registered();
     expect(await registry.catalog.applies(entry.id)).toEqual([]);
-    await pool.query(
-      `DROP TABLE IF EXISTS "${schema}".applies CASCADE; CREATE TABLE "${schema}".applies (id text, actor text, at timestamptz DEFAULT now(), contract jsonb, status text)`,
-    );
-    const contract = { format: 1, resources: [{ id: entry.id }, { id: 'source/other.v1' }] };
-    await pool.query(
-      `INSERT INTO "${schema}".applies VALUES ('amazed_volhard', 'ada@host', '2026-01-05', $1, 'COMPLETED'), ('happy_curie', 'ada@host', now(), '{"resources": []}', 'COMPLETED')`,
-      [JSON.stringify(contract)],
-    );
+    const contract = (resources: readonly Resource[]): Contract => ({
+      ...{ format: 1, project: 'shop', pipelines: [], handlers: {}, environments: {} },
+      resources,
+    });
+    const applies = { workflowId: 'apply/shop_dev/x', by: 'ada@host' };
+    const theirs = contract([source(entry.name), source('other')]);
+    await registry.applies.add({ ...applies, id: 'amazed_volhard', contract: theirs });
+    await registry.applies.end('amazed_volhard', 'COMPLETED', []);
+    await registry.applies.add({ ...applies, id: 'happy_curie', contract: contract([]) });
+    await pool.query(`UPDATE "${schema}".applies SET at = '2026-01-05' WHERE id = 'amazed_volhard'`);
     expect(await registry.catalog.applies(entry.id)).toEqual([
       { at: '2026-01-05T00:00:00Z', by: 'ada@host', apply: 'amazed_volhard', status: 'COMPLETED' },
     ]);

@@ -10,6 +10,7 @@ import type {
   OutputShape,
   PointInTimeJoin,
   Relation,
+  RowSplit,
 } from '../../providers/offline/provider.js';
 import { OfflineFixtures, openSession, relation } from './offline-fixtures.js';
 import type { Values } from './pit-reference.js';
@@ -23,6 +24,7 @@ export interface TestView {
   readonly timestampField?: string;
   readonly createdTimestampField?: string;
   readonly ttl?: bigint;
+  readonly lag?: bigint;
   /** The selected columns, or pairs of column and type. */
   readonly columns: readonly (string | readonly [column: string, type: ValueType])[];
 }
@@ -32,7 +34,10 @@ export interface TestJoin {
     readonly schema: Schema;
     readonly rows: readonly Values[];
     readonly timestampField?: string;
+    readonly where?: string;
+    readonly split?: RowSplit;
   };
+  readonly knownAt?: boolean;
   /** Spine columns in the output. */
   readonly columns?: readonly string[];
   readonly label: string;
@@ -72,7 +77,7 @@ export async function runJoin<R extends Relation>(
     );
   }
   const joined = views.map((view, v): JoinedView<R> => {
-    const { schema, on, timestampField, createdTimestampField, ttl } = view;
+    const { schema, on, timestampField, createdTimestampField, ttl, lag } = view;
     return {
       name: `view v${v}`,
       relation: { ...(placed[v] as R), name: `view v${v}`, schema },
@@ -84,6 +89,7 @@ export async function runJoin<R extends Relation>(
       ...(timestampField === undefined ? {} : { timestampField }),
       ...(createdTimestampField === undefined ? {} : { createdTimestampField }),
       ...(ttl === undefined ? {} : { ttl }),
+      ...(lag === undefined ? {} : { lag }),
       columns: view.columns.map((given) => {
         const [column, type] = typeof given === 'string' ? [given, typeOf(schema, given)] : given;
         return { column, as: `v${v}__${column}`, type };
@@ -92,18 +98,21 @@ export async function runJoin<R extends Relation>(
   });
   const keep = columns.map((column) => ({ column, as: column, type: typeOf(spine.schema, column) }));
   const last = { column: label, as: `label_${label}`, type: typeOf(spine.schema, label) };
+  const part = spine.split === undefined ? [] : [{ as: 'split', type: 'string' } as const];
   const schema = Object.fromEntries(
-    [...keep, ...joined.flatMap((view) => view.columns), last].map(({ as, type }) => [as, type]),
+    [...part, ...keep, ...joined.flatMap((view) => view.columns), last].map(({ as, type }) => [as, type]),
   );
   return await engine.join({
     spine: {
-      relation: source,
+      relation: spine.where === undefined ? source : { ...source, where: spine.where },
       ...(spine.timestampField === undefined ? {} : { timestampField: spine.timestampField }),
       columns: keep,
       label: last,
       orderBy,
+      ...(spine.split === undefined ? {} : { split: spine.split }),
     },
     views: joined,
+    ...(join.knownAt === undefined ? {} : { knownAt: join.knownAt }),
     output: { name: 'training set x', schema, keys: [] },
   });
 }

@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto';
+import type { RowSplit } from '../../providers/offline/provider.js';
+
 /** Values as providers/columns.ts states them: timestamps are bigint microseconds. */
 export type Values = Readonly<Record<string, unknown>>;
 
@@ -7,6 +10,7 @@ export interface ReferenceView {
   readonly timestampField?: string;
   readonly createdTimestampField?: string;
   readonly ttl?: bigint;
+  readonly lag?: bigint;
   readonly columns: readonly string[];
 }
 
@@ -34,26 +38,41 @@ export function referenceRow(
   label: Values,
   time: string | undefined,
   view: ReferenceView,
+  knownAt = false,
 ): Values | undefined {
-  const { timestampField: event, createdTimestampField: created, ttl = 0n } = view;
-  let rows = view.rows.filter((row) =>
-    view.on.every(({ spine, feature }) => label[spine] !== null && label[spine] === row[feature]),
-  );
-  if (event !== undefined) rows = rows.filter((row) => row[event] !== null);
-  if (event !== undefined && time !== undefined) {
+  const { timestampField: event, createdTimestampField: created, ttl = 0n, lag = 0n } = view;
+  const counts = (row: Values): boolean => {
+    if (!view.on.every(({ spine, feature }) => label[spine] !== null && label[spine] === row[feature]))
+      return false;
+    if (event === undefined) return true;
+    const at = row[event] as bigint | null;
+    if (time === undefined || at === null) return at !== null;
     const t = label[time] as bigint | null;
-    rows = rows.filter(
-      (row) => t !== null && (row[event] as bigint) <= t && (ttl === 0n || (row[event] as bigint) >= t - ttl),
+    if (t === null || at > t - lag || (ttl > 0n && at < t - lag - ttl)) return false;
+    const known = created === undefined ? null : (row[created] as bigint | null);
+    return !knownAt || (known !== null && known <= t);
+  };
+  const order = event === undefined ? [] : created === undefined ? [event] : [event, created];
+  const rank = (row: Values): unknown[] => [...order, ...view.columns].map((column) => row[column]);
+  return view.rows
+    .filter(counts)
+    .reduce<Values | undefined>(
+      (best, row) => (best === undefined || compareLists(rank(row), rank(best)) > 0 ? row : best),
+      undefined,
     );
-  }
-  const rank = (row: Values): unknown[] =>
-    [
-      ...(event === undefined ? [] : [event]),
-      ...(event === undefined || created === undefined ? [] : [created]),
-      ...view.columns,
-    ].map((column) => row[column]);
-  return rows.reduce<Values | undefined>(
-    (best, row) => (best === undefined || compareLists(rank(row), rank(best)) > 0 ? row : best),
-    undefined,
-  );
+}
+
+/** The part of a row that is split by its keys, as definitions say. */
+export function referencePart(
+  split: Extract<RowSplit, { readonly by: 'entity' }>,
+  label: Values,
+): 'train' | 'validation' | 'test' {
+  const text = (value: unknown): string => {
+    if (value === null) return 'NULL';
+    const plain = value instanceof Uint8Array ? Buffer.from(value).toString('hex') : String(value as string);
+    return `${Buffer.byteLength(plain)}:${plain}`;
+  };
+  const input = [split.seed, ...split.keys.map(({ column }) => label[column])].map(text).join('');
+  const share = parseInt(createHash('md5').update(input).digest('hex').slice(0, 8), 16) / 2 ** 32;
+  return share < split.test ? 'test' : share < split.test + (split.validation ?? 0) ? 'validation' : 'train';
 }

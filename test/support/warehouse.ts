@@ -70,5 +70,6 @@ function sqlType(type: ValueType): string {
 
 const text = (value: unknown): string | null => {
   if (value === null || value === undefined) return null;
+  if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString('hex')}`;
   return Object.is(value, -0) ? '-0' : String(value as string | number | bigint | boolean);
 };

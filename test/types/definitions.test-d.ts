@@ -196,6 +196,20 @@ describe('what is inferred', () => {
       void row.nope;
     }
   });
+  it('columns of lags, and of names that two views or the label have', async () => {
+    const other = featureView('other', { entities: [user], source: totals, features: ['n'] });
+    const named = label('total', { entity: user, source: events, key: 'user_id', value: 'fraud' });
+    const set = trainingSet('clashing', { label: named, features: [view, other.lag('7d'), other] });
+    for await (const row of (await ({} as GranaryClient).trainingSet(set)).rows()) {
+      expectTypeOf(row.totals__total).toEqualTypeOf<number | null>();
+      expectTypeOf(row.totals__n).toEqualTypeOf<number | null>();
+      expectTypeOf(row.other__n).toEqualTypeOf<number | null>();
+      expectTypeOf(row.n_lag_7d).toEqualTypeOf<number | null>();
+      expectTypeOf(row.total).toEqualTypeOf<boolean | null>();
+      // @ts-expect-error two views have it, so each has the view's name before it
+      void row.n;
+    }
+  });
   it('the examples of a training set: label and features, in order and by name', async () => {
     const set = trainingSet('fraud_training', { label: fraud, features: [view.select('total')] });
     for await (const { features, label: value } of ({} as GranaryClient).trainingSet(set)) {

@@ -49,6 +49,28 @@ function fitsScalar(type: DataType, declared: ScalarType): boolean {
   }
 }
 
+/** The narrowest type that holds all values of an Arrow type; undefined where Granary has none. */
+export function arrowType(type: DataType): ValueType | undefined {
+  if (type.typeId === Type.Dictionary)
+    return arrowType((type as unknown as { dictionary: DataType }).dictionary);
+  if (type.typeId === Type.Null) return 'string';
+  if (type.typeId === Type.List || type.typeId === Type.FixedSizeList) {
+    const item = type.children[0]?.type as DataType | undefined;
+    const inner = item && arrowType(item);
+    return inner === undefined || listItem(inner) !== undefined ? undefined : `list<${inner as ScalarType}>`;
+  }
+  const { bitWidth, isSigned, precision } = type as DataType & {
+    readonly bitWidth?: number;
+    readonly isSigned?: boolean;
+    readonly precision?: number;
+  };
+  if (type.typeId === Type.Int)
+    return (bitWidth ?? 64) < 32 || (bitWidth === 32 && isSigned === true) ? 'int32' : 'int64';
+  // Half, single, double.
+  if (type.typeId === Type.Float) return precision === 2 ? 'float64' : 'float32';
+  return (['bool', 'string', 'bytes', 'timestamp'] as const).find((scalar) => fitsScalar(type, scalar));
+}
+
 /** Reads one column's values as the checks of cell.ts take them; NULL is `null`. */
 export function arrowReader(vector: Vector): (index: number) => unknown {
   const type = vector.type as DataType;

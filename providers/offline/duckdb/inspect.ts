@@ -60,11 +60,12 @@ function checkTimestampFields({
     );
 }
 
-async function inspectFile(
+/** The columns of a file, in order, with the engine's types. @throws as {@link inspectFiles}. */
+export async function fileColumns(
   c: Connection,
   relation: FileRelation,
   file: RelationFile,
-): Promise<InspectedFile> {
+): Promise<ReadonlyMap<string, string>> {
   const place = `${relation.name} (${file.uri})`;
   const found = await stat(file.path).catch((error: unknown) => error as NodeJS.ErrnoException);
   if (found instanceof Error) {
@@ -82,7 +83,16 @@ async function inspectFile(
       'SourceEmpty',
       `${place} has no bytes: a write was cut short, or the file was only touched. Write it again.`,
     );
-  const columns = await describeFile(c, relation, file);
+  return await describe(c, relation, file, place);
+}
+
+async function inspectFile(
+  c: Connection,
+  relation: FileRelation,
+  file: RelationFile,
+): Promise<InspectedFile> {
+  const place = `${relation.name} (${file.uri})`;
+  const columns = await fileColumns(c, relation, file);
   const types: Record<string, string> = {};
   for (const [column, declared] of Object.entries(relation.schema)) {
     const type = columns.get(column);
@@ -94,13 +104,12 @@ async function inspectFile(
   return { file, types };
 }
 
-/** All columns of a file with the engine's types, in their order. @throws GranaryError `SourceInvalid`. */
-export async function describeFile(
+async function describe(
   c: Connection,
   relation: FileRelation,
   file: RelationFile,
+  place: string,
 ): Promise<ReadonlyMap<string, string>> {
-  const place = `${relation.name} (${file.uri})`;
   try {
     const rows = await c.rows(`DESCRIBE SELECT * FROM ${fileReader(relation.format, [file.path])}`);
     return new Map(rows.map((row) => [String(row[0]), String(row[1])]));

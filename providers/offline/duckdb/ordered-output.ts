@@ -48,6 +48,11 @@ async function timeRange(c: Connection, output: Output): Promise<Pick<WrittenTab
 }
 
 async function writeCsv(c: Connection, schema: Schema, parquet: string, csv: string): Promise<void> {
+  await c.run(csvCopy(schema, fileReader('parquet', [parquet]), csv));
+}
+
+/** A statement that writes columns of a FROM clause as CSV: a header, NULL as nothing, timestamps as ISO-8601 in UTC. */
+export function csvCopy(schema: Schema, from: string, csv: string): string {
   const values = Object.entries(schema).map(([name, type]) => {
     const item = listItem(type);
     if ((item ?? (type as ScalarType)) !== 'timestamp') return quoteIdentifier(name);
@@ -57,9 +62,7 @@ async function writeCsv(c: Connection, schema: Schema, parquet: string, csv: str
         : `list_transform(${quoteIdentifier(name)}, lambda v: ${isoText('v')})`;
     return `${text} AS ${quoteIdentifier(name)}`;
   });
-  await c.run(
-    `COPY (SELECT ${values.join(', ')} FROM ${fileReader('parquet', [parquet])}) TO ${literal(csv)} (FORMAT csv, HEADER, NULLSTR '')`,
-  );
+  return `COPY (SELECT ${values.join(', ')} FROM ${from}) TO ${literal(csv)} (FORMAT csv, HEADER, NULLSTR '')`;
 }
 
 /** ISO-8601 in UTC with no more fraction digits than needed, as definitions/timestamp.ts writes it. */

@@ -1,32 +1,28 @@
-import type { ValueType } from '../../../definitions/types.js';
-import type { FileRelation, JoinedView, JoinStatistics, PointInTimeJoin } from '../provider.js';
+import type { JoinedView, JoinStatistics, PointInTimeJoin } from '../provider.js';
+import {
+  joinColumns,
+  joinStatistics,
+  matchesInTime,
+  planKeyTables,
+  SPLIT,
+  spineSources,
+  type KeyTable as KeyTableOf,
+  type StatisticsSql,
+} from '../join-shape.js';
+import { splitSql, type SplitSql } from '../join-split.js';
+import { checkRows } from '../rows-check.js';
+import { columnType, filterFailure } from '../shape.js';
 import { engineType, misfit } from './column-types.js';
 import type { Connection } from './connection.js';
-import {
-  checkJoinColumns,
-  columnType,
-  featureType,
-  planKeyTables,
-  type KeyTable as KeyTableOf,
-} from '../shape.js';
 import { featureValue } from './feature-columns.js';
 import { writeOrdered } from './ordered-output.js';
 import { relationSql } from './relation-sql.js';
-import { checkRows } from '../rows-check.js';
-import { quoteIdentifier } from './sql-text.js';
-import { matchesInTime, matchView } from './view-match.js';
+import { instant, quoteIdentifier } from './sql-text.js';
+import { instantOf, matchView } from './view-match.js';
 
 const RAW = '__labels';
 const SPINE = '__spine';
 const JOINED = '__joined';
-
-/** A column of the joined table: its name there, its name in the output, its type before and in the output. */
-interface JoinedColumn {
-  readonly column: string;
-  readonly as: string;
-  readonly from: ValueType;
-  readonly type: ValueType;
-}
 
 /** A table of the labels' key tuples, numbered; views with the same keys share one. */
 type KeyTable = KeyTableOf<JoinedView['on']>;
@@ -37,10 +33,9 @@ type KeyTable = KeyTableOf<JoinedView['on']>;
  * multiplies labels by histories, and memory grows with the labels, not with the features.
  */
 export async function joinInTime(c: Connection, request: PointInTimeJoin): Promise<JoinStatistics> {
-  const { spine, views, output } = request;
+  const { spine, views, output, knownAt = false } = request;
   const sources = spineSources(request);
-  const columns = outputColumns(request, sources);
-  checkJoinColumns(request.output, columns);
+  const columns = joinColumns(request, sources);
   const { keyTables, ofView } = planKeyTables(views, 'keys');
   await createSpine(c, request, sources, keyTables);
   const time = spine.timestampField === undefined ? undefined : sources.get(spine.timestampField);
@@ -50,9 +45,10 @@ export async function joinInTime(c: Connection, request: PointInTimeJoin): Promi
       : await c.row(`SELECT epoch_us(min(${time})), epoch_us(max(${time})) FROM ${SPINE}`);
   for (const [v, view] of views.entries()) {
     const keys = ofView[v];
-    if (keys) await matchView(c, view, `v${v}`, { table: SPINE, id: keys.id, keys: keys.name, time, range });
+    if (keys)
+      await matchView(c, view, `v${v}`, { table: SPINE, id: keys.id, keys: keys.name, time, range, knownAt });
   }
-  await c.run(joinedSql(views, ofView, [...sources.values()], time));
+  await c.run(joinedSql(request, ofView, sources, time));
   await checkRows(c, {
     name: output.name,
     table: quoteIdentifier(JOINED),
@@ -69,46 +65,8 @@ export async function joinInTime(c: Connection, request: PointInTimeJoin): Promi
     ),
     orderBy: spine.orderBy.map((column) => sources.get(column) ?? column),
   });
-  return { ...written, ...(await statistics(c, views, time)) };
-}
-
-/** The columns of the labels that are needed, each once, under names that clash with nothing: s0, s1, ... */
-function spineSources({ spine, views }: PointInTimeJoin): Map<string, string> {
-  const needed = [
-    ...spine.columns.map(({ column }) => column),
-    ...spine.orderBy,
-    ...views.flatMap(({ on }) => on.map(({ spine: column }) => column)),
-    spine.label.column,
-    ...(spine.timestampField === undefined ? [] : [spine.timestampField]),
-  ];
-  const unique = [...new Set(needed)];
-  for (const column of unique) columnType(spine.relation, column);
-  return new Map(unique.map((column, i) => [column, `s${i}`]));
-}
-
-function outputColumns(
-  { spine, views }: PointInTimeJoin,
-  sources: ReadonlyMap<string, string>,
-): JoinedColumn[] {
-  const typed = (
-    relation: FileRelation,
-    column: string,
-    output: JoinedView['columns'][number],
-  ): JoinedColumn => ({
-    column,
-    as: output.as,
-    type: output.type,
-    from: featureType(relation, output.column, output.type),
-  });
-  const ofSpine = (output: JoinedView['columns'][number]): JoinedColumn =>
-    typed(spine.relation, sources.get(output.column) ?? '', output);
-  return [
-    ...spine.columns.map(ofSpine),
-    ...views.flatMap(({ relation, columns }, v) =>
-      columns.map((output, i) => typed(relation, `v${v}_c${i}`, output)),
-    ),
-    ofSpine(spine.label),
-  ];
+  const row = (select: string): Promise<readonly unknown[]> => c.row(`SELECT ${select} FROM ${JOINED}`);
+  return { ...written, ...(await joinStatistics(request, row, statisticsSql(time))) };
 }
 
 /** The labels with a number for each key tuple; a NULL key has none, so it matches nothing. */
@@ -119,9 +77,12 @@ async function createSpine(
   keyTables: readonly KeyTable[],
 ): Promise<void> {
   const columns = [...sources].map(([column, alias]) => `${quoteIdentifier(column)} AS ${alias}`);
-  await c.run(
-    `CREATE TEMP TABLE ${RAW} AS SELECT ${columns.join(', ')} FROM (${await relationSql(c, spine.relation)})`,
-  );
+  const rows = await relationSql(c, spine.relation);
+  await c
+    .run(`CREATE TEMP TABLE ${RAW} AS SELECT ${columns.join(', ')} FROM (${rows})`)
+    .catch((error: unknown) => {
+      throw filterFailure(c.subject, spine.relation, error);
+    });
   const joins: string[] = [];
   for (const { name, on } of keyTables) {
     const keys = on.map(({ spine: column, type }) =>
@@ -144,38 +105,53 @@ async function createSpine(
 }
 
 function joinedSql(
-  views: readonly JoinedView[],
+  { spine, views, knownAt = false }: PointInTimeJoin,
   keyTables: readonly KeyTable[],
-  spineColumns: readonly string[],
+  sources: ReadonlyMap<string, string>,
   time: string | undefined,
 ): string {
-  const columns = spineColumns.map((column) => `s.${column}`);
+  const columns = [...sources.values()].map((column) => `s.${column}`);
+  const column = (name: string): string => `s.${sources.get(name) ?? ''}`;
+  if (spine.split !== undefined)
+    columns.push(`${splitSql(spine.split, column, time && `s.${time}`, SPLITS)} AS ${SPLIT}`);
   const joins: string[] = [];
   for (const [v, view] of views.entries()) {
     const row = `r${v}`;
-    columns.push(`${row}.event AS v${v}_event`, ...view.columns.map((_, i) => `${row}.c${i} AS v${v}_c${i}`));
+    columns.push(
+      `${row}.event AS v${v}_event`,
+      `${row}.created AS v${v}_created`,
+      `${row}.id IS NOT NULL AS v${v}_hit`,
+      ...view.columns.map((_, i) => `${row}.c${i} AS v${v}_c${i}`),
+    );
     if (matchesInTime(view, time)) {
       joins.push(`LEFT JOIN v${v}_match m${v} ON s.rowid = m${v}.label`);
-      joins.push(`LEFT JOIN v${v}_rows ${row} ON m${v}.id = ${row}.id AND m${v}.event = ${row}.event`);
+      const same = instantOf(knownAt).map((part) => `m${v}.${part} = ${row}.${part}`);
+      joins.push(`LEFT JOIN v${v}_rows ${row} ON ${same.join(' AND ')}`);
     } else joins.push(`LEFT JOIN v${v}_rows ${row} ON s.${keyTables[v]?.id ?? ''} = ${row}.id`);
-    columns.push(`${row}.id IS NOT NULL AS v${v}_hit`);
   }
   return `CREATE TEMP TABLE ${JOINED} AS SELECT ${columns.join(', ')} FROM ${SPINE} s ${joins.join(' ')}`;
 }
 
-/** Counted over the joined rows themselves, by the event time of the row whose values they carry. */
-async function statistics(
-  c: Connection,
-  views: readonly JoinedView[],
-  time: string | undefined,
-): Promise<Pick<JoinStatistics, 'matched' | 'leaked'>> {
-  if (views.length === 0) return { matched: [], leaked: 0 };
-  const matched = views.map((_, v) => `count(*) FILTER (WHERE v${v}_hit)`);
-  const later =
-    time === undefined ? [] : views.map((_, v) => `count(*) FILTER (WHERE v${v}_event > ${time})`);
-  const counts = (await c.row(`SELECT ${[...matched, ...later].join(', ')} FROM ${JOINED}`)).map(Number);
-  return {
-    matched: counts.slice(0, views.length),
-    leaked: counts.slice(views.length).reduce((sum, n) => sum + n, 0),
-  };
-}
+const SPLITS: SplitSql = {
+  instant,
+  text: (column, type) =>
+    type === 'timestamp'
+      ? `CAST(epoch_us(${column}) AS VARCHAR)`
+      : type === 'bytes'
+        ? `lower(hex(${column}))`
+        : `CAST(${column} AS VARCHAR)`,
+  bytes: (text) => `strlen(${text})`,
+  hash: (text) => `CAST('0x' || substr(md5(${text}), 1, 8) AS UBIGINT)`,
+};
+
+/** Event times are microseconds here, created times are not. */
+const statisticsSql = (time: string | undefined): StatisticsSql => ({
+  isLater: (column, lag) =>
+    column.endsWith('_event')
+      ? `${column} > epoch_us(${time ?? 'NULL'}) - ${lag}`
+      : `${column} > ${time ?? 'NULL'}`,
+  ages: (event, lag) => {
+    const age = `epoch_us(${time ?? 'NULL'}) - ${lag} - ${event}`;
+    return [`min(${age})`, `quantile_disc(${age}, 0.5)`, `max(${age})`];
+  },
+});

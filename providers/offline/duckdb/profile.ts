@@ -2,7 +2,7 @@ import type { Profile } from '../../../definitions/profile.js';
 import { PROFILE_SAMPLE, profileRows } from '../profile-rows.js';
 import type { FileRelation, FoundColumns, WrittenFile } from '../provider.js';
 import type { Connection } from './connection.js';
-import { describeFile, fileReader } from './inspect.js';
+import { fileColumns, fileReader } from './inspect.js';
 import { literal, quoteIdentifiers } from './sql-text.js';
 
 /** Profiles a Parquet file of one order of rows. */
@@ -37,7 +37,7 @@ export async function profileFile(
 export async function columnsOf(c: Connection, relation: FileRelation): Promise<FoundColumns> {
   const found = new Map<string, Set<string>>();
   for (const file of relation.files)
-    for (const [name, type] of await describeFile(c, relation, file))
+    for (const [name, type] of await fileColumns(c, relation, file))
       found.set(name, (found.get(name) ?? new Set()).add(type));
   return Object.fromEntries([...found].map(([name, types]) => [name, [...types].sort().join(' or ')]));
 }

@@ -5,6 +5,7 @@ import { convert, engineType } from './column-types.js';
 import type { Connection } from './connection.js';
 import { CSV_VALUE } from './engine-errors.js';
 import { fileReader, inspectFiles, type InspectedFile } from './inspect.js';
+import { filtered } from './row-filter.js';
 import { quoteIdentifier, literal } from './sql-text.js';
 
 export interface RelationOptions {
@@ -14,7 +15,7 @@ export interface RelationOptions {
 
 /**
  * A SELECT of a relation's declared columns in their declared types, in file order, restricted to `from <=
- * timestampField < before`. Checks the files first (see {@link inspectFiles}). Without files: no rows.
+ * timestampField < before` and to `where`. Checks the files first (see {@link inspectFiles}). Without files: no rows.
  */
 export async function relationSql(
   c: Connection,
@@ -22,10 +23,13 @@ export async function relationSql(
   options: RelationOptions = {},
 ): Promise<string> {
   const files = await inspectFiles(c, relation);
-  if (files.length === 0) return emptySelect(relation, options);
-  return runs(relation, files, options)
-    .map((run) => selectRun(relation, run, options))
-    .join(' UNION ALL ');
+  const select =
+    files.length === 0
+      ? emptySelect(relation, options)
+      : runs(relation, files, options)
+          .map((run) => selectRun(relation, run, options))
+          .join(' UNION ALL ');
+  return relation.where === undefined ? select : await filtered(c, relation, select);
 }
 
 function emptySelect(relation: FileRelation, { generation }: RelationOptions): string {
@@ -88,7 +92,7 @@ function columnValue(
 }
 
 /** TRY_CAST rounds `1.5` to an integer; a file that says so is wrong. */
-function strictCast(raw: string, type: ValueType): string {
+export function strictCast(raw: string, type: ValueType): string {
   const cast = `TRY_CAST(${raw} AS ${engineType(type)})`;
   if (type !== 'int32' && type !== 'int64') return cast;
   return `CASE WHEN regexp_full_match(${raw}, '\\s*[+-]?\\d+\\s*') THEN ${cast} END`;

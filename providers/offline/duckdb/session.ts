@@ -3,8 +3,10 @@ import type { Profile } from '../../../definitions/profile.js';
 import type { RowRule, RuleResult } from '../../../definitions/validation.js';
 import type { ColumnBatch } from '../../columns.js';
 import type {
+  CopyRequest,
   FileRelation,
   FoundColumns,
+  DescribedColumn,
   JoinStatistics,
   NewestRequest,
   OfflineSession,
@@ -18,6 +20,8 @@ import type {
   WrittenTable,
 } from '../provider.js';
 import type { Connection } from './connection.js';
+import { copyRows } from './copy.js';
+import { describeFile } from './describe.js';
 import { threadsDoNotMatter } from './determinism.js';
 import { Engine } from './engine.js';
 import { inspectCsvValues } from './inspect.js';
@@ -52,6 +56,14 @@ export class DuckdbSession implements OfflineSession {
       const select = await relationSql(c, relation);
       if (relation.format === 'csv') await inspectCsvValues(c, relation, select);
     });
+  }
+
+  describe(relation: FileRelation): Promise<readonly DescribedColumn[]> {
+    return this.#engine.with(`Reading ${relation.name}`, (c) => describeFile(c, relation));
+  }
+
+  copy(relation: FileRelation, request: CopyRequest): Promise<WrittenTable> {
+    return this.#heavy(`Copying ${relation.name}`, (c) => copyRows(c, relation, request));
   }
 
   query(request: QueryRequest): Promise<WrittenTable> {

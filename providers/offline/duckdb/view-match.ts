@@ -1,6 +1,7 @@
 import { Timestamp } from '../../../definitions/timestamp.js';
 import type { FileRelation, JoinedView } from '../provider.js';
 import type { Connection } from './connection.js';
+import { lagOf, matchesInTime, ttlOf } from '../join-shape.js';
 import { columnType } from '../shape.js';
 import { featureValue, greatestFirst } from './feature-columns.js';
 import { relationSql } from './relation-sql.js';
@@ -17,16 +18,17 @@ export interface Labels {
   readonly keys: string;
   /** Smallest and largest label time in microseconds; without any, not of type bigint. */
   readonly range: readonly unknown[];
+  /** Only rows that were created by then. */
+  readonly knownAt: boolean;
 }
 
-/** Whether a view is matched by time; otherwise by its keys alone. */
-export function matchesInTime(view: JoinedView, time: string | undefined): boolean {
-  return view.timestampField !== undefined && time !== undefined;
-}
+/** The columns that tell the row of a match from a key's others. */
+export const instantOf = (knownAt: boolean): readonly string[] =>
+  knownAt ? ['id', 'event', 'created'] : ['id', 'event'];
 
 /**
- * Leaves `<prefix>_rows`: (id, event, c0, c1, ...), one row a key tuple and, in time, a matched instant; and in time
- * `<prefix>_match`: (label, id, event), a label row's number and its instant.
+ * Leaves `<prefix>_rows`: (id, event in microseconds, created, c0, c1, ...), one row a key tuple and, in time, a matched instant; and in time
+ * `<prefix>_match`: a label row's number and its instant (see {@link instantOf}).
  */
 export async function matchView(
   c: Connection,
@@ -34,7 +36,8 @@ export async function matchView(
   prefix: string,
   labels: Labels,
 ): Promise<void> {
-  const timed = matchesInTime(view, labels.time);
+  const { time, knownAt } = labels;
+  const timed = matchesInTime(view, time);
   const relation = timed ? reachable(view, labels.range) : view.relation;
   await c.run(
     `CREATE TEMP VIEW ${prefix}_source AS ${sourceSql(view, await relationSql(c, relation), labels.keys)}`,
@@ -46,16 +49,31 @@ export async function matchView(
     );
     return;
   }
-  const times = `SELECT id, event FROM ${prefix}_source`;
-  const wanted = `SELECT rowid AS label, ${labels.id} AS id, ${labels.time} AS t FROM ${labels.table} WHERE ${labels.time} IS NOT NULL AND ${labels.id} IS NOT NULL`;
+  const lag = lagOf(view);
+  const ttl = ttlOf(view);
+  const instants = instantOf(knownAt);
+  const known = `SELECT id, event, created, greatest(event + ${lag}, epoch_us(created)) AS since FROM ${prefix}_source WHERE created IS NOT NULL`;
+  const times = knownAt
+    ? recordsSql(known)
+    : `SELECT id, event, event + ${lag} AS since FROM ${prefix}_source`;
+  const wanted = `SELECT rowid AS label, ${labels.id} AS id, epoch_us(${time ?? ''}) AS t FROM ${labels.table} WHERE ${time ?? ''} IS NOT NULL AND ${labels.id} IS NOT NULL`;
   // The TTL is applied to the match: a newest row that is too old must not give way to an older one.
-  const ttl =
-    view.ttl !== undefined && view.ttl > 0n ? ` WHERE epoch_us(f.event) >= epoch_us(s.t) - ${view.ttl}` : '';
+  const young = ttl === undefined ? '' : ` WHERE f.event >= s.t - ${lag + ttl}`;
   await c.run(
-    `CREATE TEMP TABLE ${prefix}_match AS SELECT s.label, s.id, f.event FROM (${wanted}) s ASOF JOIN (${times}) f ON s.id = f.id AND s.t >= f.event${ttl}`,
+    `CREATE TEMP TABLE ${prefix}_match AS SELECT s.label, ${instants.map((part) => `f.${part}`).join(', ')} FROM (${wanted}) s ASOF JOIN (${times}) f ON s.id = f.id AND s.t >= f.since${young}`,
   );
-  const rows = `SELECT f.* FROM ${prefix}_source f SEMI JOIN (SELECT DISTINCT id, event FROM ${prefix}_match) w ON f.id = w.id AND f.event = w.event`;
-  await c.run(`CREATE TEMP TABLE ${prefix}_rows AS ${firstOf(rows, ['id', 'event'], order)}`);
+  const same = instants.map((part) => `f.${part} = w.${part}`);
+  const rows = `SELECT f.* FROM ${prefix}_source f SEMI JOIN (SELECT DISTINCT ${instants.join(', ')} FROM ${prefix}_match) w ON ${same.join(' AND ')}`;
+  await c.run(`CREATE TEMP TABLE ${prefix}_rows AS ${firstOf(rows, instants, order)}`);
+}
+
+/**
+ * Of a key's rows those that are the greatest of all that are known at the instant `since` which they are known from: between two of them, the
+ * earlier one counts. So a label looks at one of them, however long a history is.
+ */
+function recordsSql(known: string): string {
+  const ranked = `SELECT *, dense_rank() OVER (PARTITION BY id ORDER BY event, created) AS rank FROM (${known})`;
+  return `SELECT DISTINCT id, event, created, since FROM (${ranked}) QUALIFY rank = max(rank) OVER (PARTITION BY id ORDER BY since)`;
 }
 
 /** A view's rows as id, event, created, c0, ...: only keys that the labels have, never a NULL event time. */
@@ -63,7 +81,7 @@ function sourceSql(view: JoinedView, select: string, keysTable: string): string 
   const { relation, on, timestampField, createdTimestampField, columns } = view;
   const values = [
     'k.id',
-    `${timestampField === undefined ? 'NULL::TIMESTAMPTZ' : `f.${quoteIdentifier(timestampField)}`} AS event`,
+    `${timestampField === undefined ? 'NULL::BIGINT' : `epoch_us(f.${quoteIdentifier(timestampField)})`} AS event`,
     `${createdTimestampField === undefined ? 'NULL::TIMESTAMPTZ' : `f.${quoteIdentifier(createdTimestampField)}`} AS created`,
     ...columns.map(({ column }, i) => `f.${quoteIdentifier(column)} AS c${i}`),
   ];
@@ -71,7 +89,9 @@ function sourceSql(view: JoinedView, select: string, keysTable: string): string 
     ({ feature, type }, i) =>
       `${featureValue(`f.${quoteIdentifier(feature)}`, columnType(relation, feature), type)} = k.k${i}`,
   );
-  const where = timestampField === undefined ? '' : ` WHERE f.${quoteIdentifier(timestampField)} IS NOT NULL`;
+  // An infinite time has no microseconds.
+  const where =
+    timestampField === undefined ? '' : ` WHERE epoch_us(f.${quoteIdentifier(timestampField)}) IS NOT NULL`;
   return `SELECT ${values.join(', ')} FROM (${select}) f JOIN ${keysTable} k ON ${equal.join(' AND ') || 'true'}${where}`;
 }
 
@@ -95,25 +115,26 @@ function firstOf(rows: string, keys: readonly string[], order: readonly string[]
 const MAX_MICROS = 8_640_000_000_000_000_000n;
 
 /**
- * The view's relation without the rows that no label can reach: after the last label's time, or before the first's
- * less the TTL. Given to the relation, so that whole row groups are skipped.
+ * The view's relation without the rows that no label can reach: after the last label's time less the lag, or before the first's
+ * less lag and TTL. Given to the relation, so that whole row groups are skipped.
  */
 function reachable(view: JoinedView, range: readonly unknown[]): FileRelation {
-  const { relation, timestampField, ttl } = view;
+  const { relation, timestampField } = view;
   const [min, max] = range;
   if (timestampField === undefined || typeof min !== 'bigint' || typeof max !== 'bigint') return relation;
-  const before = [
-    max + 1n,
-    ...(relation.before === undefined ? [] : [Timestamp.from(relation.before).micros]),
-  ];
-  const from = [
-    ...(ttl !== undefined && ttl > 0n && min - ttl > -MAX_MICROS ? [min - ttl] : []),
-    ...(relation.from === undefined ? [] : [Timestamp.from(relation.from).micros]),
-  ];
+  const lag = lagOf(view);
+  const ttl = ttlOf(view);
+  const given = (bound: string | undefined): bigint[] =>
+    bound === undefined ? [] : [Timestamp.from(bound).micros];
+  const before = [max - lag + 1n, ...given(relation.before)].reduce((a, b) => (a < b ? a : b));
+  const from = [...(ttl === undefined ? [] : [min - lag - ttl]), ...given(relation.from)];
+  const inReach = (micros: bigint): boolean => micros > -MAX_MICROS && micros < MAX_MICROS;
   return {
     ...relation,
     timestampField,
-    before: new Timestamp(before.reduce((a, b) => (a < b ? a : b))).toString(),
-    ...(from.length === 0 ? {} : { from: new Timestamp(from.reduce((a, b) => (a > b ? a : b))).toString() }),
+    ...(inReach(before) ? { before: new Timestamp(before).toString() } : {}),
+    ...(from.length === 0 || !from.every(inReach)
+      ? {}
+      : { from: new Timestamp(from.reduce((a, b) => (a > b ? a : b))).toString() }),
   };
 }

@@ -1,19 +1,26 @@
 import { quoteName } from '../../../definitions/sql.js';
+import { Timestamp } from '../../../definitions/timestamp.js';
+import { literal } from '../duckdb/sql-text.js';
+import {
+  joinColumns,
+  joinStatistics,
+  planKeyTables,
+  SPLIT,
+  spineSources,
+  type KeyTable as KeyTableOf,
+  type StatisticsSql,
+} from '../join-shape.js';
+import { splitSql, type SplitSql } from '../join-split.js';
 import type { JoinedView, JoinStatistics, PointInTimeJoin } from '../provider.js';
+import { columnType, filterFailure } from '../shape.js';
 import type { StagedTable, TableOutput, TableRelation } from '../table-provider.js';
 import { byBytes, convert, familyOf } from './column-types.js';
 import type { Connection } from './connection.js';
 import { relationSql } from './relation-sql.js';
-import { stageRows, type StagedColumn } from './staged-rows.js';
+import { earlier, microsSql } from './sql-text.js';
+import { stageRows } from './staged-rows.js';
 import { HIDDEN } from './system-tables.js';
-import {
-  checkJoinColumns,
-  columnType,
-  featureType,
-  planKeyTables,
-  type KeyTable as KeyTableOf,
-} from '../shape.js';
-import { matchesInTime, matchView } from './view-match.js';
+import { matchView } from './view-match.js';
 
 type Join = PointInTimeJoin<TableRelation, TableOutput>;
 type View = JoinedView<TableRelation>;
@@ -35,20 +42,25 @@ export async function joinInTime(
   schema: string,
   request: Join,
 ): Promise<JoinStatistics & StagedTable> {
-  const { spine, views, output } = request;
+  const { spine, views, output, knownAt = false } = request;
   const sources = spineSources(request);
-  const columns = outputColumns(request, sources);
-  checkJoinColumns(output, columns);
+  const columns = joinColumns(request, sources);
   const { keyTables, ofView } = planKeyTables(views, 'pit_keys');
   await createSpine(c, request, sources, keyTables);
   const time = spine.timestampField === undefined ? undefined : sources.get(spine.timestampField);
   const joins: string[] = [];
   const selected = [...sources.values()].map((column) => `s.${column}`);
+  if (spine.split !== undefined) {
+    const column = (name: string): string => `s.${sources.get(name) ?? ''}`;
+    selected.push(`${splitSql(spine.split, column, time && `s.${time}`, SPLITS)} AS ${SPLIT}`);
+  }
   for (const [v, view] of views.entries()) {
     const keys = ofView[v] as KeyTable;
-    joins.push(await matchView(c, view, `v${v}`, { spine: SPINE, keys: keys.name, id: keys.id, time }));
+    const labels = { spine: SPINE, keys: keys.name, id: keys.id, time, knownAt };
+    joins.push(await matchView(c, view, `v${v}`, labels));
     selected.push(
       `v${v}.event AS v${v}_event`,
+      `v${v}.created AS v${v}_created`,
       `v${v}.id IS NOT NULL AS v${v}_hit`,
       ...view.columns.map((_, i) => `v${v}.c${i} AS v${v}_c${i}`),
     );
@@ -56,42 +68,24 @@ export async function joinInTime(
   await c.run(
     `CREATE TEMP TABLE ${JOINED} ON COMMIT DROP AS SELECT ${selected.join(', ')} FROM ${SPINE} s ${joins.join(' ')}`,
   );
-  const order = [...spine.orderBy.map((column) => sources.get(column) ?? ''), ...columns.map((c) => c.value)];
-  const staged = await stageRows(c, schema, output, JOINED, columns, {
-    name: HIDDEN.row,
-    value: `row_number() OVER (ORDER BY ${order.map((column) => `${column} NULLS FIRST`).join(', ')})`,
-  });
-  return { ...staged, ...(await statistics(c, views, time)) };
-}
-
-/** The columns of the labels that are needed, each once, under names that clash with nothing: s0, s1, ... */
-function spineSources({ spine, views }: Join): Map<string, string> {
-  const needed = [
-    ...spine.columns.map(({ column }) => column),
-    ...spine.orderBy,
-    ...views.flatMap(({ on }) => on.map(({ spine: column }) => column)),
-    spine.label.column,
-    ...(spine.timestampField === undefined ? [] : [spine.timestampField]),
-  ];
-  return new Map([...new Set(needed)].map((column, i) => [column, `s${i}`]));
-}
-
-function outputColumns({ spine, views }: Join, sources: ReadonlyMap<string, string>): StagedColumn[] {
-  const column = (
-    relation: TableRelation,
-    value: string,
-    { column: name, as, type }: View['columns'][number],
-  ): StagedColumn => {
-    const from = featureType(relation, name, type);
-    return { as, value, type, family: familyOf(from) };
-  };
-  const ofSpine = (output: View['columns'][number]): StagedColumn =>
-    column(spine.relation, sources.get(output.column) ?? '', output);
-  return [
-    ...spine.columns.map(ofSpine),
-    ...views.flatMap((view, v) => view.columns.map((out, i) => column(view.relation, `v${v}_c${i}`, out))),
-    ofSpine(spine.label),
-  ];
+  const staged = await stageRows(
+    c,
+    schema,
+    output,
+    JOINED,
+    columns.map(({ column, as, from, type }) => ({ as, value: column, type, family: familyOf(from) })),
+    {
+      name: HIDDEN.row,
+      value: `row_number() OVER (ORDER BY ${[
+        ...spine.orderBy.map((column) => sources.get(column) ?? ''),
+        ...columns.map(({ column }) => column),
+      ]
+        .map((column) => `${column} NULLS FIRST`)
+        .join(', ')})`,
+    },
+  );
+  const row = (select: string): Promise<readonly unknown[]> => c.row(`SELECT ${select} FROM ${JOINED}`);
+  return { ...staged, ...(await joinStatistics(request, row, statisticsSql(time))) };
 }
 
 /** The labels with a number for each key tuple; a NULL key has none, so it matches nothing. */
@@ -105,9 +99,12 @@ async function createSpine(
     ([column, alias]) =>
       `${byBytes(`l.${quoteName(column)}`, columnType(spine.relation, column))} AS ${alias}`,
   );
-  await c.run(
-    `CREATE TEMP TABLE ${RAW} ON COMMIT DROP AS SELECT ${columns.join(', ')} FROM (${await relationSql(c, spine.relation)}) l`,
-  );
+  const rows = await relationSql(c, spine.relation);
+  await c
+    .run(`CREATE TEMP TABLE ${RAW} ON COMMIT DROP AS SELECT ${columns.join(', ')} FROM (${rows}) l`)
+    .catch((error: unknown) => {
+      throw filterFailure(c.subject, spine.relation, error);
+    });
   const joins: string[] = [];
   for (const { name, on } of keyTables) {
     const keys = on.map(({ spine: column, type }) =>
@@ -133,20 +130,31 @@ async function createSpine(
   await c.run(`ANALYZE ${SPINE}`);
 }
 
-/** Counted over the joined rows themselves, by the event time of the row whose values they carry. */
-async function statistics(
-  c: Connection,
-  views: readonly View[],
-  time: string | undefined,
-): Promise<Pick<JoinStatistics, 'matched' | 'leaked'>> {
-  if (views.length === 0) return { matched: [], leaked: 0 };
-  const matched = views.map((_, v) => `count(*) FILTER (WHERE v${v}_hit)`);
-  const later = views.flatMap((view, v) =>
-    matchesInTime(view, time) ? [`count(*) FILTER (WHERE v${v}_event > ${time ?? ''})`] : [],
-  );
-  const counts = (await c.row(`SELECT ${[...matched, ...later].join(', ')} FROM ${JOINED}`)).map(Number);
+const SPLITS: SplitSql = {
+  instant: (micros) => `timestamptz ${literal(new Timestamp(micros).toString())}`,
+  text: (column, type) =>
+    type === 'timestamp'
+      ? `CASE WHEN isfinite(${column}) THEN ${microsSql(column)}::text END`
+      : type === 'bytes'
+        ? `encode(${column}, 'hex')`
+        : `${column}::text`,
+  bytes: (text) => `octet_length(convert_to(${text}, 'UTF8'))`,
+  hash: (text) => `('x' || substr(md5(convert_to(${text}, 'UTF8')), 1, 8))::bit(32)::bigint`,
+};
+
+/** Intervals, which Postgres compares to the microsecond, and makes microseconds of three of them only. */
+const statisticsSql = (time: string | undefined): StatisticsSql => {
+  const label = (lag: bigint): string => earlier(time ?? 'NULL', lag);
   return {
-    matched: counts.slice(0, views.length),
-    leaked: counts.slice(views.length).reduce((sum, n) => sum + n, 0),
+    isLater: (column, lag) => `${column} > ${label(lag)}`,
+    ages: (event, lag) => {
+      // Postgres before 17 cannot subtract from an infinite time.
+      const age = `CASE WHEN isfinite(${time ?? 'NULL'}) THEN ${label(lag)} - ${event} END`;
+      return [
+        microsSql(`min(${age})`),
+        microsSql(`percentile_disc(0.5) WITHIN GROUP (ORDER BY ${age})`),
+        microsSql(`max(${age})`),
+      ];
+    },
   };
-}
+};

@@ -6,6 +6,7 @@ import type { TableRelation } from '../table-provider.js';
 import { inspectTable } from './catalogue.js';
 import { convert, sqlType, type FoundColumn } from './column-types.js';
 import type { Connection } from './connection.js';
+import { filterFailure } from '../shape.js';
 import { tableSql } from './sql-text.js';
 import { stateOf } from './held-tables.js';
 import { HIDDEN, tableHolding, versionsTable } from './system-tables.js';
@@ -17,12 +18,21 @@ export interface RelationOptions {
 
 /**
  * A SELECT of a relation's declared columns in their declared types, restricted to its versions and to `from <= timestampField <
- * before`. Checks the table first (see {@link inspectTable}), and that the versions are those that are there.
+ * before` and to `where`. Checks the table first (see {@link inspectTable}), and that the versions are those that are there.
  */
 export async function relationSql(
   c: Connection,
   given: TableRelation,
   { generation }: RelationOptions = {},
+): Promise<string> {
+  const select = await unfilteredSql(c, given, generation);
+  return given.where === undefined ? select : await filtered(c, given, select);
+}
+
+async function unfilteredSql(
+  c: Connection,
+  given: TableRelation,
+  generation: string | undefined,
 ): Promise<string> {
   if (given.versions?.length === 0) return emptySelect(given, generation);
   const relation = await locate(c, given);
@@ -46,6 +56,19 @@ export async function relationSql(
     );
   }
   return `SELECT ${columns.join(', ')} FROM ${from}${conditions.length > 0 ? ` WHERE ${conditions.join(' AND ')}` : ''}`;
+}
+
+/**
+ * The rows of a SELECT for which the relation's `where` holds.
+ * @throws GranaryError `QueryFailed` for what is no condition over its columns.
+ */
+async function filtered(c: Connection, relation: TableRelation, select: string): Promise<string> {
+  // A comment at the condition's end must not swallow the parenthesis.
+  const sql = `SELECT * FROM (${select}) "rows" WHERE (${relation.where ?? ''}\n)`;
+  await c.query(`${sql} LIMIT 0`).catch((error: unknown) => {
+    throw filterFailure(c.subject, relation, error);
+  });
+  return sql;
 }
 
 function emptySelect({ schema }: TableRelation, generation: string | undefined): string {

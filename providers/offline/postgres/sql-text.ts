@@ -18,3 +18,21 @@ export const tableSql = ({ schema, table }: { readonly schema: string; readonly 
 
 /** Microseconds since 1970 of an instant, exactly. */
 export const microsSql = (value: string): string => `(extract(epoch FROM ${value}) * 1000000)::bigint`;
+
+/** Microseconds as an interval, to the last digit: days of 24 hours and seconds. */
+function intervalSql(micros: bigint): string {
+  const days = micros / 86_400_000_000n;
+  const rest = micros % 86_400_000_000n;
+  return `interval '${days} days ${rest / 1_000_000n}.${String(rest % 1_000_000n).padStart(6, '0')} seconds'`;
+}
+
+/** More than any two instants are apart that matter; what lies further away leaves the range of Postgres. */
+const FAR = 4000n * 366n * 86_400_000_000n;
+
+/** An instant so many microseconds before another. */
+export const earlier = (time: string, micros: bigint): string =>
+  micros === 0n ? time : micros < FAR ? `(${time} - ${intervalSql(micros)})` : `timestamptz '-infinity'`;
+
+/** An instant so many microseconds after another. */
+export const later = (time: string, micros: bigint): string =>
+  micros === 0n ? time : micros < FAR ? `(${time} + ${intervalSql(micros)})` : `timestamptz 'infinity'`;

@@ -5,6 +5,8 @@ import type { TableRelation } from '../table-provider.js';
 import { byBytes, convert, familyOf } from './column-types.js';
 import type { Connection } from './connection.js';
 import { relationSql } from './relation-sql.js';
+import { earlier, later } from './sql-text.js';
+import { lagOf, matchesInTime, ttlOf } from '../join-shape.js';
 import { columnType } from '../shape.js';
 
 type View = JoinedView<TableRelation>;
@@ -18,41 +20,48 @@ export interface Labels {
   readonly id: string;
   /** The label rows' time; undefined: labels without time take the newest rows. */
   readonly time: string | undefined;
+  /** Only rows that were created by then. */
+  readonly knownAt: boolean;
 }
 
-/** Whether a view is matched by time; otherwise by its keys alone. */
-export const matchesInTime = (view: Pick<View, 'timestampField'>, time: string | undefined): boolean =>
-  view.timestampField !== undefined && time !== undefined;
-
-/** Longer than what Postgres can hold: no limit. */
-const MAX_TTL = 4000n * 366n * 86_400_000_000n;
-
 /**
- * Leaves the table `<prefix>_rows`: (id, event, c0, c1, ...), the row that counts of each key tuple and, in time, of each instant.
+ * Leaves the table `<prefix>_rows`: (id, event, created, c0, c1, ...), the row that counts of each key tuple and, in time, of each instant.
  * Resolves to the join that gives a label `s` its row, called `prefix`.
  */
 export async function matchView(c: Connection, view: View, prefix: string, labels: Labels): Promise<string> {
+  const { knownAt, time = '' } = labels;
   const timed = matchesInTime(view, labels.time);
-  const unique = timed ? ['id', 'event'] : ['id'];
+  const unique = !timed ? ['id'] : knownAt ? ['id', 'event', 'created'] : ['id', 'event'];
   const order = [
-    ...(view.timestampField === undefined || timed ? [] : ['event DESC']),
+    ...(view.timestampField === undefined ? [] : ['event DESC']),
     ...(view.timestampField === undefined || view.createdTimestampField === undefined
       ? []
       : ['created DESC NULLS LAST']),
     ...view.columns.map((_, i) => `c${i} DESC NULLS LAST`),
   ];
   const rows = `${prefix}_rows`;
-  await c.run(
-    `CREATE TEMP TABLE ${rows} ON COMMIT DROP AS SELECT DISTINCT ON (${unique.join(', ')}) * FROM (${await sourceSql(c, view, labels)}) f ORDER BY ${[...unique, ...order].join(', ')}`,
-  );
+  const chosen = `SELECT DISTINCT ON (${unique.join(', ')}) * FROM (${await sourceSql(c, view, labels)}) f ORDER BY id, ${order.join(', ') || '1'}`;
+  const lag = lagOf(view);
+  const select = timed && knownAt ? recordsSql(chosen, lag) : chosen;
+  await c.run(`CREATE TEMP TABLE ${rows} ON COMMIT DROP AS ${select}`);
   await refuseInfinity(c, view, rows);
   if (!timed) return `LEFT JOIN ${rows} ${prefix} ON ${prefix}.id = s.${labels.id}`;
-  await c.run(`CREATE INDEX ON ${rows} (id, event); ANALYZE ${rows}`);
+  const since = knownAt ? 'since' : 'event';
+  await c.run(`CREATE INDEX ON ${rows} (id, ${since}); ANALYZE ${rows}`);
   // The TTL is applied to the match: a newest row that is too old must not give way to an older one.
-  const { ttl = 0n } = view;
-  const young =
-    ttl > 0n && ttl < MAX_TTL ? `s.${labels.time ?? ''} - ${prefix}.event <= ${intervalSql(ttl)}` : 'true';
-  return `LEFT JOIN LATERAL (SELECT * FROM ${rows} f WHERE f.id = s.${labels.id} AND f.event <= s.${labels.time ?? ''} ORDER BY f.event DESC LIMIT 1) ${prefix} ON ${young}`;
+  const ttl = ttlOf(view);
+  const young = ttl === undefined ? 'true' : `${prefix}.event >= ${earlier(`s.${time}`, lag + ttl)}`;
+  const until = knownAt ? `s.${time}` : earlier(`s.${time}`, lag);
+  return `LEFT JOIN LATERAL (SELECT * FROM ${rows} f WHERE f.id = s.${labels.id} AND f.${since} <= ${until} ORDER BY f.${since} DESC LIMIT 1) ${prefix} ON ${young}`;
+}
+
+/**
+ * Of a key's rows those that are the greatest of all that are known at the instant `since` which they are known from: between two of them, the
+ * earlier one counts. So a label looks at one of them, however long a history is.
+ */
+function recordsSql(rows: string, lag: bigint): string {
+  const ranked = `SELECT *, greatest(${later('event', lag)}, created) AS since, row_number() OVER (PARTITION BY id ORDER BY event, created) AS rank FROM (${rows}) r WHERE created IS NOT NULL`;
+  return `SELECT * FROM (SELECT *, max(rank) OVER (PARTITION BY id ORDER BY since) AS best FROM (${ranked}) k) b WHERE rank = best`;
 }
 
 /** A view's rows as id, event, created, c0, ...: only keys that the labels have, never a NULL event time. */
@@ -77,7 +86,9 @@ async function sourceSql(c: Connection, view: View, labels: Labels): Promise<str
     // Rows after the last label meet none.
     ...(timestampField === undefined || labels.time === undefined
       ? []
-      : [`f.${quoteName(timestampField)} <= (SELECT max(${labels.time}) FROM ${labels.spine})`]),
+      : [
+          `f.${quoteName(timestampField)} <= (SELECT ${earlier(`max(${labels.time})`, lagOf(view))} FROM ${labels.spine})`,
+        ]),
   ];
   return `SELECT ${values.join(', ')} FROM (${await relationSql(c, relation)}) f JOIN ${labels.keys} k ON ${equal.join(' AND ') || 'true'}${conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`}`;
 }
@@ -94,11 +105,4 @@ async function refuseInfinity(
       'ValueOutOfRange',
       `${relation.name}, column "${timestampField}" is infinite, which is no instant. Leave such rows out (in a view or in the SQL), or write NULL.`,
     );
-}
-
-/** Microseconds as an interval, to the last digit. */
-function intervalSql(micros: bigint): string {
-  const days = micros / 86_400_000_000n;
-  const rest = micros % 86_400_000_000n;
-  return `interval '${days} days ${rest / 1_000_000n}.${String(rest % 1_000_000n).padStart(6, '0')} seconds'`;
 }

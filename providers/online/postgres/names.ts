@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { quoteName } from '../../../definitions/sql.js';
 import type { OnlineView } from '../provider.js';
 
 /** Longest name that Postgres keeps whole, in bytes. */
@@ -34,11 +35,6 @@ export function columnName(feature: string): string {
   return RESERVED.has(feature) || tooLong(feature) ? hashed(feature, feature) : feature;
 }
 
-/** A name in SQL, in double quotes. */
-export function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
-}
-
 function tooLong(name: string): boolean {
   return Buffer.byteLength(name) > MAX_BYTES;
 }
@@ -51,4 +47,4 @@ function hashed(name: string, whole: string): string {
 }
 
 /** The quoted name of the table of promotions' fences. */
-export const fencesTable = (schema: string): string => `${quoted(schema)}.granary_fences`;
+export const fencesTable = (schema: string): string => `${quoteName(schema)}.granary_fences`;

@@ -1,5 +1,6 @@
+import { quoteName } from '../../../definitions/sql.js';
 import type { OnlineView } from '../provider.js';
-import { columnName, fencesTable, quoted, tableName } from './names.js';
+import { columnName, fencesTable, tableName } from './names.js';
 
 /** What decides which row is newer, in this order; no created time counts as the epoch. */
 const order = (row: string): string =>
@@ -30,13 +31,13 @@ const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 const INPUT = '$2::bytea[], $3::timestamptz[], $4::timestamptz[], $5::int8[]';
 
 export function statements(schema: string, view: OnlineView): Statements {
-  const table = `${quoted(schema)}.${quoted(tableName(view))}`;
-  const columns = view.features.map(({ name }) => quoted(columnName(name)));
+  const table = `${quoteName(schema)}.${quoteName(tableName(view))}`;
+  const columns = view.features.map(({ name }) => quoteName(columnName(name)));
   const values = columns.map((_, i) => `$${6 + i}::bytea[]`);
   const all = ['entity_key', 'event_timestamp', 'created_timestamp', 'generation', ...columns];
   const set = [
     ...[...all.slice(1), 'promotion'].map((column) => `${column} = excluded.${column}`),
-    ...(view.retired ?? []).map((name) => `${quoted(columnName(name))} = NULL`),
+    ...(view.retired ?? []).map((name) => `${quoteName(columnName(name))} = NULL`),
   ];
   const fence = `coalesce((SELECT promotion FROM ${fencesTable(schema)} WHERE project = ${literal(view.project)} AND view = ${literal(view.name)}), 0)`;
   return {
@@ -64,7 +65,7 @@ WHERE ($1::int8, i.event_timestamp, coalesce(i.created_timestamp, 'epoch'), i.ge
       ),
       'promotion::text',
       'generation::text',
-      ...names.map((column, i) => `${quoted(column)} AS v${i}`),
+      ...names.map((column, i) => `${quoteName(column)} AS v${i}`),
     ].join(', ')} FROM unnest($1::bytea[]) WITH ORDINALITY AS i (entity_key, position)
 JOIN ${table} USING (entity_key)`,
   };

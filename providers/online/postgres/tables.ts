@@ -1,7 +1,8 @@
 import type { ClientBase } from 'pg';
 import { GranaryError } from '../../../definitions/errors.js';
+import { quoteName } from '../../../definitions/sql.js';
 import type { OnlineView } from '../provider.js';
-import { columnName, fencesTable, quoted } from './names.js';
+import { columnName, fencesTable } from './names.js';
 import { statements } from './statements.js';
 
 const STATEMENT_TIMEOUT_MS = 60_000;
@@ -25,8 +26,8 @@ export async function ensureStoreTables(
   client: ClientBase,
   schema: string,
 ): Promise<{ readonly stores: string; readonly receipts: string; readonly fences: string }> {
-  const stores = `${quoted(schema)}.granary_store`;
-  const receipts = `${quoted(schema)}.granary_receipts`;
+  const stores = `${quoteName(schema)}.granary_store`;
+  const receipts = `${quoteName(schema)}.granary_receipts`;
   const fences = fencesTable(schema);
   if ((await columnsOf(client, fences)).size === 0)
     await define(client, schema, async () => {
@@ -57,7 +58,7 @@ export async function ensureViewTable(client: ClientBase, schema: string, view: 
     const columns = await missing();
     if (columns.length > 0)
       await client.query(
-        `ALTER TABLE ${table} ${columns.map((column) => `ADD COLUMN ${quoted(column)} bytea`).join(', ')}`,
+        `ALTER TABLE ${table} ${columns.map((column) => `ADD COLUMN ${quoteName(column)} bytea`).join(', ')}`,
       );
   });
 }
@@ -109,7 +110,7 @@ async function define(client: ClientBase, schema: string, run: () => Promise<unk
     await lockDefinitions(client, schema);
     const { rowCount } = await client.query('SELECT FROM pg_namespace WHERE nspname = $1', [schema]);
     // Only when it is absent: creating a schema takes a privilege that using one does not.
-    if (rowCount === 0) await client.query(`CREATE SCHEMA ${quoted(schema)}`);
+    if (rowCount === 0) await client.query(`CREATE SCHEMA ${quoteName(schema)}`);
     await run();
   });
 }

@@ -1,0 +1,97 @@
+import type { Resource } from '../definitions/contract.js';
+import { ALL_TIME, isAllTime, isAsOf, type Interval } from '../definitions/interval.js';
+import { Timestamp } from '../definitions/timestamp.js';
+import type { Dataset } from './dataset.js';
+import type { Datasets } from './datasets.js';
+
+/** Who reads versions of a source: for an interval, by the versions' intervals or by their rows' event times; undefined: from the beginning. */
+export interface VersionReader {
+  readonly interval: Interval;
+  readonly by: 'interval' | 'eventTime';
+  readonly from: string | undefined;
+}
+
+/** The versions that a reader sees now, or saw as of a time; oldest interval first. */
+export async function versionsFor(
+  datasets: Datasets,
+  source: Resource<'source'>,
+  reader: VersionReader,
+): Promise<Dataset[]> {
+  const { interval } = reader;
+  const { from, before } = eventRange(source, reader);
+  const found = isAsOf(interval)
+    ? await datasets.asOf(source.id, interval.end)
+    : await datasets.current(source.id, {
+        ...(from === undefined ? {} : { from }),
+        ...(before === undefined ? {} : { before }),
+      });
+  return chooseVersions(source, found.map(timed), reader);
+}
+
+/** A version with its times as numbers: whoever chooses for many intervals compares each many times. */
+export interface TimedVersion {
+  readonly dataset: Dataset;
+  /** Microseconds: the interval's end, and the rows' event times where they have any. */
+  readonly end: bigint;
+  readonly eventMin: bigint | undefined;
+  readonly eventMax: bigint | undefined;
+}
+
+export const timed = (dataset: Dataset): TimedVersion => ({
+  dataset,
+  end: micros(dataset.interval.end),
+  eventMin: dataset.eventTimes && micros(dataset.eventTimes.min),
+  eventMax: dataset.eventTimes && micros(dataset.eventTimes.max),
+});
+
+/**
+ * Chooses among a source's current versions, oldest interval first. A source without timestamps is whole in each version: its newest one up to the
+ * interval's end counts alone.
+ */
+export function chooseVersions(
+  source: Resource<'source'>,
+  current: readonly TimedVersion[],
+  reader: VersionReader,
+): Dataset[] {
+  const { interval } = reader;
+  const all = sameKindOfTime(
+    inRange(current, eventRange(source, reader)),
+    isAsOf(interval) ? ALL_TIME : interval,
+  );
+  const last = micros(interval.end);
+  const until = (version: TimedVersion): boolean => isAsOf(interval) || version.end <= last;
+  const datasets = (chosen: readonly TimedVersion[]): Dataset[] => chosen.map(({ dataset }) => dataset);
+  if (source.spec.timestampField === undefined) return datasets(all.filter(until).slice(-1));
+  if (reader.by === 'eventTime') return datasets(all);
+  const from = reader.from === undefined ? undefined : micros(reader.from);
+  return datasets(all.filter((version) => until(version) && (from === undefined || version.end > from)));
+}
+
+interface EventRange {
+  readonly from?: string | undefined;
+  readonly before?: string | undefined;
+}
+
+const eventRange = ({ spec }: Resource<'source'>, { by, from, interval }: VersionReader): EventRange =>
+  by === 'eventTime' && spec.timestampField !== undefined ? { from, before: interval.end } : {};
+
+/** The versions with rows in a range of event times; one without event times has no rows of any time. */
+function inRange(versions: readonly TimedVersion[], range: EventRange): readonly TimedVersion[] {
+  const from = range.from === undefined ? undefined : micros(range.from);
+  const before = range.before === undefined ? undefined : micros(range.before);
+  return versions.filter(
+    ({ eventMin, eventMax }) =>
+      (from === undefined || (eventMax !== undefined && eventMax >= from)) &&
+      (before === undefined || (eventMin !== undefined && eventMin < before)),
+  );
+}
+
+/** A version of all of time holds the rows of every interval as well: a reader has either that one, or the intervals'. */
+function sameKindOfTime(found: readonly TimedVersion[], interval: Interval): readonly TimedVersion[] {
+  const isWhole = ({ dataset }: TimedVersion): boolean => isAllTime(dataset.interval);
+  if (!isAllTime(interval)) return found.filter((version) => !isWhole(version));
+  const whole = found.filter(isWhole);
+  return whole.length > 0 ? whole : found;
+}
+
+const micros = (at: string): bigint => Timestamp.from(at).micros;
