@@ -165,8 +165,8 @@ afterAll(async () => {
 describe.skipIf(python === undefined)('Python reads every value', () => {
   const places: Readonly<Record<string, () => Promise<string>>> = {
     'the published features.parquet': async () => {
-      const { uri } = await client.featureSet('everything');
-      return fileURLToPath(uri);
+      const { uris } = await client.featureSet('everything');
+      return fileURLToPath(uris[0] ?? '');
     },
     'an exported Parquet file': async () => {
       const path = join(world.folder, 'export.parquet');
