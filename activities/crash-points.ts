@@ -25,6 +25,8 @@ export const CRASH_POINTS = [
   'transform.after-stage',
   'training-set.before-stage',
   'training-set.after-stage',
+  'facts.before-note',
+  'facts.after-note',
   'store.before-commit',
   'store.after-commit',
   'store.mid-publish',

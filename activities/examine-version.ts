@@ -16,6 +16,7 @@ import type { TableSession } from '../providers/offline/table-provider.js';
 import type { DatasetInput } from '../registry/dataset.js';
 import type { StagedName, VersionFacts } from '../registry/version-facts.js';
 import { resourceOf } from '../definitions/resource-of.js';
+import { crashPoint } from './crash-points.js';
 import { localSource, type Resources } from './inputs.js';
 import type { StagedRows, StepRequest } from './messages.js';
 import { tableOf } from './relations.js';
@@ -72,6 +73,18 @@ export const stagedName = ({ run, step }: StepRequest, staged: StagedRows): Stag
   step: step.id,
   staged: 'table' in staged ? staged.table : staged.parquet.path,
 });
+
+/** Notes what was found of staged rows, for their commit. Done again, it is the same. */
+export async function noteFacts(
+  runtime: Runtime,
+  request: StepRequest,
+  staged: StagedRows,
+  facts: VersionFacts,
+): Promise<void> {
+  await crashPoint('facts.before-note');
+  await runtime.registry.facts.note(stagedName(request, staged), facts);
+  await crashPoint('facts.after-note');
+}
 
 /** The columns that the raw sources of a step have now, as its run pinned them. */
 export async function inputColumns(

@@ -3,7 +3,7 @@ import type { JoinedView } from '../providers/offline/provider.js';
 import type { TableRelation } from '../providers/offline/table-provider.js';
 import type { DatasetInput } from '../registry/dataset.js';
 import { crashPoint } from './crash-points.js';
-import { examine, inputColumns, stagedName } from './examine-version.js';
+import { examine, inputColumns, noteFacts } from './examine-version.js';
 import { cut, type Resources } from './inputs.js';
 import { joinProfiles, ruledSet } from './join-profiles.js';
 import type { StagedRows, StepRequest } from './messages.js';
@@ -72,7 +72,7 @@ export async function joinTables(
       matched: Object.fromEntries(plan.views.map((view, i) => [view.name, joined.matched[i] ?? 0])),
       ms: Math.round(performance.now() - started),
     };
-    await runtime.registry.facts.note(stagedName(request, result), facts);
+    await noteFacts(runtime, request, result, facts);
     return result;
   });
 }

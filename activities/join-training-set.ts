@@ -3,7 +3,7 @@ import { isAllTime } from '../definitions/interval.js';
 import type { JoinedView, Output } from '../providers/offline/provider.js';
 import { crashPoint } from './crash-points.js';
 import { resourceOf } from '../definitions/resource-of.js';
-import { examine, inputColumns, stagedName } from './examine-version.js';
+import { examine, inputColumns, noteFacts } from './examine-version.js';
 import { verifySources } from './inputs.js';
 import { joinProfiles, ruledSet } from './join-profiles.js';
 import { joinTables } from './join-tables.js';
@@ -97,7 +97,7 @@ export async function joinTrainingSet(
       matched: Object.fromEntries(plan.views.map((view, i) => [view.name, joined.matched[i] ?? 0])),
       ms: Math.round(performance.now() - started),
     };
-    await runtime.registry.facts.note(stagedName(request, result), facts);
+    await noteFacts(runtime, request, result, facts);
     return result;
   });
 }

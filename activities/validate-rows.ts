@@ -1,7 +1,7 @@
 import { isRaw, orderedSchema } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import { resourceOf } from '../definitions/resource-of.js';
-import { examine, inputColumns, stagedName, type MadeRows } from './examine-version.js';
+import { examine, inputColumns, noteFacts, type MadeRows } from './examine-version.js';
 import type { StagedRows, StepRequest, ValidationOutcome } from './messages.js';
 import { withEngine, withTables, type Runtime } from './runtime.js';
 import type { Attempt } from './step.js';
@@ -53,6 +53,6 @@ export async function validateRows(
             inputColumns: () => inputColumns(runtime, resources, pinned, { files, signal }),
           });
         });
-  await registry.facts.note(stagedName(request, staged), facts);
+  await noteFacts(runtime, request, staged, facts);
   return { results: facts.validation, ms: Math.round(performance.now() - started) };
 }

@@ -61,19 +61,22 @@ function columnLines({ rows, sampledRows = rows, columns }: Profile, width: numb
 }
 
 function mostFrequent({ type, top = [], nan = 0 }: ColumnProfile, rows: number): string {
-  const different = top.length > 1 && top[0]?.count === 1 ? ['all different'] : undefined;
+  const different = isAllDifferent(top) ? ['all different'] : undefined;
   const values =
     different ?? top.slice(0, MOST).map(({ value, count: n }) => `${shown(value, type)} ${share(n, rows)}`);
   return [...(nan === 0 ? [] : [`NaN ${nan}`]), ...values].join(', ');
 }
+
+/** Two values may be classes, each once; three that do not repeat are none. */
+const isAllDifferent = (top: NonNullable<ColumnProfile['top']>): boolean =>
+  top.length > 2 && top[0]?.count === 1;
 
 /** How often the label has each of its values, the ten most frequent; nothing of one whose values are all different. */
 function balanceLines({ rows, sampledRows = rows, columns }: Profile, label: string | undefined): string[] {
   const found = columns.find(({ name }) => name === label);
   if (!found) return [];
   const { type, top = [], nulls } = found;
-  // Ten values may be some of many; what does not repeat is no class.
-  if (top.length > 1 && top[0]?.count === 1) return [];
+  if (isAllDifferent(top)) return [];
   const told = top.map(({ value, count: n }) => [shown(value, type), String(n), share(n, sampledRows)]);
   return [...told, ...(nulls === 0 ? [] : [['NULL', String(nulls), share(nulls, rows)]])].map(
     (cells, _, all) =>
@@ -86,18 +89,23 @@ function balanceLines({ rows, sampledRows = rows, columns }: Profile, label: str
   );
 }
 
-const joinTable = (joins: readonly JoinProfile[]): string =>
-  table(
-    ['view', 'matched', 'rate', 'age min', 'median', 'max', 'created later', ''],
-    joins.map(({ view, matched, matchRate, age, createdLater, constant }) => [
-      view,
-      String(matched),
-      percent(matchRate),
-      ...(age ? [duration(age.min), duration(age.median), duration(age.max)] : ['', '', '']),
-      createdLater === undefined ? '' : String(createdLater),
-      constant ?? '',
-    ]),
+/** What no view has is left out. */
+function joinTable(joins: readonly JoinProfile[]): string {
+  const head = ['view', 'matched', 'rate', 'age min', 'median', 'max', 'created later', ''];
+  const cells = joins.map(({ view, matched, matchRate, age, createdLater, constant }) => [
+    view,
+    String(matched),
+    percent(matchRate),
+    ...(age ? [duration(age.min), duration(age.median), duration(age.max)] : ['', '', '']),
+    createdLater === undefined ? '' : String(createdLater),
+    constant ?? '',
+  ]);
+  const told = (_: string, i: number): boolean => cells.some((row) => row[i] !== '');
+  return table(
+    head.filter(told),
+    cells.map((row) => row.filter(told)),
   );
+}
 
 /** A value for a cell: of a float six digits, of an instant its seconds or its day. */
 function shown(value: ProfileValue | undefined, type: ValueType): string {

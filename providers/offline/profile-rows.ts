@@ -2,7 +2,7 @@ import type { ColumnProfile, Profile } from '../../definitions/profile.js';
 import { quoteName } from '../../definitions/sql.js';
 import type { Schema, ValueType } from '../../definitions/types.js';
 import { exactMean, scaling } from './profile-mean.js';
-import { hasOrder, isNumber, QUANTILES, profileValue, rankFraction } from './profile-values.js';
+import { hasOrder, isNumber, profileValue, QUANTILES } from './profile-values.js';
 
 /** Of more rows than this, quantiles and top values are of a sample. */
 export const PROFILE_SAMPLE = 1_000_000;
@@ -10,6 +10,8 @@ export const PROFILE_SAMPLE = 1_000_000;
 /** What a profile asks of an engine. Its SQL is what DuckDB and Postgres have in common, but for what stands here. */
 export interface ProfilingEngine {
   rows(sql: string): Promise<readonly (readonly unknown[])[]>;
+  /** Columns whose quantiles one scan may look for: engines hold or sort their values meanwhile. */
+  readonly quantilesAtOnce: number;
   /** Microseconds since 1970 of an instant. */
   micros(value: string): string;
   /** A text that is compared by its bytes. */
@@ -26,14 +28,12 @@ interface Column {
   readonly value: string;
 }
 
-/** Columns whose quantiles one scan finds: each holds its values meanwhile. */
-const AT_ONCE = 8;
 const TOP = 10;
 
 /**
  * Profiles a table, given as SQL. Nothing depends on the order in which rows arrive: counts, extremes and integer sums are exact, and floating-point
- * numbers are added as integers (see profile-mean.ts). Two scans, and over at most `most` rows one for every eight columns' quantiles and one
- * for each column's top values.
+ * numbers are added as integers (see profile-mean.ts). Two scans, and over at most `most` rows a few for quantiles and one for each
+ * column's top values.
  */
 export async function profileRows(
   engine: ProfilingEngine,
@@ -47,15 +47,14 @@ export async function profileRows(
   const k = Math.ceil(rows / most);
   const isSample = k > 1;
   const sample = isSample ? await engine.sample(k) : table;
-  const ordered = columns.filter(({ type }) => hasOrder(type));
-  const counts = isSample ? await valueCounts(engine, sample, ordered) : countsOf(columns, facts);
-  const quantiles = await quantilesOf(engine, sample, ordered, counts);
+  const quantiles = await quantilesOf(engine, sample, columns);
   const profiles: ColumnProfile[] = [];
   for (const [i, column] of columns.entries()) {
     const found = facts[i] as ColumnFacts;
     const { name, type } = column;
     const mean = means.get(name);
     const values = quantiles.get(name);
+    const top = hasOrder(type) ? await topOf(engine, sample, column) : [];
     profiles.push({
       name,
       type,
@@ -66,7 +65,7 @@ export async function profileRows(
       ...(found.max === undefined ? {} : { max: profileValue(type, found.max) }),
       ...(mean === undefined ? {} : { mean }),
       ...(values === undefined ? {} : { quantiles: values }),
-      ...((counts.get(name) ?? 0) === 0 ? {} : { top: await topOf(engine, sample, column) }),
+      ...(top.length === 0 ? {} : { top }),
     });
   }
   return { rows, ...(isSample ? { sampledRows: Math.ceil(rows / k) } : {}), columns: profiles };
@@ -108,8 +107,15 @@ async function scan(
   const asked = columns.map(({ type, raw, value }) => {
     const parts = [`count(${raw})`];
     if (!hasOrder(type)) return parts;
-    const [min, max] = type === 'bool' ? ['bool_and', 'bool_or'] : ['min', 'max'];
-    parts.push(`count(${value})`, `${min}(${value})::text`, `${max}(${value})::text`);
+    const [min, max] = type === 'bool' ? (['bool_and', 'bool_or'] as const) : (['min', 'max'] as const);
+    // Of instants the extremes alone are converted.
+    const extreme = (best: string): string =>
+      type === 'timestamp' ? engine.micros(`${best}(${raw})`) : `${best}(${value})`;
+    parts.push(
+      type === 'timestamp' ? `count(${raw})` : `count(${value})`,
+      `${extreme(min)}::text`,
+      `${extreme(max)}::text`,
+    );
     if (type.startsWith('int')) parts.push(`sum(${value})::text`);
     if (type.startsWith('float'))
       parts.push(
@@ -171,42 +177,24 @@ async function meansOf(
   return means;
 }
 
-const countsOf = (columns: readonly Column[], facts: readonly ColumnFacts[]): ReadonlyMap<string, number> =>
-  new Map(columns.map(({ name }, i) => [name, facts[i]?.values ?? 0]));
-
-async function valueCounts(
-  engine: ProfilingEngine,
-  table: string,
-  columns: readonly Column[],
-): Promise<ReadonlyMap<string, number>> {
-  if (columns.length === 0) return new Map();
-  const [row = []] = await engine.rows(
-    `SELECT ${columns.map(({ value }) => `count(${value})`).join(', ')} FROM ${table}`,
-  );
-  return new Map(columns.map(({ name }, i) => [name, Number(row[i])]));
-}
-
 async function quantilesOf(
   engine: ProfilingEngine,
   table: string,
   columns: readonly Column[],
-  counts: ReadonlyMap<string, number>,
 ): Promise<ReadonlyMap<string, NonNullable<ColumnProfile['quantiles']>>> {
   const found = new Map<string, NonNullable<ColumnProfile['quantiles']>>();
-  const asked = columns.filter(
-    ({ name, type }) => (isNumber(type) || type === 'timestamp') && (counts.get(name) ?? 0) > 0,
-  );
-  for (let from = 0; from < asked.length; from += AT_ONCE) {
-    const some = asked.slice(from, from + AT_ONCE);
-    const expressions = some.map(({ name, value }) => {
-      const fractions = Object.values(QUANTILES).map((percent) =>
-        rankFraction(percent, counts.get(name) ?? 0),
-      );
-      return `array_to_string((percentile_disc(ARRAY[${fractions.join(', ')}]) WITHIN GROUP (ORDER BY ${value}))::text[], ',')`;
-    });
+  const asked = columns.filter(({ type }) => isNumber(type) || type === 'timestamp');
+  for (let from = 0; from < asked.length; from += engine.quantilesAtOnce) {
+    const some = asked.slice(from, from + engine.quantilesAtOnce);
+    const expressions = some.map(
+      ({ value }) =>
+        `array_to_string((percentile_disc(ARRAY[${Object.values(QUANTILES).join(', ')}]) WITHIN GROUP (ORDER BY ${value}))::text[], ',')`,
+    );
     const [row = []] = await engine.rows(`SELECT ${expressions.join(', ')} FROM ${table}`);
     for (const [i, { name, type }] of some.entries()) {
-      const values = String(row[i]).split(',');
+      const text = row[i];
+      if (typeof text !== 'string' || text === '') continue;
+      const values = text.split(',');
       found.set(
         name,
         Object.fromEntries(

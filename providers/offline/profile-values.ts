@@ -2,8 +2,19 @@ import type { ProfileValue } from '../../definitions/profile.js';
 import { Timestamp } from '../../definitions/timestamp.js';
 import type { ValueType } from '../../definitions/types.js';
 
-/** The quantiles of a profile, in percent. */
-export const QUANTILES = { p01: 1, p05: 5, p25: 25, p50: 50, p75: 75, p95: 95, p99: 99 } as const;
+/**
+ * The quantiles of a profile. Of up to a million values each of these fractions, times their number in floats, is rounded up to the right rank; so
+ * engines take the same value.
+ */
+export const QUANTILES = {
+  p01: 0.01,
+  p05: 0.05,
+  p25: 0.25,
+  p50: 0.5,
+  p75: 0.75,
+  p95: 0.95,
+  p99: 0.99,
+} as const;
 
 /** Characters of a text in a profile; what is longer is cut, and ends with `...`. */
 const LONGEST = 200;
@@ -12,15 +23,6 @@ const LONGEST = 200;
 export const hasOrder = (type: ValueType): boolean => type !== 'bytes' && !type.startsWith('list<');
 
 export const isNumber = (type: ValueType): boolean => /^(int|float)(32|64)$/.test(type);
-
-/**
- * A fraction for which every engine takes the value of the same rank, the least that `percent` of `count` values do not exceed: engines
- * multiply in floats, and would be one off now and then.
- */
-export function rankFraction(percent: number, count: number): number {
-  const rank = Math.max(1, Math.ceil((percent * count) / 100));
-  return (rank - 0.5) / count;
-}
 
 /** A value as an engine prints it, as JSON. Timestamps are printed as microseconds. */
 export function profileValue(type: ValueType, text: string): ProfileValue {

@@ -19,6 +19,7 @@ afterAll(() => world[Symbol.asyncDispose]());
 
 const POINTS: readonly Armed['point'][] = [
   'build.after-stage',
+  'facts.after-note',
   'store.before-commit',
   'store.after-commit',
   'store.mid-publish',

@@ -126,6 +126,22 @@ describe('a profile', () => {
     });
   });
 
+  it('goes with the bytes that a rollback puts back', async () => {
+    const { project, folder, lake: address } = await ruled({ totals: [rowCount({ min: 1 })] });
+    await world.withWorker(project, async (client) => {
+      await run(client, '2026-01-02');
+      const { profile, validation } = (await client.resources.profile('source/totals')) ?? {};
+      await writeSales(folder, MANY);
+      await run(client, '2026-01-02');
+      expect((await client.resources.profile('source/totals'))?.profile.rows).toBe(13);
+      await (await client.rollback('totals')).result();
+      const found = await client.resources.profile('source/totals');
+      expect(profile?.rows).toBe(3);
+      expect([found?.profile, found?.validation]).toEqual([profile, validation]);
+      expect((await newestMetadata(join(address, 'totals'))).profile).toEqual(profile);
+    });
+  });
+
   it('of rows in a database is the same, and a view over rows without a time is told to be constant', async () => {
     const name = unique();
     const schema = `${name}_data`;

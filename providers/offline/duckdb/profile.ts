@@ -16,6 +16,8 @@ export async function profileFile(
   return await profileRows(
     {
       rows: (sql) => c.rows(sql),
+      // They are held in memory, and cannot spill.
+      quantilesAtOnce: 1,
       micros: (value) => `epoch_us(${value})`,
       byBytes: (value) => value,
       sample: async (k) => {

@@ -17,6 +17,8 @@ export async function profileTable(
   return await profileRows(
     {
       rows: (sql) => c.rows(sql),
+      // A scan reads whole rows; sorts spill.
+      quantilesAtOnce: 8,
       micros: microsSql,
       byBytes: (value) => byBytes(value, 'string'),
       sample: async (k) => {
