@@ -134,7 +134,7 @@ beforeAll(async () => {
     keys: ['id'],
     timestampField: 'event_timestamp',
     schema: SCHEMA,
-    // eslint-disable-next-line @typescript-eslint/require-await -- a build streams; this one has its rows at hand
+     
     build: async function* () {
       yield ROWS;
     },
