@@ -11,6 +11,7 @@ import { arrowTable } from '../../client/arrow.js';
 import { readFiles, type DatasetRows } from '../../client/dataset-rows.js';
 import type { RowParts } from '../../client/row-parts.js';
 import { storedRows } from '../../client/stored-rows.js';
+import { bank } from '../fixtures/bank.js';
 import { shop, type Shop } from '../fixtures/shop.js';
 import { query } from '../support/duckdb.js';
 import { shopCommand } from '../support/granary-command.js';
@@ -268,6 +269,58 @@ describe('rows in several places', () => {
             ?.toJSON()
         : (await query(`SELECT n FROM '${path}'`)).map((row) => row['n']);
     expect(found?.map(Number)).toEqual(range(9000, (n) => n % 3 !== 0));
+  });
+});
+
+describe('features of the past come from versions', () => {
+  const values = async (rows: AsyncIterable<Readonly<Record<string, unknown>>>, ...names: string[]) => {
+    const found: unknown[] = [];
+    for await (const row of rows) found.push(names.map((of) => row[of]));
+    return found;
+  };
+
+  it('of a feature set: the current one of each interval', async () => {
+    await using rows = client.historicalFeatures({
+      entityRows: [
+        { user_id: 1n, event_timestamp: '2026-01-01T23:59:59.999999Z' },
+        { user_id: 1n, event_timestamp: '2026-01-02' },
+        { user_id: 1n, event_timestamp: '2026-01-03' },
+        { user_id: 9007199254740993n, event_timestamp: '2026-01-04' },
+        { user_id: 9007199254740993n, event_timestamp: '2026-01-05T00:00:00.000001Z' },
+      ],
+      features: [made.view],
+    });
+    expect(await values(rows, 'total', 'n')).toEqual([
+      [null, null],
+      [10, 1n],
+      [30, 2n],
+      [1, 1n],
+      [null, null],
+    ]);
+  });
+
+  it('of what SQL made in a database, beside a raw table of it', async () => {
+    const schema = `b${name}`;
+    await world.pg.query(`CREATE SCHEMA ${schema};
+      CREATE TABLE ${schema}.transactions (customerid text, transactionamount double precision, timestamp timestamptz, isfraud boolean);
+      INSERT INTO ${schema}.transactions VALUES ('a', 10, '2026-01-01Z', false), ('a', 20, '2026-01-02Z', true), ('b', 5, '2026-01-01Z', NULL)`);
+    const { project, average, last } = bank(schema, schema, { lake: join(folder, 'bank') });
+    await world.withWorker(project, async (running) => {
+      await expect(
+        running.historicalFeatures({ entityRows: [{ user_id: 'a' }], features: [average] }).columns(),
+      ).rejects.toMatchObject({ code: expect.stringMatching(/UnknownResource|SourceMissing/) as string });
+      await (await running.run('bank_daily', { date: '2026-01-02' })).result();
+      await using rows = running.historicalFeatures({
+        entityRows: ['a', 'b', 'c'].map((user_id) => ({ user_id, event_timestamp: '2026-01-01T12:00:00Z' })),
+        features: [average, last],
+      });
+      expect(await values(rows, 'avg_transactions', 'last_amount')).toEqual([
+        [15, 10],
+        [5, 5],
+        [null, null],
+      ]);
+    });
+    await world.pg.query(`DROP SCHEMA ${schema} CASCADE; DROP SCHEMA granary_${schema}_dev_offline CASCADE`);
   });
 });
 
