@@ -19,11 +19,13 @@ interface ChoiceFlags extends CatalogFlags {
 }
 
 export function addTrainingSet(program: Command): void {
-  const command = program.command('training-set').description("Reads a training set's rows.");
+  const command = program
+    .command('training-set')
+    .description("Reads a training set's rows: those of all intervals, oldest first, or of one version.");
   withChoice(
     command
       .command('head')
-      .description('Shows the first rows, whole values with their types.')
+      .description('Shows the first rows of all intervals or of one version, whole values with their types.')
       .argument('<training set>', 'its name')
       .addOption(new Option('-n, --rows <n>', 'how many').argParser(count).default(10)),
     '\nExamples:\n  granary training-set head fraud_training\n  granary training-set head fraud_training -n 3 --date 2026-01-31 --json',
@@ -40,7 +42,7 @@ export function addTrainingSet(program: Command): void {
     command
       .command('export')
       .description(
-        'Writes the rows to a file: Parquet, CSV, or an Arrow stream. A file that is there is replaced once the new one is whole.',
+        'Writes the rows of all intervals, or of one version, to a file: Parquet, CSV, or an Arrow stream. A file that is there is replaced once the new one is whole.',
       )
       .argument('<training set>', 'its name')
       .argument('<file>', 'the file to write')

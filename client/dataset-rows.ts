@@ -2,7 +2,7 @@ import { GranaryError } from '../definitions/errors.js';
 import type { Schema } from '../definitions/types.js';
 import type { BoundProviders } from '../providers/bind.js';
 import type { ColumnBatch } from '../providers/columns.js';
-import type { FileHold } from '../providers/files/file-hold.js';
+import { FileHold } from '../providers/files/file-hold.js';
 import type { FileProvider } from '../providers/files/provider.js';
 import type { FileRelation, RelationFile } from '../providers/offline/provider.js';
 import { extractInParts } from '../providers/offline/source-relation.js';
@@ -28,8 +28,8 @@ export interface DatasetRows {
   readonly uri: string;
   /** The columns, in order. */
   readonly schema: Schema;
-  /** Streams the rows in columns, in the schema's order, with back-pressure: constant memory. */
-  batches(read?: RowsRead): AsyncGenerator<ColumnBatch>;
+  /** Streams the rows in columns, in the schema's order, with back-pressure: constant memory. By a given engine, where one is needed. */
+  batches(read?: RowsRead, scratch?: Scratch): AsyncGenerator<ColumnBatch>;
   /** The rows as files for an engine, in their order, as long as it lasts. */
   files(scratch: Scratch): Promise<FileRelation>;
   /** The file that is all of these rows in a format already, while it is held; undefined where none is. */
@@ -64,7 +64,7 @@ async function fileRows(providers: BoundProviders, name: string, dataset: Datase
     uri: store.uri(publishedPath(dataset, ROWS_FILE)),
     schema,
     files,
-    batches: (read) => readFiles(files, read),
+    batches: (read, scratch) => readFiles(files, read, scratch),
     async whole(format, hold) {
       const file = format === 'parquet' ? ROWS_FILE : 'features.csv';
       const recorded = dataset.files.find((one) => one.name === file);
@@ -73,13 +73,18 @@ async function fileRows(providers: BoundProviders, name: string, dataset: Datase
   };
 }
 
-/** Streams files by an engine of their own, which ends with the loop. */
+/** Streams files by a given engine, or by one of their own, which ends with the loop. */
 export async function* readFiles(
   files: (scratch: Scratch) => Promise<FileRelation>,
   { limit }: RowsRead = {},
+  scratch?: Scratch,
 ): AsyncGenerator<ColumnBatch> {
-  await using scratch = await openScratch();
-  yield* scratch.session.read(await files(scratch), limit === undefined ? {} : { limit });
+  await using own = scratch === undefined ? await openScratch() : undefined;
+  const engine = own ?? (scratch as Scratch);
+  // Held as long as they are read, although the engine reads others afterwards.
+  await using hold = new FileHold();
+  const relation = await files({ ...engine, hold });
+  yield* engine.session.read(relation, limit === undefined ? {} : { limit });
 }
 
 /** The Parquet file of a version on this machine's disk, its bytes verified. */

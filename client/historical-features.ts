@@ -201,7 +201,7 @@ function joinedPart(path: string, schema: Schema): DatasetRows {
     uri,
     schema,
     files,
-    batches: (read) => readFiles(files, read),
+    batches: (read, scratch) => readFiles(files, read, scratch),
     whole: (format) => Promise.resolve(format === 'parquet' ? { path } : undefined),
   };
 }

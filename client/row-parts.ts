@@ -3,6 +3,7 @@ import { SPLIT_COLUMN, type SplitPart } from '../definitions/split.js';
 import type { Schema } from '../definitions/types.js';
 import type { ColumnBatch } from '../providers/columns.js';
 import type { DatasetRows, RowsRead } from './dataset-rows.js';
+import { openScratch } from './scratch.js';
 
 /** Rows that lie in one or more places, one after the other, all with the same columns. */
 export interface RowParts {
@@ -35,10 +36,12 @@ export async function* partBatches(
   { limit }: RowsRead = {},
 ): AsyncGenerator<ColumnBatch> {
   let left = limit ?? Infinity;
+  // One engine for all: a set of daily versions has hundreds.
+  await using scratch = parts.length > 1 ? await openScratch() : undefined;
   for (const part of parts) {
     if (left <= 0) return;
     const most = limit === undefined || split !== undefined ? {} : { limit: left };
-    for await (const read of part.batches(most)) {
+    for await (const read of part.batches(most, scratch)) {
       const batch = firstOf(split === undefined ? read : rowsWith(read, split), left);
       left -= batch.rows;
       if (batch.rows > 0) yield batch;

@@ -134,7 +134,7 @@ beforeAll(async () => {
     keys: ['id'],
     timestampField: 'event_timestamp',
     schema: SCHEMA,
-    // eslint-disable-next-line @typescript-eslint/require-await -- a build streams; this one has its rows at hand
+     
     build: async function* () {
       yield ROWS;
     },
@@ -165,8 +165,8 @@ afterAll(async () => {
 describe.skipIf(python === undefined)('Python reads every value', () => {
   const places: Readonly<Record<string, () => Promise<string>>> = {
     'the published features.parquet': async () => {
-      const [uri = ''] = (await client.featureSet('everything')).uris;
-      return fileURLToPath(uri);
+      const { uris } = await client.featureSet('everything');
+      return fileURLToPath(uris[0] ?? '');
     },
     'an exported Parquet file': async () => {
       const path = join(world.folder, 'export.parquet');

@@ -11,6 +11,7 @@ import { arrowTable } from '../../client/arrow.js';
 import { readFiles, type DatasetRows } from '../../client/dataset-rows.js';
 import type { RowParts } from '../../client/row-parts.js';
 import { storedRows } from '../../client/stored-rows.js';
+import { bank } from '../fixtures/bank.js';
 import { shop, type Shop } from '../fixtures/shop.js';
 import { query } from '../support/duckdb.js';
 import { shopCommand } from '../support/granary-command.js';
@@ -228,7 +229,7 @@ describe('rows in several places', () => {
       const files = () =>
         Promise.resolve({ name: 'parts', format: 'parquet' as const, files: [file], schema });
       return {
-        ...{ uri: path, schema, files, batches: (read) => readFiles(files, read) },
+        ...{ uri: path, schema, files, batches: (read, scratch) => readFiles(files, read, scratch) },
         whole: () => Promise.resolve({ path }),
       };
     };
@@ -271,42 +272,99 @@ describe('rows in several places', () => {
   });
 });
 
+describe('features of the past come from versions', () => {
+  const values = async (rows: AsyncIterable<Readonly<Record<string, unknown>>>, ...names: string[]) => {
+    const found: unknown[] = [];
+    for await (const row of rows) found.push(names.map((of) => row[of]));
+    return found;
+  };
+
+  it('of a feature set: the current one of each interval', async () => {
+    await using rows = client.historicalFeatures({
+      entityRows: [
+        { user_id: 1n, event_timestamp: '2026-01-01T23:59:59.999999Z' },
+        { user_id: 1n, event_timestamp: '2026-01-02' },
+        { user_id: 1n, event_timestamp: '2026-01-03' },
+        { user_id: 9007199254740993n, event_timestamp: '2026-01-04' },
+        { user_id: 9007199254740993n, event_timestamp: '2026-01-05T00:00:00.000001Z' },
+      ],
+      features: [made.view],
+    });
+    expect(await values(rows, 'total', 'n')).toEqual([
+      [null, null],
+      [10, 1n],
+      [30, 2n],
+      [1, 1n],
+      [null, null],
+    ]);
+  });
+
+  it('of what SQL made in a database, beside a raw table of it', async () => {
+    const schema = `b${name}`;
+    await world.pg.query(`CREATE SCHEMA ${schema};
+      CREATE TABLE ${schema}.transactions (customerid text, transactionamount double precision, timestamp timestamptz, isfraud boolean);
+      INSERT INTO ${schema}.transactions VALUES ('a', 10, '2026-01-01Z', false), ('a', 20, '2026-01-02Z', true), ('b', 5, '2026-01-01Z', NULL)`);
+    const { project, average, last } = bank(schema, schema, { lake: join(folder, 'bank') });
+    await world.withWorker(project, async (running) => {
+      await expect(
+        running.historicalFeatures({ entityRows: [{ user_id: 'a' }], features: [average] }).columns(),
+      ).rejects.toMatchObject({ code: expect.stringMatching(/UnknownResource|SourceMissing/) as string });
+      await (await running.run('bank_daily', { date: '2026-01-02' })).result();
+      await using rows = running.historicalFeatures({
+        entityRows: ['a', 'b', 'c'].map((user_id) => ({ user_id, event_timestamp: '2026-01-01T12:00:00Z' })),
+        features: [average, last],
+      });
+      expect(await values(rows, 'avg_transactions', 'last_amount')).toEqual([
+        [15, 10],
+        [5, 5],
+        [null, null],
+      ]);
+    });
+    await world.pg.query(`DROP SCHEMA ${schema} CASCADE; DROP SCHEMA granary_${schema}_dev_offline CASCADE`);
+  });
+});
+
 describe('granary training-set', () => {
   const granary = (...args: string[]) => shopCommand(made, folder, 'training-set', ...args);
   const plain = (text: string): string =>
     text.replaceAll(/v_\d{8}T\d{6}/g, '<version>').replaceAll(/ {2,}/g, '  ');
 
   it.concurrent('head shows the first rows, which version they are of, and how many there are', async () => {
-    const { stdout, stderr } = await granary(
-      ...['head', 'large_purchases', '-n', '1', '--date', '2026-01-02'],
-    );
+    const { stdout, stderr } = await granary('head', 'large_purchases', '-n', '1', '--date', '2026-01-02');
     expect(stderr).toBe('');
     expect(plain(stdout)).toMatch(
       /^user_id \(int64\) {2}sold_at \(timestamp\) {2}total \(float32\) {2}n \(int64\) {2}large \(bool\)\n1 {2}2026-01-02T10:00:00.000001Z {2}10 {2}1 {2}true\n\n1 of 2 rows of large_purchases\.\w+@<version>, \S.*\n$/,
     );
-    const json = JSON.parse((await granary('head', 'training-set/large_purchases', '--json')).stdout) as {
-      rows: unknown;
-    };
-    expect(json.rows).toHaveLength(4);
+    const whole = await granary('head', 'large_purchases');
+    expect(plain(whole.stdout)).toMatch(
+      /\n\d of \d rows of large_purchases\.\w+, 2 versions, 2026-01-01\S* to 2026-01-02\S*\n$/,
+    );
+    const json = JSON.parse(
+      (await granary('head', 'training-set/large_purchases', '--date', '2026-01-01', '--json')).stdout,
+    ) as { rows: unknown };
+    expect(json.rows).toHaveLength(2);
   });
 
   it.concurrent.each([
-    ['parquet', 'cli.parquet', []],
-    ['csv', 'cli.csv', []],
-    ['arrow', 'cli.arrows', []],
-    ['csv', 'cli.txt', ['--format', 'csv']],
-  ])('export writes %s as %s', async (format, file, flags) => {
+    ['parquet', 'one.parquet', '@<version>', 2, ['--date', '2026-01-02']],
+    ['parquet', 'all.parquet', ', 2 versions', 4, []],
+    ['csv', 'all.csv', ', 2 versions', 4, []],
+    ['arrow', 'all.arrows', ', 2 versions', 4, []],
+    ['csv', 'one.txt', '@<version>', 2, ['--format', 'csv', '--date', '2026-01-02']],
+  ])('export writes %s as %s', async (format, file, of, count, flags) => {
     const path = join(folder, file);
     const { status, stdout, stderr } = await granary('export', 'large_purchases', path, ...flags);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    expect(plain(stdout)).toMatch(
-      new RegExp(`^Wrote large_purchases\\.\\w+, 2 versions to ${path} \\(${format}, \\d+ bytes\\)\\.\n$`),
-    );
+    expect(
+      plain(stdout)
+        .replace(/\.\w+(?=[@,])/, '')
+        .replace(/\d+(?= bytes)/, 'n'),
+    ).toBe(`Wrote large_purchases${of} to ${path} (${format}, n bytes).\n`);
     const rows =
       format === 'arrow'
         ? tableFromIPC(await readFile(path)).numRows
         : (await query(format === 'csv' ? `FROM read_csv('${path}')` : `FROM '${path}'`)).length;
-    expect(rows).toBe(4);
+    expect(rows).toBe(count);
   });
 
   it.concurrent.each([
@@ -401,7 +459,7 @@ describe('features are read online', () => {
       () => [made.view.lag('1d')],
       { user: 1n },
       'InvalidInput',
-      /The features of totals lag by 1d, but online there are the newest values alone/,
+      /totals lag by 1d, but online there are the newest values alone/,
     ],
   ])('refuses %s', async (_, asked, entity, code, message) => {
     const features = typeof asked === 'function' ? asked() : asked;

@@ -222,6 +222,41 @@ describe('what is inferred', () => {
     for await (const row of ({} as GranaryClient).featureSet(totals))
       expectTypeOf(row.n).toEqualTypeOf<number | null>();
   });
+  it('the features of rows of the caller, by the names that their columns get', async () => {
+    const other = featureView('other', { entities: [user], source: totals, features: ['n'] });
+    const client = {} as GranaryClient;
+    const plain = client.historicalFeatures({
+      entityRows: 'rows.csv',
+      features: [view.select('total'), other.lag('7d')],
+    });
+    for await (const row of plain) {
+      expectTypeOf(row.total).toEqualTypeOf<number | null>();
+      expectTypeOf(row.n_lag_7d).toEqualTypeOf<number | null>();
+      // What a file holds beside them nobody knows before it is read.
+      expectTypeOf(row['note']).toEqualTypeOf<unknown>();
+    }
+    const taken = client.historicalFeatures({
+      entityRows: [{ user_id: 1n, total: 'mine' }],
+      features: [view, other],
+    });
+    for await (const row of taken) {
+      expectTypeOf(row.totals__total).toEqualTypeOf<number | null>();
+      expectTypeOf(row.other__n).toEqualTypeOf<number | null>();
+    }
+    const full = client.historicalFeatures({
+      entityRows: [{ user_id: 1n }],
+      features: [view, other.for('guest')],
+      fullFeatureNames: true,
+    });
+    for await (const row of full.rows()) {
+      expectTypeOf(row.totals__n).toEqualTypeOf<number | null>();
+      expectTypeOf(row.other__guest__n).toEqualTypeOf<number | null>();
+    }
+    for await (const row of client.historicalFeatures({ entityRows: [], features: ['totals:n', view] }))
+      expectTypeOf(row).toEqualTypeOf<Readonly<Record<string, unknown>>>();
+    // @ts-expect-error rows are a path, an Arrow table or objects
+    client.historicalFeatures({ entityRows: 7, features: [view] });
+  });
   it('one entity gives one list of values, several give several', async () => {
     const one = await ({} as GranaryClient).features([view, 'other:x'], { user_id: 1n });
     expectTypeOf(one.named).toExtend<Readonly<Record<string, unknown>>>();
