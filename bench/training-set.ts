@@ -35,7 +35,7 @@ const SETS: Readonly<Record<string, MakeSet>> = {
   synthetic: synthetic(Number(flags.scale)),
   nycflights13: nycflights(),
   'nycflights13-2000': nycflights(2000),
-  flights,
+  flights: flights(),
 };
 const rounds = Number(flags.rounds);
 // As a worker has it with its default budget.

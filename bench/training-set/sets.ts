@@ -147,58 +147,60 @@ export const nycflights =
 
 const FLIGHTS = join(import.meta.dirname, '../../node_modules/vega-datasets/data/flights-3m.parquet');
 
-/** The demo's three million flights with daily features of the origin, the destination and the route. */
-export const flights: MakeSet = async (folder) => {
-  const at = (name: string): string => join(folder, `${name}.parquet`);
-  const daily = (keys: string, prefix: string): string =>
-    `SELECT ${keys}, make_timestamptz(epoch_us(date_trunc('day', date) + INTERVAL 1 DAY)) AS event_timestamp, count(*)::BIGINT AS ${prefix}flights, avg(delay) AS ${prefix}delay, max(delay)::BIGINT AS ${prefix}worst FROM '${FLIGHTS}' GROUP BY ALL`;
-  await execute(
-    copy(
-      `SELECT origin, destination, make_timestamptz(epoch_us(date)) AS event_timestamp, delay > 15 AS label FROM '${FLIGHTS}'`,
-      at('labels'),
-    ),
-    copy(daily('origin AS airport', 'a_'), at('airport')),
-    copy(daily('origin, destination', 'r_'), at('route')),
-  );
-  const time = { event_timestamp: 'timestamp' } as const;
-  const airport = (role: string): JoinSpec['views'][number] => ({
-    name: 'airport',
-    path: at('airport'),
-    schema: { airport: 'string', ...time, a_flights: 'int64', a_delay: 'float64', a_worst: 'int64' },
-    on: { [role]: 'airport' },
-    ttlSeconds: 0,
-    features: Object.fromEntries(
-      ['a_flights', 'a_delay', 'a_worst'].map((name) => [name, `${role}__${name}`]),
-    ),
-  });
-  return {
-    name: 'flights',
-    says: '3,000,000 flights with features of the origin and the destination (229 airports) and the route (3,399), a row a day; 9 features',
-    spec: {
-      labels: {
-        path: at('labels'),
-        schema: { origin: 'string', destination: 'string', ...time, label: 'bool' },
-      },
-      views: [
-        airport('origin'),
-        airport('destination'),
-        {
-          name: 'route',
-          path: at('route'),
-          schema: {
-            origin: 'string',
-            destination: 'string',
-            ...time,
-            r_flights: 'int64',
-            r_delay: 'float64',
-            r_worst: 'int64',
-          },
-          on: same('origin', 'destination'),
-          ttlSeconds: 0,
-          features: same('r_flights', 'r_delay', 'r_worst'),
+/** The demo's three million flights, or some of them, with daily features of the origin, the destination and the route. */
+export const flights =
+  ({ labels, ttlSeconds = 0 }: { readonly labels?: number; readonly ttlSeconds?: number } = {}): MakeSet =>
+  async (folder) => {
+    const at = (name: string): string => join(folder, `${name}.parquet`);
+    const daily = (keys: string, prefix: string): string =>
+      `SELECT ${keys}, make_timestamptz(epoch_us(date_trunc('day', date) + INTERVAL 1 DAY)) AS event_timestamp, count(*)::BIGINT AS ${prefix}flights, avg(delay) AS ${prefix}delay, max(delay)::BIGINT AS ${prefix}worst FROM '${FLIGHTS}' GROUP BY ALL`;
+    await execute(
+      copy(
+        `SELECT origin, destination, make_timestamptz(epoch_us(date)) AS event_timestamp, delay > 15 AS label FROM '${FLIGHTS}'${labels === undefined ? '' : ` ORDER BY hash(origin, destination, date, delay) LIMIT ${labels}`}`,
+        at('labels'),
+      ),
+      copy(daily('origin AS airport', 'a_'), at('airport')),
+      copy(daily('origin, destination', 'r_'), at('route')),
+    );
+    const time = { event_timestamp: 'timestamp' } as const;
+    const airport = (role: string): JoinSpec['views'][number] => ({
+      name: 'airport',
+      path: at('airport'),
+      schema: { airport: 'string', ...time, a_flights: 'int64', a_delay: 'float64', a_worst: 'int64' },
+      on: { [role]: 'airport' },
+      ttlSeconds,
+      features: Object.fromEntries(
+        ['a_flights', 'a_delay', 'a_worst'].map((name) => [name, `${role}__${name}`]),
+      ),
+    });
+    return {
+      name: 'flights',
+      says: `${labels === undefined ? 'all 3,000,000' : labels.toLocaleString('en')} flights with features of the origin and the destination (229 airports) and the route (3,399), a row a day; 9 features`,
+      spec: {
+        labels: {
+          path: at('labels'),
+          schema: { origin: 'string', destination: 'string', ...time, label: 'bool' },
         },
-      ],
-    },
-    contestants: ALL,
+        views: [
+          airport('origin'),
+          airport('destination'),
+          {
+            name: 'route',
+            path: at('route'),
+            schema: {
+              origin: 'string',
+              destination: 'string',
+              ...time,
+              r_flights: 'int64',
+              r_delay: 'float64',
+              r_worst: 'int64',
+            },
+            on: same('origin', 'destination'),
+            ttlSeconds,
+            features: same('r_flights', 'r_delay', 'r_worst'),
+          },
+        ],
+      },
+      contestants: ALL,
+    };
   };
-};

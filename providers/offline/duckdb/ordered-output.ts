@@ -27,7 +27,10 @@ export async function writeOrdered(c: Connection, output: Output, rows: OrderedR
   );
   const order = [
     ...hidden.map((_, i) => `${quoteIdentifier(`__order${i}`)} NULLS FIRST`),
-    ...columns.map((name) => `${quoteIdentifier(name)} NULLS FIRST`),
+    // What comes first already decides nothing further on, and costs much.
+    ...columns
+      .filter((name) => !rows.orderBy.includes(rows.values[name] ?? quoteIdentifier(name)))
+      .map((name) => `${quoteIdentifier(name)} NULLS FIRST`),
   ];
   const select = `SELECT ${columns.map(quoteIdentifier).join(', ')} FROM (SELECT ${[...hidden, ...values].join(', ')} FROM ${rows.from}) ORDER BY ${order.join(', ')}`;
   const written = await c.run(

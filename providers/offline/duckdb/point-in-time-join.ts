@@ -30,7 +30,7 @@ type KeyTable = KeyTableOf<JoinedView['on']>;
 /**
  * The point-in-time join. Key tuples become numbers; a view's rows are matched by number and time alone (ASOF over two
  * narrow columns); only then are the values of the matched instants read, and ties among them decided. So no plan
- * multiplies labels by histories, and memory grows with the labels, not with the features.
+ * multiplies labels by histories, and what is kept grows with the labels, not with the features.
  */
 export async function joinInTime(c: Connection, request: PointInTimeJoin): Promise<JoinStatistics> {
   const { spine, views, output, knownAt = false } = request;
@@ -123,11 +123,12 @@ function joinedSql(
       `${row}.id IS NOT NULL AS v${v}_hit`,
       ...view.columns.map((_, i) => `${row}.c${i} AS v${v}_c${i}`),
     );
-    if (matchesInTime(view, time)) {
-      joins.push(`LEFT JOIN v${v}_match m${v} ON s.rowid = m${v}.label`);
-      const same = instantOf(knownAt).map((part) => `m${v}.${part} = ${row}.${part}`);
-      joins.push(`LEFT JOIN v${v}_rows ${row} ON ${same.join(' AND ')}`);
-    } else joins.push(`LEFT JOIN v${v}_rows ${row} ON s.${keyTables[v]?.id ?? ''} = ${row}.id`);
+    const instants = matchesInTime(view, time) ? instantOf(`v${v}`, knownAt) : [];
+    const same = [
+      `s.${keyTables[v]?.id ?? ''} = ${row}.id`,
+      ...instants.map(([label, part]) => `s.${label} = ${row}.${part}`),
+    ];
+    joins.push(`LEFT JOIN v${v}_rows ${row} ON ${same.join(' AND ')}`);
   }
   return `CREATE TEMP TABLE ${JOINED} AS SELECT ${columns.join(', ')} FROM ${SPINE} s ${joins.join(' ')}`;
 }

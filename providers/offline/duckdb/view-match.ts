@@ -9,6 +9,7 @@ import { quoteIdentifier } from './sql-text.js';
 
 /** The labels' side that a view is matched against. */
 export interface Labels {
+  /** The label rows; a match adds columns to it. */
   readonly table: string;
   /** The label rows' time; undefined: labels without time take the newest rows. */
   readonly time: string | undefined;
@@ -22,13 +23,17 @@ export interface Labels {
   readonly knownAt: boolean;
 }
 
-/** The columns that tell the row of a match from a key's others. */
-export const instantOf = (knownAt: boolean): readonly string[] =>
-  knownAt ? ['id', 'event', 'created'] : ['id', 'event'];
+/** The columns that tell the row of a match from a key's others, as the labels (`v0_at_event`) and the view's rows (`event`) have them. */
+export const instantOf = (
+  prefix: string,
+  knownAt: boolean,
+): readonly (readonly [label: string, row: string])[] =>
+  (knownAt ? ['event', 'created'] : ['event']).map((part) => [`${prefix}_at_${part}`, part]);
 
 /**
  * Leaves `<prefix>_rows`: (id, event in microseconds, created, c0, c1, ...), one row a key tuple and, in time, a matched instant; and in time
- * `<prefix>_match`: a label row's number and its instant (see {@link instantOf}).
+ * adds the matched instant to the labels (see {@link instantOf}). First keys and times alone are matched, then the values of the matched
+ * instants are read, by hashing: what is sorted is narrow, and what is wide is small.
  */
 export async function matchView(
   c: Connection,
@@ -36,35 +41,61 @@ export async function matchView(
   prefix: string,
   labels: Labels,
 ): Promise<void> {
-  const { time, knownAt } = labels;
-  const timed = matchesInTime(view, time);
-  const relation = timed ? reachable(view, labels.range) : view.relation;
-  await c.run(
-    `CREATE TEMP VIEW ${prefix}_source AS ${sourceSql(view, await relationSql(c, relation), labels.keys)}`,
-  );
-  const order = rowOrder(view);
-  if (!timed) {
-    await c.run(
-      `CREATE TEMP TABLE ${prefix}_rows AS ${firstOf(`SELECT * FROM ${prefix}_source`, ['id'], order)}`,
-    );
+  const source = await sourceOf(c, view, labels);
+  const rows = `${prefix}_rows`;
+  if (!matchesInTime(view, labels.time)) {
+    const all = `SELECT k.id, ${source.columns.join(', ')} FROM ${source.from} JOIN ${labels.keys} k ON ${source.equal('k')}${source.where}`;
+    await c.run(`CREATE TEMP TABLE ${rows} AS ${firstOf(all, ['id'], rowOrder(view))}`);
     return;
   }
+  await addInstants(c, view, prefix, labels, source);
+  const instants = instantOf(prefix, labels.knownAt);
+  const found = `${prefix}_instants`;
+  const distinct = `SELECT DISTINCT ${labels.id} AS id, ${instants.map(([label, row]) => `${label} AS ${row}`).join(', ')} FROM ${labels.table} WHERE ${prefix}_at_event IS NOT NULL`;
+  await c.run(
+    `CREATE TEMP TABLE ${found} AS SELECT w.*, k.* EXCLUDE (id) FROM (${distinct}) w JOIN ${labels.keys} k ON w.id = k.id`,
+  );
+  const same = instants.map(([, row]) => `${row === 'event' ? source.event : source.created} = w.${row}`);
+  await c.run(
+    `CREATE TEMP TABLE ${rows} AS SELECT w.id, ${source.columns.join(', ')} FROM ${source.from} JOIN ${found} w ON ${[source.equal('w'), ...same].join(' AND ')}`,
+  );
+  const [isOneEach] = await c.row(`SELECT (SELECT count(*) FROM ${rows}) = (SELECT count(*) FROM ${found})`);
+  await c.run(`DROP TABLE ${found}`);
+  if (isOneEach === true) return;
+  // Some instant has several rows.
+  const one = ['id', ...instants.map(([, row]) => row)];
+  await c.run(
+    `CREATE TEMP TABLE ${rows}_one AS ${firstOf(`SELECT * FROM ${rows}`, one, rowOrder(view))}; DROP TABLE ${rows}; ALTER TABLE ${rows}_one RENAME TO ${rows}`,
+  );
+}
+
+/** Adds to each label row the instant of the view's row that it takes, or NULL. */
+async function addInstants(
+  c: Connection,
+  view: JoinedView,
+  prefix: string,
+  { table, id, keys, time = '', knownAt }: Labels,
+  source: Source,
+): Promise<void> {
   const lag = lagOf(view);
   const ttl = ttlOf(view);
-  const instants = instantOf(knownAt);
-  const known = `SELECT id, event, created, greatest(event + ${lag}, epoch_us(created)) AS since FROM ${prefix}_source WHERE created IS NOT NULL`;
+  const select = (columns: string, where = source.where): string =>
+    `SELECT k.id, ${source.event} AS event, ${columns} FROM ${source.from} JOIN ${keys} k ON ${source.equal('k')}${where}`;
   const times = knownAt
-    ? recordsSql(known)
-    : `SELECT id, event, event + ${lag} AS since FROM ${prefix}_source`;
-  const wanted = `SELECT rowid AS label, ${labels.id} AS id, epoch_us(${time ?? ''}) AS t FROM ${labels.table} WHERE ${time ?? ''} IS NOT NULL AND ${labels.id} IS NOT NULL`;
+    ? recordsSql(
+        select(
+          `${source.created} AS created, greatest(${source.event} + ${lag}, epoch_us(${source.created})) AS since`,
+          `${source.where} AND ${source.created} IS NOT NULL`,
+        ),
+      )
+    : select(`${source.event} + ${lag} AS since`);
   // The TTL is applied to the match: a newest row that is too old must not give way to an older one.
-  const young = ttl === undefined ? '' : ` WHERE f.event >= s.t - ${lag + ttl}`;
+  const young = (column: string): string =>
+    ttl === undefined ? column : `CASE WHEN f.event >= epoch_us(s.${time}) - ${lag + ttl} THEN ${column} END`;
+  const found = instantOf(prefix, knownAt).map(([label, row]) => `${young(`f.${row}`)} AS ${label}`);
   await c.run(
-    `CREATE TEMP TABLE ${prefix}_match AS SELECT s.label, ${instants.map((part) => `f.${part}`).join(', ')} FROM (${wanted}) s ASOF JOIN (${times}) f ON s.id = f.id AND s.t >= f.since${young}`,
+    `CREATE TEMP TABLE ${table}_next AS SELECT s.*, ${found.join(', ')} FROM ${table} s ASOF LEFT JOIN (${times}) f ON s.${id} = f.id AND epoch_us(s.${time}) >= f.since; DROP TABLE ${table}; ALTER TABLE ${table}_next RENAME TO ${table}`,
   );
-  const same = instants.map((part) => `f.${part} = w.${part}`);
-  const rows = `SELECT f.* FROM ${prefix}_source f SEMI JOIN (SELECT DISTINCT ${instants.join(', ')} FROM ${prefix}_match) w ON ${same.join(' AND ')}`;
-  await c.run(`CREATE TEMP TABLE ${prefix}_rows AS ${firstOf(rows, instants, order)}`);
 }
 
 /**
@@ -76,23 +107,38 @@ function recordsSql(known: string): string {
   return `SELECT DISTINCT id, event, created, since FROM (${ranked}) QUALIFY rank = max(rank) OVER (PARTITION BY id ORDER BY since)`;
 }
 
-/** A view's rows as id, event, created, c0, ...: only keys that the labels have, never a NULL event time. */
-function sourceSql(view: JoinedView, select: string, keysTable: string): string {
-  const { relation, on, timestampField, createdTimestampField, columns } = view;
-  const values = [
-    'k.id',
-    `${timestampField === undefined ? 'NULL::BIGINT' : `epoch_us(f.${quoteIdentifier(timestampField)})`} AS event`,
-    `${createdTimestampField === undefined ? 'NULL::TIMESTAMPTZ' : `f.${quoteIdentifier(createdTimestampField)}`} AS created`,
-    ...columns.map(({ column }, i) => `f.${quoteIdentifier(column)} AS c${i}`),
-  ];
-  const equal = on.map(
-    ({ feature, type }, i) =>
-      `${featureValue(`f.${quoteIdentifier(feature)}`, columnType(relation, feature), type)} = k.k${i}`,
-  );
-  // An infinite time has no microseconds.
-  const where =
-    timestampField === undefined ? '' : ` WHERE epoch_us(f.${quoteIdentifier(timestampField)}) IS NOT NULL`;
-  return `SELECT ${values.join(', ')} FROM (${select}) f JOIN ${keysTable} k ON ${equal.join(' AND ') || 'true'}${where}`;
+/** A view's rows, as expressions over `f`. */
+interface Source {
+  readonly from: string;
+  /** `event` in microseconds, `created`, `c0`, `c1`, ... */
+  readonly columns: readonly string[];
+  readonly event: string;
+  readonly created: string;
+  /** That the keys are those of a table with `k0`, `k1`, ... */
+  readonly equal: (table: string) => string;
+  /** Never a NULL event time; an infinite one has no microseconds. */
+  readonly where: string;
+}
+
+async function sourceOf(c: Connection, view: JoinedView, { time, range }: Labels): Promise<Source> {
+  const { on, timestampField, createdTimestampField, columns } = view;
+  const relation = matchesInTime(view, time) ? reachable(view, range) : view.relation;
+  const of = (column: string): string => `f.${quoteIdentifier(column)}`;
+  const event = timestampField === undefined ? 'NULL::BIGINT' : `epoch_us(${of(timestampField)})`;
+  const created = createdTimestampField === undefined ? 'NULL::TIMESTAMPTZ' : of(createdTimestampField);
+  const keys = on.map(({ feature, type }) => featureValue(of(feature), columnType(relation, feature), type));
+  return {
+    from: `(${await relationSql(c, relation)}) f`,
+    columns: [
+      `${event} AS event`,
+      `${created} AS created`,
+      ...columns.map(({ column }, i) => `${of(column)} AS c${i}`),
+    ],
+    event,
+    created,
+    equal: (table) => keys.map((key, i) => `${key} = ${table}.k${i}`).join(' AND ') || 'true',
+    where: timestampField === undefined ? '' : ` WHERE ${event} IS NOT NULL`,
+  };
 }
 
 /** Greatest first: event time, created time (NULL least), then the selected columns in definition order. */
