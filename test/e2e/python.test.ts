@@ -134,7 +134,7 @@ beforeAll(async () => {
     keys: ['id'],
     timestampField: 'event_timestamp',
     schema: SCHEMA,
-     
+
     build: async function* () {
       yield ROWS;
     },
