@@ -36,24 +36,29 @@ export interface DatasetRows {
   whole(format: 'parquet' | 'csv', hold: FileHold): Promise<LocalFile | undefined>;
 }
 
-/** Finds the rows of one committed version. @throws GranaryError `SourceInvalid`, `SourceMissing`, `ChecksumMismatch`. */
+/** Finds the rows of one committed version; `schema` where it is known. @throws GranaryError `SourceInvalid`, `SourceMissing`, `ChecksumMismatch`. */
 export async function datasetRows(
   providers: BoundProviders,
   resource: Pick<RegisteredResource, 'kind' | 'name'>,
   dataset: Dataset,
+  schema?: Schema,
 ): Promise<DatasetRows> {
   const name = `${resource.kind === 'trainingSet' ? 'training set' : 'source'} ${resource.name}`;
   return dataset.table
     ? await tableRows(providers.offline(dataset.store), name, dataset)
-    : await fileRows(providers, name, dataset);
+    : fileRows(providers, name, dataset, schema ?? (await storedSchema(providers, dataset)));
 }
 
-async function fileRows(providers: BoundProviders, name: string, dataset: Dataset): Promise<DatasetRows> {
+async function storedSchema(providers: BoundProviders, dataset: Dataset): Promise<Schema> {
+  const text = await providers.files(dataset.store).readText(publishedPath(dataset, 'schema.json'));
+  const { columns } = JSON.parse(text ?? '{"columns":[]}') as {
+    readonly columns: readonly { readonly name: string; readonly type: Schema[string] }[];
+  };
+  return Object.fromEntries(columns.map((column) => [column.name, column.type]));
+}
+
+function fileRows(providers: BoundProviders, name: string, dataset: Dataset, schema: Schema): DatasetRows {
   const store = providers.files(dataset.store);
-  const described = JSON.parse(
-    (await store.readText(publishedPath(dataset, 'schema.json'))) ?? '{"columns":[]}',
-  ) as { columns: { name: string; type: Schema[string] }[] };
-  const schema: Schema = Object.fromEntries(described.columns.map((column) => [column.name, column.type]));
   const files = async ({ hold }: Pick<Scratch, 'hold'>): Promise<FileRelation> => ({
     name,
     format: 'parquet',

@@ -71,7 +71,9 @@ export async function openTrainingRows<R>(
   const datasets = await chosenDatasets(registry, project, set, choice);
   if (datasets.length === 0)
     throw new GranaryError('SourceMissing', `The ${what} ${name} ${missing(`${kind}/${name}`, choice)}`);
-  const parts = await Promise.all(datasets.map((dataset) => datasetRows(providers, set, dataset)));
+  // Versions of one resource have one schema: it is read once, not from a file a version.
+  const parts: DatasetRows[] = [];
+  for (const dataset of datasets) parts.push(await datasetRows(providers, set, dataset, parts[0]?.schema));
   const schema = parts[0]?.schema ?? {};
   const { split } = choice;
   checkSplit(`${what} ${name}`, schema, split);
