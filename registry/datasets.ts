@@ -197,6 +197,8 @@ export class Datasets {
       .selectAll('datasets')
       .where('ledger.target', '=', target)
       .where('ledger.interval_end', '<=', interval.start)
+      // What was built as of a time holds the rows of every interval before it.
+      .where('ledger.interval_start', '<>', ALL_TIME.start)
       .orderBy('ledger.interval_end', 'desc')
       .orderBy('ledger.interval_start', 'desc')
       .limit(1)

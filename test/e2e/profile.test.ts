@@ -112,10 +112,13 @@ describe('a profile', () => {
           { value: true, count: 1 },
         ],
       });
+      // From the interval's end, which is the event time of the totals, to the purchase.
+      const age = 36_000.000001;
       expect(set.joins).toEqual([
-        expect.objectContaining({
+        {
           ...{ view: 'totals for user', columns: ['total', 'n'], matched: 1, matchRate: 0.5 },
-        }),
+          age: { min: age, median: age, max: age },
+        },
       ]);
       const described = await client.resources.describe('large_purchases');
       expect(described.profile?.profile).toEqual(set);

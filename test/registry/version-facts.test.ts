@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ALL_TIME } from '../../definitions/interval.js';
 import { openRegistry, type Registry } from '../../registry/registry.js';
 import type { VersionFacts } from '../../registry/version-facts.js';
 
@@ -43,9 +44,14 @@ async function begin(step: string): Promise<{ id: string; workflowId: string }> 
   return run;
 }
 
-async function commit(step: string, day: number, rows: number, found?: VersionFacts): Promise<string> {
+async function commit(
+  step: string,
+  day: number,
+  rows: number,
+  found?: VersionFacts,
+  interval = DAY(day),
+): Promise<string> {
   const run = await begin(step);
-  const interval = DAY(day);
   const claim = { target: step, interval };
   await registry.ownership.claim(claim, run);
   if (found) await registry.facts.note({ run: run.id, step, staged: 'a' }, found);
@@ -131,6 +137,8 @@ describe('the version that another is held against', () => {
     expect(await before(3)).toBe(30);
     await commit(step, 3, 31);
     expect([await before(3), await before(2), await before(5)]).toEqual([31, undefined, 31]);
+    await commit(step, 1, 99, undefined, { start: ALL_TIME.start, end: DAY(1).start });
+    expect([await before(1), await before(2)]).toEqual([undefined, undefined]);
     await commit(step, 1, 10);
     await commit(step, 1, 11);
     expect([await before(1), await before(2), await before(3), await before(4)]).toEqual([11, 11, 11, 31]);
