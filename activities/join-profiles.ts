@@ -1,18 +1,11 @@
 import type { JoinProfile } from '../definitions/profile.js';
 import type { Resource } from '../definitions/contract.js';
+import type { JoinStatistics } from '../providers/offline/provider.js';
 import type { MadeRows } from './examine-version.js';
 import type { TrainingPlan } from './training-set-plan.js';
 
 /** What a join counted, a view each; in microseconds. */
-export interface JoinCounts {
-  readonly rows: number;
-  readonly matched: readonly number[];
-  /** Joined rows that were created after the label's time. */
-  readonly createdLater?: readonly number[];
-  readonly ages?: readonly (
-    { readonly min: number; readonly median: number; readonly max: number } | undefined
-  )[];
-}
+export type JoinCounts = Pick<JoinStatistics, 'rows' | 'matched' | 'createdLater' | 'ages'>;
 
 /** What is told of values that are not known to have been there at the label's time. */
 const CONSTANT = "constant: may contain the label's future";
@@ -26,8 +19,8 @@ export const joinProfiles = (
     const matched = joined.matched[i] ?? 0;
     // A label without a time takes the newest row, which may be from its future.
     const inTime = timestampField !== undefined && plan.spine.timestampField !== undefined;
-    const createdLater = joined.createdLater?.[i];
-    const age = joined.ages?.[i];
+    const createdLater = joined.createdLater[i];
+    const age = joined.ages[i];
     return {
       view: name,
       columns: columns.map(({ as }) => as),

@@ -1,4 +1,5 @@
 import type { RecordBatch, Table } from 'apache-arrow';
+import type { Split } from '../../definitions/split.js';
 import type { ScalarType, Schema, ValueType } from '../../definitions/types.js';
 import type { Profile } from '../../definitions/profile.js';
 import type { RowRule, RuleResult } from '../../definitions/validation.js';
@@ -100,25 +101,16 @@ export interface JoinedView<R extends Relation = FileRelation> {
   readonly columns: readonly { readonly column: string; readonly as: string; readonly type: ValueType }[];
 }
 
-/** Which part of a training set a row belongs to: `train`, `validation` or `test`. */
+/**
+ * Which part of a training set a row belongs to, `train`, `validation` or `test`, with the columns that decide it. By time: a row without a time has no
+ * part. By entity: by the first 8 hex digits of the MD5 of the seed and the keys' texts (`<length>:<text>` each, `NULL` without one; bytes as lower
+ * hex, timestamps as microseconds): below `test` of 2^32 the test, below `test + validation` validation. The same on every engine.
+ */
 export type RowSplit =
-  | {
-      readonly by: 'time';
-      /** Rows at or after these instants; ISO-8601 in UTC. A row without a time has no part. */
-      readonly validation?: string;
-      readonly test: string;
-    }
-  | {
-      /**
-       * By the first 8 hex digits of the MD5 of the seed and the keys' texts, one after another (`<bytes in UTF-8>:<text>` each, `NULL` without
-       * one; bytes as lower hex, timestamps as microseconds): below `test` of 2^32 the test, below `test + validation` validation. The same on every engine.
-       */
-      readonly by: 'entity';
+  | Extract<Split, { readonly by: 'time' }>
+  | (Omit<Extract<Split, { readonly by: 'entity' }>, 'role'> & {
       readonly keys: readonly { readonly column: string; readonly type: ScalarType }[];
-      readonly seed: string;
-      readonly validation?: number;
-      readonly test: number;
-    };
+    });
 
 /**
  * A point-in-time join. For a spine row at time t (less the view's lag) a view contributes its row of the same keys with the greatest event

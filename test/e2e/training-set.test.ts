@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { label, trainingSet } from 'granary';
+import { featureView, label, notNull, splitByTime, sql, trainingSet, warn, type SplitPart } from 'granary';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { GranaryClient } from '../../client/index.js';
 import { sales, shop, totalsOf, user, type Shop } from '../fixtures/shop.js';
@@ -11,6 +11,8 @@ import { createWorld, type World } from '../support/world.js';
 vi.setConfig({ testTimeout: 240_000 });
 
 const SET = 'large_purchases';
+const WHOLE = 'whole';
+const STRICT = 'strict';
 const DAYS = [1, 2, 3, 4, 5, 6].map((day) => `2026-01-0${day}`);
 
 /** Five users buy every seven hours; the view's TTL is two days. */
@@ -35,10 +37,27 @@ beforeAll(async () => {
     }),
     features: ['totals'],
   });
+  const spend = featureView('spend', { entities: [user], source: sales, features: ['amount'] });
+  const whole = trainingSet(WHOLE, {
+    label: 'large',
+    features: [spend, spend.lag('1d')],
+    include: ['keys', 'timestamp'],
+    where: sql`user_id <> 5`,
+    split: splitByTime({ validation: '2026-01-03', test: '2026-01-05' }),
+    validate: [notNull('amount'), warn(notNull('amount_lag_1d'))],
+  });
+  const strict = trainingSet(STRICT, {
+    label: 'large',
+    features: [spend.lag('1d')],
+    validate: [notNull('amount_lag_1d')],
+  });
   made = await shop(name, folder, {
     rows: SALES,
     totals: totalsOf({ lookback: '0d' }),
-    more: [overRaw],
+    more: [overRaw, whole, strict],
+  });
+  await world.withWorker(made.project, async (client) => {
+    for (const date of DAYS) await (await client.run('shop_daily', { date })).result();
   });
 }, 120_000);
 afterAll(async () => {
@@ -78,7 +97,6 @@ const staleDays = async (client: GranaryClient): Promise<string[]> =>
 describe('daily runs of a training set', () => {
   it('make what one whole build makes; late rows make the intervals stale that they touch, and building these restores it', async () => {
     await world.withWorker(made.project, async (client) => {
-      for (const date of DAYS) await (await client.run('shop_daily', { date })).result();
       const before = await clock();
       expect(await build(client, { asOf: before })).toEqual([`trainingSet/${SET}: made`]);
       const daily = await rowsOf(client);
@@ -115,6 +133,40 @@ describe('daily runs of a training set', () => {
       expect(
         (await client.trainingSet(SET)).datasets.map(({ interval }) => interval.start.slice(0, 10)),
       ).toEqual(DAYS);
+    });
+  });
+
+  it('may lag, leave rows out, be divided, and warn; a rule that fails stops the version', async () => {
+    await world.withWorker(made.project, async (client) => {
+      const { steps } = await (await client.buildTrainingSet(WHOLE)).result();
+      expect(steps.map(({ warnings }) => warnings)).toEqual([[expect.stringMatching(/amount_lag_1d/)]]);
+      const shown = async (split?: SplitPart): Promise<unknown[]> => {
+        const rows: unknown[] = [];
+        const set = client.trainingSet(WHOLE, split === undefined ? {} : { split });
+        for await (const row of (await set).rows()) rows.push(Object.values(row).map(String));
+        return rows;
+      };
+      const purchases = `(SELECT * FROM '${join(folder, 'raw', 'sales*.parquet')}')`;
+      const at = (before: string): string =>
+        `(SELECT f.amount FROM ${purchases} f WHERE f.user_id = l.user_id AND f.sold_at <= l.sold_at - INTERVAL '${before}' ORDER BY f.sold_at DESC LIMIT 1)`;
+      const expected = (
+        await query(`SELECT CASE WHEN sold_at < '2026-01-03' THEN 'train' WHEN sold_at < '2026-01-05' THEN 'validation' ELSE 'test' END AS split,
+          user_id, strftime(sold_at, '%Y-%m-%dT%H:%M:%SZ') AS sold_at, ${at('0 days')} AS now, ${at('1 day')} AS lagged, amount > 15 AS large
+          FROM ${purchases} l WHERE user_id <> 5 ORDER BY user_id, sold_at`)
+      ).map((row) => Object.values(row).map(String));
+      expect(await shown()).toEqual(expected);
+      for (const part of ['train', 'validation', 'test'] as const)
+        expect(await shown(part)).toEqual(expected.filter(([split]) => split === part));
+      const profile = await client.resources.profile(WHOLE);
+      expect(profile?.profile.joins?.map(({ view, age }) => [view, (age?.min ?? -1) >= 0])).toEqual([
+        ['spend for user', true],
+        ['spend for user, 1d before', true],
+      ]);
+      expect(profile?.validation.map(({ passed }) => passed)).toEqual([true, false]);
+
+      const failure = await failureOf((await client.buildTrainingSet(STRICT)).result());
+      expect(failure.message).toMatch(/amount_lag_1d/);
+      expect(await client.resources.versions(STRICT)).toEqual([]);
     });
   });
 
