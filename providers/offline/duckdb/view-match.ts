@@ -17,6 +17,8 @@ export interface Labels {
   readonly id: string;
   /** A table with one row a key tuple of the labels: `id`, `k0`, `k1`, ... */
   readonly keys: string;
+  /** The number is the only key itself. */
+  readonly numbered: boolean;
   /** Smallest and largest label time in microseconds; without any, not of type bigint. */
   readonly range: readonly unknown[];
   /** Only rows that were created by then. */
@@ -52,9 +54,10 @@ export async function matchView(
   const instants = instantOf(prefix, labels.knownAt);
   const found = `${prefix}_instants`;
   const distinct = `SELECT DISTINCT ${labels.id} AS id, ${instants.map(([label, row]) => `${label} AS ${row}`).join(', ')} FROM ${labels.table} WHERE ${prefix}_at_event IS NOT NULL`;
-  await c.run(
-    `CREATE TEMP TABLE ${found} AS SELECT w.*, k.* EXCLUDE (id) FROM (${distinct}) w JOIN ${labels.keys} k ON w.id = k.id`,
-  );
+  const keyed = labels.numbered
+    ? `SELECT *, id AS k0 FROM (${distinct})`
+    : `SELECT w.*, k.* EXCLUDE (id) FROM (${distinct}) w JOIN ${labels.keys} k ON w.id = k.id`;
+  await c.run(`CREATE TEMP TABLE ${found} AS ${keyed}`);
   const same = instants.map(([, row]) => `${row === 'event' ? source.event : source.created} = w.${row}`);
   await c.run(
     `CREATE TEMP TABLE ${rows} AS SELECT w.id, ${source.columns.join(', ')} FROM ${source.from} JOIN ${found} w ON ${[source.equal('w'), ...same].join(' AND ')}`,
