@@ -57,6 +57,9 @@ export async function joinInTime(c: Connection, request: PointInTimeJoin): Promi
       });
   }
   await c.run(joinedSql(request, ofView, sources, time));
+  // The sort needs the room.
+  for (const table of [SPINE, ...keyTables.map(({ name }) => name), ...views.map((_, v) => `v${v}_rows`)])
+    await c.run(`DROP TABLE ${table}`);
   await checkRows(c, {
     name: output.name,
     table: quoteIdentifier(JOINED),
@@ -135,7 +138,7 @@ function joinedSql(
     const row = `r${v}`;
     columns.push(
       `${row}.event AS v${v}_event`,
-      `${row}.created AS v${v}_created`,
+      ...(view.createdTimestampField === undefined ? [] : [`${row}.created AS v${v}_created`]),
       `${row}.id IS NOT NULL AS v${v}_hit`,
       ...view.columns.map((_, i) => `${row}.c${i} AS v${v}_c${i}`),
     );

@@ -33,7 +33,7 @@ export const instantOf = (
   (knownAt ? ['event', 'created'] : ['event']).map((part) => [`${prefix}_at_${part}`, part]);
 
 /**
- * Leaves `<prefix>_rows`: (id, event in microseconds, created, c0, c1, ...), one row a key tuple and, in time, a matched instant; and in time
+ * Leaves `<prefix>_rows`: (id, event in microseconds, created where there is one, c0, c1, ...), one row a key tuple and, in time, a matched instant; and in time
  * adds the matched instant to the labels (see {@link instantOf}). First keys and times alone are matched, then the values of the matched
  * instants are read, by hashing: what is sorted is narrow, and what is wide is small.
  */
@@ -113,7 +113,7 @@ function recordsSql(known: string): string {
 /** A view's rows, as expressions over `f`. */
 interface Source {
   readonly from: string;
-  /** `event` in microseconds, `created`, `c0`, `c1`, ... */
+  /** `event` in microseconds, `created` where there is one, `c0`, `c1`, ... */
   readonly columns: readonly string[];
   readonly event: string;
   readonly created: string;
@@ -134,7 +134,7 @@ async function sourceOf(c: Connection, view: JoinedView, { time, range }: Labels
     from: `(${await relationSql(c, relation)}) f`,
     columns: [
       `${event} AS event`,
-      `${created} AS created`,
+      ...(createdTimestampField === undefined ? [] : [`${created} AS created`]),
       ...columns.map(({ column }, i) => `${of(column)} AS c${i}`),
     ],
     event,
