@@ -98,7 +98,7 @@ describe('a point-in-time join under a memory limit far below its data', () => {
     ['by event times', false],
     ['of what was known', true],
   ])('spills, finishes and writes the same bytes: %s', { timeout: 300_000 }, async (_, knownAt) => {
-    const limited = await run('64MiB', knownAt);
+    const limited = await run('96MiB', knownAt);
     const free = await run('4GiB', knownAt);
     expect(free.statistics.rows).toBe(LABELS);
     expect(limited.spilled).toBe(true);

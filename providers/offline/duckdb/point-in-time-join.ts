@@ -46,9 +46,20 @@ export async function joinInTime(c: Connection, request: PointInTimeJoin): Promi
   for (const [v, view] of views.entries()) {
     const keys = ofView[v];
     if (keys)
-      await matchView(c, view, `v${v}`, { table: SPINE, id: keys.id, keys: keys.name, time, range, knownAt });
+      await matchView(c, view, `v${v}`, {
+        table: SPINE,
+        id: keys.id,
+        keys: keys.name,
+        numbered: isNumber(keys),
+        time,
+        range,
+        knownAt,
+      });
   }
   await c.run(joinedSql(request, ofView, sources, time));
+  // The sort needs the room.
+  for (const table of [SPINE, ...keyTables.map(({ name }) => name), ...views.map((_, v) => `v${v}_rows`)])
+    await c.run(`DROP TABLE ${table}`);
   await checkRows(c, {
     name: output.name,
     table: quoteIdentifier(JOINED),
@@ -69,6 +80,10 @@ export async function joinInTime(c: Connection, request: PointInTimeJoin): Promi
   return { ...written, ...(await joinStatistics(request, row, statisticsSql(time))) };
 }
 
+/** Whether a key is a number, which needs no other. */
+const isNumber = ({ on }: KeyTable): boolean =>
+  on.length === 1 && on.every(({ type }) => type === 'int32' || type === 'int64');
+
 /** The labels with a number for each key tuple; a NULL key has none, so it matches nothing. */
 async function createSpine(
   c: Connection,
@@ -84,7 +99,9 @@ async function createSpine(
       throw filterFailure(c.subject, spine.relation, error);
     });
   const joins: string[] = [];
-  for (const { name, on } of keyTables) {
+  const ids: string[] = [];
+  for (const table of keyTables) {
+    const { name, id, on } = table;
     const keys = on.map(({ spine: column, type }) =>
       featureValue(sources.get(column) ?? '', columnType(spine.relation, column), type),
     );
@@ -92,12 +109,14 @@ async function createSpine(
       on.length === 0
         ? 'SELECT 1 AS one'
         : `SELECT DISTINCT ${keys.map((key, i) => `${key} AS k${i}`).join(', ')} FROM ${RAW} WHERE ${keys.map((key) => `${key} IS NOT NULL`).join(' AND ')}`;
-    await c.run(`CREATE TEMP TABLE ${name} AS SELECT *, row_number() OVER () AS id FROM (${tuples})`);
-    joins.push(
-      `LEFT JOIN ${name} ON ${keys.map((key, i) => `${key} = ${name}.k${i}`).join(' AND ') || 'true'}`,
-    );
+    const number = isNumber(table) ? 'k0' : 'row_number() OVER ()';
+    await c.run(`CREATE TEMP TABLE ${name} AS SELECT *, ${number} AS id FROM (${tuples})`);
+    ids.push(isNumber(table) ? `${keys.join('')} AS ${id}` : `${name}.id AS ${id}`);
+    if (!isNumber(table))
+      joins.push(
+        `LEFT JOIN ${name} ON ${keys.map((key, i) => `${key} = ${name}.k${i}`).join(' AND ') || 'true'}`,
+      );
   }
-  const ids = keyTables.map(({ name, id }) => `${name}.id AS ${id}`);
   await c.run(
     `CREATE TEMP TABLE ${SPINE} AS SELECT ${['l.*', ...ids].join(', ')} FROM ${RAW} l ${joins.join(' ')}`,
   );
@@ -119,7 +138,7 @@ function joinedSql(
     const row = `r${v}`;
     columns.push(
       `${row}.event AS v${v}_event`,
-      `${row}.created AS v${v}_created`,
+      ...(view.createdTimestampField === undefined ? [] : [`${row}.created AS v${v}_created`]),
       `${row}.id IS NOT NULL AS v${v}_hit`,
       ...view.columns.map((_, i) => `${row}.c${i} AS v${v}_c${i}`),
     );

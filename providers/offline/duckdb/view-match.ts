@@ -17,6 +17,8 @@ export interface Labels {
   readonly id: string;
   /** A table with one row a key tuple of the labels: `id`, `k0`, `k1`, ... */
   readonly keys: string;
+  /** The number is the only key itself. */
+  readonly numbered: boolean;
   /** Smallest and largest label time in microseconds; without any, not of type bigint. */
   readonly range: readonly unknown[];
   /** Only rows that were created by then. */
@@ -31,7 +33,7 @@ export const instantOf = (
   (knownAt ? ['event', 'created'] : ['event']).map((part) => [`${prefix}_at_${part}`, part]);
 
 /**
- * Leaves `<prefix>_rows`: (id, event in microseconds, created, c0, c1, ...), one row a key tuple and, in time, a matched instant; and in time
+ * Leaves `<prefix>_rows`: (id, event in microseconds, created where there is one, c0, c1, ...), one row a key tuple and, in time, a matched instant; and in time
  * adds the matched instant to the labels (see {@link instantOf}). First keys and times alone are matched, then the values of the matched
  * instants are read, by hashing: what is sorted is narrow, and what is wide is small.
  */
@@ -52,9 +54,10 @@ export async function matchView(
   const instants = instantOf(prefix, labels.knownAt);
   const found = `${prefix}_instants`;
   const distinct = `SELECT DISTINCT ${labels.id} AS id, ${instants.map(([label, row]) => `${label} AS ${row}`).join(', ')} FROM ${labels.table} WHERE ${prefix}_at_event IS NOT NULL`;
-  await c.run(
-    `CREATE TEMP TABLE ${found} AS SELECT w.*, k.* EXCLUDE (id) FROM (${distinct}) w JOIN ${labels.keys} k ON w.id = k.id`,
-  );
+  const keyed = labels.numbered
+    ? `SELECT *, id AS k0 FROM (${distinct})`
+    : `SELECT w.*, k.* EXCLUDE (id) FROM (${distinct}) w JOIN ${labels.keys} k ON w.id = k.id`;
+  await c.run(`CREATE TEMP TABLE ${found} AS ${keyed}`);
   const same = instants.map(([, row]) => `${row === 'event' ? source.event : source.created} = w.${row}`);
   await c.run(
     `CREATE TEMP TABLE ${rows} AS SELECT w.id, ${source.columns.join(', ')} FROM ${source.from} JOIN ${found} w ON ${[source.equal('w'), ...same].join(' AND ')}`,
@@ -110,7 +113,7 @@ function recordsSql(known: string): string {
 /** A view's rows, as expressions over `f`. */
 interface Source {
   readonly from: string;
-  /** `event` in microseconds, `created`, `c0`, `c1`, ... */
+  /** `event` in microseconds, `created` where there is one, `c0`, `c1`, ... */
   readonly columns: readonly string[];
   readonly event: string;
   readonly created: string;
@@ -131,7 +134,7 @@ async function sourceOf(c: Connection, view: JoinedView, { time, range }: Labels
     from: `(${await relationSql(c, relation)}) f`,
     columns: [
       `${event} AS event`,
-      `${created} AS created`,
+      ...(createdTimestampField === undefined ? [] : [`${created} AS created`]),
       ...columns.map(({ column }, i) => `${of(column)} AS c${i}`),
     ],
     event,
