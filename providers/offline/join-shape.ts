@@ -86,6 +86,21 @@ export function joinColumns(join: Join, sources: ReadonlyMap<string, string>): J
   return columns;
 }
 
+/**
+ * The columns that decide the order of rows after `spine.orderBy`. What a view gives follows from the label's keys and time: where these come first,
+ * values of features decide nothing more, and sorting by them costs much.
+ */
+export function decidingColumns(
+  { spine, views }: Join,
+  columns: readonly JoinedColumn[],
+): readonly JoinedColumn[] {
+  const first = new Set(spine.orderBy);
+  const asked = [...views.flatMap(({ on }) => on.map((pair) => pair.spine)), spine.timestampField];
+  if (!asked.every((column) => column === undefined || first.has(column))) return columns;
+  const given = new Set(views.flatMap((view, v) => view.columns.map((_, i) => `v${v}_c${i}`)));
+  return columns.filter(({ column }) => !given.has(column));
+}
+
 /** Key tuples of a label: views that join on the same columns share a table of numbers for them. */
 export interface KeyTable<On> {
   readonly name: string;

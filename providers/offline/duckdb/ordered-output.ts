@@ -12,6 +12,8 @@ export interface OrderedRows {
   readonly values: Readonly<Record<string, string>>;
   /** Expressions that come first in the order. */
   readonly orderBy: readonly string[];
+  /** The output columns that come after them; default: all, in schema order. */
+  readonly thenBy?: readonly string[];
 }
 
 /**
@@ -28,7 +30,7 @@ export async function writeOrdered(c: Connection, output: Output, rows: OrderedR
   const order = [
     ...hidden.map((_, i) => `${quoteIdentifier(`__order${i}`)} NULLS FIRST`),
     // What comes first already decides nothing further on, and costs much.
-    ...columns
+    ...(rows.thenBy ?? columns)
       .filter((name) => !rows.orderBy.includes(rows.values[name] ?? quoteIdentifier(name)))
       .map((name) => `${quoteIdentifier(name)} NULLS FIRST`),
   ];

@@ -1,5 +1,6 @@
 import type { JoinedView, JoinStatistics, PointInTimeJoin } from '../provider.js';
 import {
+  decidingColumns,
   joinColumns,
   joinStatistics,
   matchesInTime,
@@ -75,6 +76,7 @@ export async function joinInTime(c: Connection, request: PointInTimeJoin): Promi
       columns.map(({ column, as, from, type }) => [as, featureValue(column, from, type)]),
     ),
     orderBy: spine.orderBy.map((column) => sources.get(column) ?? column),
+    thenBy: decidingColumns(request, columns).map(({ as }) => as),
   });
   const row = (select: string): Promise<readonly unknown[]> => c.row(`SELECT ${select} FROM ${JOINED}`);
   return { ...written, ...(await joinStatistics(request, row, statisticsSql(time))) };

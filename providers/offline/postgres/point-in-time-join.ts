@@ -2,6 +2,7 @@ import { quoteName } from '../../../definitions/sql.js';
 import { Timestamp } from '../../../definitions/timestamp.js';
 import { literal } from '../duckdb/sql-text.js';
 import {
+  decidingColumns,
   joinColumns,
   joinStatistics,
   planKeyTables,
@@ -78,7 +79,7 @@ export async function joinInTime(
       name: HIDDEN.row,
       value: `row_number() OVER (ORDER BY ${[
         ...spine.orderBy.map((column) => sources.get(column) ?? ''),
-        ...columns.map(({ column }) => column),
+        ...decidingColumns(request, columns).map(({ column }) => column),
       ]
         .map((column) => `${column} NULLS FIRST`)
         .join(', ')})`,
