@@ -57,6 +57,15 @@ export async function createWarehouse(): Promise<Warehouse> {
       return { name, table: { schema, table }, schema: columns };
     },
     async remove() {
+      // A transaction that drops thousands of tables runs out of locks.
+      for (let left = true; left;) {
+        const { rows } = await pool.query<{ readonly name: string }>(
+          `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname IN ($1, $2) LIMIT 500`,
+          [schema, `${schema}_offline`],
+        );
+        left = rows.length > 0;
+        if (left) await pool.query(`DROP TABLE ${rows.map(({ name }) => name).join(', ')} CASCADE`);
+      }
       await pool.query(`DROP SCHEMA ${schema} CASCADE; DROP SCHEMA IF EXISTS ${schema}_offline CASCADE`);
       await pool.end();
     },

@@ -23,6 +23,8 @@ import { instantOf, matchView } from './view-match.js';
 
 const RAW = '__labels';
 const SPINE = '__spine';
+/** The labels' numbers and times alone, and the instants that they take. */
+const TIMES = '__times';
 const JOINED = '__joined';
 
 /** A table of the labels' key tuples, numbered; views with the same keys share one. */
@@ -44,22 +46,32 @@ export async function joinInTime(c: Connection, request: PointInTimeJoin): Promi
     time === undefined
       ? []
       : await c.row(`SELECT epoch_us(min(${time})), epoch_us(max(${time})) FROM ${SPINE}`);
+  const timed = views.some((view) => matchesInTime(view, time));
+  if (timed)
+    await c.run(
+      `CREATE TEMP TABLE ${TIMES} AS SELECT rowid AS label, ${keyTables.map(({ id }) => `${id}, `).join('')}epoch_us(${time ?? ''}) AS t FROM ${SPINE}`,
+    );
   for (const [v, view] of views.entries()) {
     const keys = ofView[v];
     if (keys)
       await matchView(c, view, `v${v}`, {
-        table: SPINE,
+        table: TIMES,
         id: keys.id,
         keys: keys.name,
         numbered: isNumber(keys),
-        time,
+        time: time === undefined ? undefined : 't',
         range,
         knownAt,
       });
   }
   await c.run(joinedSql(request, ofView, sources, time));
   // The sort needs the room.
-  for (const table of [SPINE, ...keyTables.map(({ name }) => name), ...views.map((_, v) => `v${v}_rows`)])
+  for (const table of [
+    SPINE,
+    ...(timed ? [TIMES] : []),
+    ...keyTables.map(({ name }) => name),
+    ...views.map((_, v) => `v${v}_rows`),
+  ])
     await c.run(`DROP TABLE ${table}`);
   await checkRows(c, {
     name: output.name,
@@ -135,7 +147,9 @@ function joinedSql(
   const column = (name: string): string => `s.${sources.get(name) ?? ''}`;
   if (spine.split !== undefined)
     columns.push(`${splitSql(spine.split, column, time && `s.${time}`, SPLITS)} AS ${SPLIT}`);
-  const joins: string[] = [];
+  const joins = views.some((view) => matchesInTime(view, time))
+    ? [`LEFT JOIN ${TIMES} t ON s.rowid = t.label`]
+    : [];
   for (const [v, view] of views.entries()) {
     const row = `r${v}`;
     columns.push(
@@ -147,7 +161,7 @@ function joinedSql(
     const instants = matchesInTime(view, time) ? instantOf(`v${v}`, knownAt) : [];
     const same = [
       `s.${keyTables[v]?.id ?? ''} = ${row}.id`,
-      ...instants.map(([label, part]) => `s.${label} = ${row}.${part}`),
+      ...instants.map(([label, part]) => `t.${label} = ${row}.${part}`),
     ];
     joins.push(`LEFT JOIN v${v}_rows ${row} ON ${same.join(' AND ')}`);
   }

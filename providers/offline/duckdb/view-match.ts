@@ -9,9 +9,9 @@ import { quoteIdentifier } from './sql-text.js';
 
 /** The labels' side that a view is matched against. */
 export interface Labels {
-  /** The label rows; a match adds columns to it. */
+  /** A table with a narrow row a label; a match adds columns to it. */
   readonly table: string;
-  /** The label rows' time; undefined: labels without time take the newest rows. */
+  /** The labels' time there, in microseconds; undefined: labels without time take the newest rows. */
   readonly time: string | undefined;
   /** The label rows' number of a key tuple; NULL when a key is NULL. */
   readonly id: string;
@@ -94,10 +94,10 @@ async function addInstants(
     : select(`${source.event} + ${lag} AS since`);
   // The TTL is applied to the match: a newest row that is too old must not give way to an older one.
   const young = (column: string): string =>
-    ttl === undefined ? column : `CASE WHEN f.event >= epoch_us(s.${time}) - ${lag + ttl} THEN ${column} END`;
+    ttl === undefined ? column : `CASE WHEN f.event >= s.${time} - ${lag + ttl} THEN ${column} END`;
   const found = instantOf(prefix, knownAt).map(([label, row]) => `${young(`f.${row}`)} AS ${label}`);
   await c.run(
-    `CREATE TEMP TABLE ${table}_next AS SELECT s.*, ${found.join(', ')} FROM ${table} s ASOF LEFT JOIN (${times}) f ON s.${id} = f.id AND epoch_us(s.${time}) >= f.since; DROP TABLE ${table}; ALTER TABLE ${table}_next RENAME TO ${table}`,
+    `CREATE TEMP TABLE ${table}_next AS SELECT s.*, ${found.join(', ')} FROM ${table} s ASOF LEFT JOIN (${times}) f ON s.${id} = f.id AND s.${time} >= f.since; DROP TABLE ${table}; ALTER TABLE ${table}_next RENAME TO ${table}`,
   );
 }
 
