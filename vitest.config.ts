@@ -14,7 +14,7 @@ export default defineConfig({
   test: {
     pool: 'forks',
     globalSetup: room('test/support/workflow-bundle.ts'),
-    maxWorkers: 2,
+    maxWorkers: 3,
     maxConcurrency: 3, // of tests that say so: they wait more than they work
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -260,7 +260,7 @@ export class GranaryClient {
     return await readFeatures(
       this.#open,
       this.#registry,
-      asked,
+      asked.name,
       entities as readonly Readonly<Record<string, Value>>[],
     );
   }

@@ -1,6 +1,5 @@
 import { isKind, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
-import type { FeatureView } from '../definitions/feature-view.js';
 import { didYouMean } from '../definitions/names.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import type { Schema, Value, ValueType } from '../definitions/types.js';
@@ -23,14 +22,14 @@ export interface OnlineFeatures<F extends Schema = Schema> {
 /** A view as it is registered. */
 export type ServedView = Resource<'view'> & RegisteredResource;
 
-/** Reads a view for some entities: its own variant where it has one, else the default one. */
+/** Reads a view's default variant for some entities. */
 export async function readFeatures<F extends Schema>(
   open: OpenProject,
   registry: Registry,
-  { name, variant }: Pick<FeatureView, 'name' | 'variant'>,
+  name: string,
   entities: readonly Readonly<Record<string, Value>>[],
 ): Promise<OnlineFeatures<F>[]> {
-  return await readValues<F>(open, registeredView(await registry.resources.all(), name, variant), entities);
+  return await readValues<F>(open, registeredView(await registry.resources.all(), name), entities);
 }
 
 /**
