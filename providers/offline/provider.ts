@@ -225,6 +225,7 @@ export interface SessionOptions {
   readonly scratch: string;
   /** DuckDB's syntax: `2GB`. */
   readonly memoryLimit: string;
+  /** At most; fewer where the memory limit is too low for so many. */
   readonly threads: number;
   /** Interrupts the running query; the call rejects with the signal's reason once the engine has stopped. */
   readonly signal: AbortSignal;

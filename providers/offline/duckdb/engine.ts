@@ -5,6 +5,20 @@ import { GranaryError } from '../../../definitions/errors.js';
 import type { SessionOptions } from '../provider.js';
 import { Connection } from './connection.js';
 
+/** What DuckDB asks for, a thread: with less, queries fail that one thread would spill and finish. */
+const BYTES_PER_THREAD = 125e6;
+const UNITS: Readonly<Record<string, number>> = {
+  ...{ KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 },
+  ...{ KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30, TIB: 2 ** 40 },
+};
+
+/** As many threads as are wanted and the memory limit can feed. */
+function affordableThreads({ threads, memoryLimit }: SessionOptions): number {
+  const [, amount, unit = ''] = /^([\d.]+)\s*(\w+)$/.exec(memoryLimit) ?? [];
+  const bytes = Number(amount) * (UNITS[unit.toUpperCase()] ?? Number.NaN);
+  return Number.isNaN(bytes) ? threads : Math.max(1, Math.min(threads, Math.floor(bytes / BYTES_PER_THREAD)));
+}
+
 /** One DuckDB instance in memory with a budget, a folder to spill into and a signal that stops it. */
 export class Engine {
   readonly #instance: DuckDBInstance;
@@ -22,8 +36,9 @@ export class Engine {
   }
 
   /** Starts the engine. It never loads or downloads extensions; files are read by path. */
-  static async open(options: SessionOptions): Promise<Engine> {
-    options.signal.throwIfAborted();
+  static async open(wanted: SessionOptions): Promise<Engine> {
+    wanted.signal.throwIfAborted();
+    const options = { ...wanted, threads: affordableThreads(wanted) };
     await mkdir(options.scratch, { recursive: true });
     const instance = await DuckDBInstance.create(':memory:', {
       memory_limit: options.memoryLimit,
