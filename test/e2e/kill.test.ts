@@ -20,11 +20,8 @@ afterAll(() => world[Symbol.asyncDispose]());
 const POINTS: readonly Armed['point'][] = [
   'build.after-stage',
   'facts.after-note',
-  'store.before-commit',
   'store.after-commit',
-  'store.mid-publish',
   'store.mid-latest:3',
-  'transform.before-stage',
   'load.before-record',
   'training-set.before-stage',
 ];

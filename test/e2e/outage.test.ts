@@ -6,7 +6,6 @@ faultSuite(
   'a server that is killed and comes back',
   [
     outage({ server: 'postgres', point: 'store.before-commit', seconds: 5 }),
-    outage({ server: 'temporal', point: 'build.before-stage', seconds: 5 }),
     outage({ server: 'redis', point: 'load.after-group', seconds: 0, emptied: true }),
   ],
   { servers: servedByOwn },

@@ -161,6 +161,6 @@ export function pointInTimeConformance<R extends Relation>(
     whereConformance(() => engine);
     splitConformance(() => engine);
     statisticsConformance(() => engine);
-    pointInTimeProperty(() => engine, Number(process.env['GRANARY_PROPERTY_CASES'] ?? 200));
+    pointInTimeProperty(() => engine, Number(process.env['GRANARY_PROPERTY_CASES'] ?? 80));
   });
 }
