@@ -22,7 +22,6 @@ const POINTS: readonly Armed['point'][] = [
   'facts.after-note',
   'store.after-commit',
   'store.mid-latest:3',
-  'load.before-record',
   'training-set.before-stage',
 ];
 

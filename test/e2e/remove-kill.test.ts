@@ -1,4 +1,4 @@
 import { removeKills } from '../support/remove-kills.js';
 
 // A slice; test/soak has every point.
-removeKills(['remove.after-mark', 'remove.after-online', 'remove.mid-files']);
+removeKills(['remove.after-online', 'remove.mid-files']);

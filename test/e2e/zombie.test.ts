@@ -2,4 +2,4 @@ import { faultSuite } from '../support/fault-suite.js';
 import { zombies } from '../support/zombies.js';
 
 // test/soak/zombie.test.ts has them all.
-faultSuite('a worker that sleeps past its time-outs', zombies(['store.before-commit', 'load.after-group']));
+faultSuite('a worker that sleeps past its time-outs', zombies(['load.after-group']));
