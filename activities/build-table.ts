@@ -1,11 +1,11 @@
 import { orderedSchema, type BuiltSourceSpec, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
+import { resourceOf } from '../definitions/resource-of.js';
 import { fillSql, quoteName } from '../definitions/sql.js';
 import { wholeName } from '../providers/offline/postgres/sql-text.js';
 import type { TableRelation } from '../providers/offline/table-provider.js';
 import type { DatasetInput } from '../registry/dataset.js';
 import { crashPoint } from './crash-points.js';
-import { resourceOf } from '../definitions/resource-of.js';
 import { cut, readFrom, type Resources } from './inputs.js';
 import type { StagedRows, StepRequest } from './messages.js';
 import { tableOf } from './relations.js';

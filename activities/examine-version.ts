@@ -3,6 +3,7 @@ import { isRaw, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import { intervalName } from '../definitions/interval.js';
 import type { Profile } from '../definitions/profile.js';
+import { resourceOf } from '../definitions/resource-of.js';
 import {
   isRowRule,
   stops,
@@ -15,7 +16,6 @@ import type { FoundColumns, OfflineSession } from '../providers/offline/provider
 import type { TableSession } from '../providers/offline/table-provider.js';
 import type { DatasetInput } from '../registry/dataset.js';
 import type { StagedName, VersionFacts } from '../registry/version-facts.js';
-import { resourceOf } from '../definitions/resource-of.js';
 import { crashPoint } from './crash-points.js';
 import { localSource, type Resources } from './inputs.js';
 import type { StagedRows, StepRequest } from './messages.js';

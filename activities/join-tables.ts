@@ -10,7 +10,7 @@ import type { StagedRows, StepRequest } from './messages.js';
 import { tableOf } from './relations.js';
 import { withTables, type Runtime } from './runtime.js';
 import type { Attempt } from './step.js';
-import { refuseLeaks, spineBounds, type TrainingPlan } from './training-set-plan.js';
+import { joinedFacts, refuseLeaks, spineBounds, type TrainingPlan } from './training-set-plan.js';
 
 /** What {@link joinTables} works on. */
 export interface TableJoin {
@@ -67,9 +67,7 @@ export async function joinTables(
     const result = {
       store: set.spec.store,
       table: joined.table,
-      rows: joined.rows,
-      ...(joined.eventTimes === undefined ? {} : { eventTimes: joined.eventTimes }),
-      matched: Object.fromEntries(plan.views.map((view, i) => [view.name, joined.matched[i] ?? 0])),
+      ...joinedFacts(plan, joined),
       ms: Math.round(performance.now() - started),
     };
     await noteFacts(runtime, request, result, facts);

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { isAllTime } from '../definitions/interval.js';
+import { resourceOf } from '../definitions/resource-of.js';
 import type { JoinedView, Output } from '../providers/offline/provider.js';
 import { crashPoint } from './crash-points.js';
-import { resourceOf } from '../definitions/resource-of.js';
 import { examine, inputColumns, noteFacts } from './examine-version.js';
 import { verifySources } from './inputs.js';
 import { joinProfiles, ruledSet } from './join-profiles.js';
@@ -12,7 +12,7 @@ import { relationOf } from './relations.js';
 import { withEngine, type Runtime } from './runtime.js';
 import { stageRows, stagingFolder } from './staging.js';
 import type { Attempt } from './step.js';
-import { refuseLeaks, spineBounds, trainingPlan } from './training-set-plan.js';
+import { joinedFacts, refuseLeaks, spineBounds, trainingPlan } from './training-set-plan.js';
 
 /** Joins the label's rows of the interval point-in-time with the features and stages the training rows. */
 export async function joinTrainingSet(
@@ -92,9 +92,7 @@ export async function joinTrainingSet(
     await crashPoint('training-set.after-stage');
     const result = {
       ...staged,
-      rows: joined.rows,
-      ...(joined.eventTimes === undefined ? {} : { eventTimes: joined.eventTimes }),
-      matched: Object.fromEntries(plan.views.map((view, i) => [view.name, joined.matched[i] ?? 0])),
+      ...joinedFacts(plan, joined),
       ms: Math.round(performance.now() - started),
     };
     await noteFacts(runtime, request, result, facts);

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { isKind } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
+import { resourceOf } from '../definitions/resource-of.js';
 import { inputsHash, METADATA_FILE, type Dataset } from '../registry/dataset.js';
 import type { RegisteredResource } from '../registry/resources.js';
 import { crashPoint } from './crash-points.js';
-import { resourceOf } from '../definitions/resource-of.js';
 import { runFacts } from './describe-version.js';
 import type { PromotionRef, StepRequest, StepResult } from './messages.js';
 import { retireReplaced } from './promotion.js';

@@ -1,7 +1,7 @@
 import type { Resource } from '../definitions/contract.js';
+import { resourceOf } from '../definitions/resource-of.js';
 import { onlineStoreOf, onlineView, type ViewAtWork } from '../registry/online-view.js';
 import type { RegisteredResource } from '../registry/resources.js';
-import { resourceOf } from '../definitions/resource-of.js';
 import type { Resources } from './inputs.js';
 import type { StagedLoad, StepRequest } from './messages.js';
 import { storeReplaced } from './online-contents.js';

@@ -1,11 +1,11 @@
 import { GranaryError } from '../definitions/errors.js';
+import { resourceOf } from '../definitions/resource-of.js';
 import type { CatalogEntry, CatalogKind } from '../registry/catalog.js';
 import { findEntry } from '../registry/catalog-names.js';
 import { removalRefused, type RemovalRequest } from '../registry/catalog-removal.js';
 import { onlineStoreOf, onlineView } from '../registry/online-view.js';
 import { settleRun } from '../registry/settle.js';
 import { crashPoint } from './crash-points.js';
-import { resourceOf } from '../definitions/resource-of.js';
 import type { Removal, RemovalOutcome, RemovalQuestion } from './messages.js';
 import { closeStatus } from './owner.js';
 import type { Runtime } from './runtime.js';

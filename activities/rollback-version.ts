@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { GranaryError } from '../definitions/errors.js';
 import { intervalName } from '../definitions/interval.js';
+import { resourceOf } from '../definitions/resource-of.js';
 import { inputsHash, METADATA_FILE, rowsChecksum, type Dataset } from '../registry/dataset.js';
 import { crashPoint } from './crash-points.js';
-import { resourceOf } from '../definitions/resource-of.js';
 import { runFacts } from './describe-version.js';
 import type { Rollback, StepRequest, StepResult } from './messages.js';
 import { ensurePublished } from './publication.js';

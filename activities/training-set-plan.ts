@@ -1,6 +1,7 @@
-import { orderedSchema, type Resource } from '../definitions/contract.js';
+import type { Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
-import { durationMicros, isAllTime, type Interval } from '../definitions/interval.js';
+import { isAllTime, type Interval } from '../definitions/interval.js';
+import { resourceOf } from '../definitions/resource-of.js';
 import type { Split } from '../definitions/split.js';
 import { trainingSchema } from '../definitions/training-schema.js';
 import type { Schema, ValueType } from '../definitions/types.js';
@@ -11,8 +12,9 @@ import type {
   Relation,
   RowSplit,
 } from '../providers/offline/provider.js';
-import { resourceOf } from '../definitions/resource-of.js';
+import { joinedView } from '../providers/offline/source-relation.js';
 import type { Resources } from './inputs.js';
+import type { StagedRows } from './messages.js';
 
 /** A training set with everything that it refers to at hand. */
 export interface TrainingPlan {
@@ -32,44 +34,22 @@ export interface TrainingPlan {
 export function trainingPlan(resources: Resources, set: Resource<'trainingSet'>): TrainingPlan {
   const label = resourceOf(resources, set.spec.label, 'label');
   const labelSource = resourceOf(resources, label.spec.source, 'source');
-  const spineSchema = orderedSchema(labelSource.spec);
-  const typeOf = (column: string): ValueType => {
-    const type = spineSchema[column];
-    if (type === undefined)
-      throw new GranaryError(
-        'SchemaMismatch',
-        `The label ${label.name} names the column "${column}", which ${labelSource.name} does not have.`,
-      );
-    return type;
-  };
-  const carried = set.spec.include.map((column) => ({ column, as: column, type: typeOf(column) }));
+  const schema = trainingSchema(resources, set);
+  const carried = set.spec.include.map((column) => ({
+    column,
+    as: column,
+    type: schema[column] as ValueType,
+  }));
   const views = set.spec.features.map((choice) => {
     const view = resourceOf(resources, choice.view, 'view');
     const source = resourceOf(resources, view.spec.source, 'source');
+    const { lag, columns } = choice;
     const role = label.spec.roles.find((r) => r.role === choice.role);
     if (!role)
       throw new GranaryError('InvalidDefinition', `The label ${label.name} has no role "${choice.role}".`);
-    const { timestampField, createdTimestampField } = source.spec;
-    return {
-      name: `${view.name} for ${choice.role}${choice.lag === undefined ? '' : `, ${choice.lag} before`}`,
-      role: choice.role,
-      source,
-      on: view.spec.joinKeys.map((key) => ({
-        spine: role.keys.find((k) => k.name === key.name)?.column ?? '',
-        feature: key.column,
-        type: key.type,
-      })),
-      ...(timestampField === undefined ? {} : { timestampField }),
-      ...(createdTimestampField === undefined ? {} : { createdTimestampField }),
-      ...(view.spec.ttl === undefined ? {} : { ttl: durationMicros(view.spec.ttl) }),
-      ...(choice.lag === undefined ? {} : { lag: durationMicros(choice.lag) }),
-      columns: choice.columns.map(({ feature, as }) => {
-        const found = view.spec.features.find((f) => f.name === feature);
-        if (!found)
-          throw new GranaryError('InvalidDefinition', `The view ${view.name} has no feature "${feature}".`);
-        return { column: found.column, as, type: found.type };
-      }),
-    };
+    const name = `${view.name} for ${choice.role}${lag === undefined ? '' : `, ${lag} before`}`;
+    const keys = view.spec.joinKeys.map((key) => role.keys.find((k) => k.name === key.name)?.column ?? '');
+    return { ...joinedView({ view, source, name, keys, lag, columns }), role: choice.role, source };
   });
   const { timestampField } = label.spec;
   const keys = [...new Set(label.spec.roles.flatMap((role) => role.keys.map((key) => key.column)))];
@@ -87,7 +67,7 @@ export function trainingPlan(resources: Resources, set: Resource<'trainingSet'>)
     knownAt: set.spec.knownAt ?? false,
     where: set.spec.where,
     views,
-    schema: trainingSchema(resources, set),
+    schema,
   };
 }
 
@@ -112,6 +92,16 @@ export function refuseLeaks(
       `The training set ${name} joined ${leaked} values from after their label's time; nothing was stored.`,
     );
 }
+
+/** What a join hands on with its rows, wherever these are staged. */
+export const joinedFacts = (
+  { views }: Pick<TrainingPlan, 'views'>,
+  { rows, eventTimes, matched }: Pick<JoinStatistics, 'rows' | 'eventTimes' | 'matched'>,
+): Pick<StagedRows, 'rows' | 'eventTimes' | 'matched'> => ({
+  rows,
+  ...(eventTimes === undefined ? {} : { eventTimes }),
+  matched: Object.fromEntries(views.map((view, i) => [view.name, matched[i] ?? 0])),
+});
 
 /** The label rows of an interval are those of its time that pass the filter; of all of time, and without a time, all of them. */
 export const spineBounds = (

@@ -5,7 +5,7 @@ import { exportRows, type ExportFormat } from '../client/export-rows.js';
 import { openTrainingRows, type TrainingRows, type VersionChoice } from '../client/training-rows.js';
 import { GranaryError } from '../definitions/errors.js';
 import { intervalName } from '../definitions/interval.js';
-import type { SplitPart } from '../definitions/split.js';
+import { SPLIT_PARTS, type SplitPart } from '../definitions/split.js';
 import type { Row } from '../definitions/types.js';
 import { show, useCatalog, withCatalogOptions, type CatalogFlags, type Opened } from './catalog.js';
 import { count } from './count.js';
@@ -76,11 +76,7 @@ const withChoice = (command: Command, help: string): Command =>
       )
       .option('--as-of <instant>', 'what was built as of this instant')
       .option('--version <name>', 'this version; "granary versions" lists them')
-      .addOption(
-        new Option('--split <part>', 'only this part of a set that is split').choices([
-          ...['train', 'validation', 'test'],
-        ]),
-      ),
+      .addOption(new Option('--split <part>', 'only this part of a set that is split').choices(SPLIT_PARTS)),
   ).addHelpText('after', help);
 
 async function choose(

@@ -8,6 +8,7 @@ import type { Schema } from '../definitions/types.js';
 import type { OpenProject } from '../providers/bind.js';
 import { makeScratch } from '../providers/own-folder.js';
 import type { FileRelation, JoinedView } from '../providers/offline/provider.js';
+import { reachOf } from '../providers/offline/join-shape.js';
 import type { Bounds } from '../providers/offline/source-relation.js';
 import type { Registry } from '../registry/registry.js';
 import { readFiles, type DatasetRows } from './dataset-rows.js';
@@ -172,15 +173,12 @@ async function joinRows(
 /** What rows of one of these times can meet in a source: nothing after the last, nothing that every TTL has ended for before the first. */
 function reach({ times }: StagedEntityRows, views: readonly Omit<JoinedView, 'relation'>[]): Bounds {
   if (times === undefined) return {};
-  const [first, last] = [Timestamp.from(times.min), Timestamp.from(times.max)];
-  const least = (values: readonly bigint[]): bigint => values.reduce((a, b) => (a < b ? a : b));
-  const lag = least(views.map((view) => view.lag ?? 0n));
-  const oldest = views.map(({ ttl = 0n, lag: before = 0n }) =>
-    ttl > 0n ? first.micros - before - ttl : YEAR_1,
-  );
-  const from = least(oldest);
+  const [first, last] = [Timestamp.from(times.min).micros, Timestamp.from(times.max).micros];
+  const reaches = views.map((view) => reachOf(view, { first, last }));
+  const before = reaches.reduce((most, reach) => (reach.before > most ? reach.before : most), YEAR_1);
+  const from = reaches.reduce((least, { from: one = YEAR_1 }) => (one < least ? one : least), last);
   return {
-    before: last.plus(1n - lag).toString(),
+    before: new Timestamp(before).toString(),
     ...(from <= YEAR_1 ? {} : { from: new Timestamp(from).toString() }),
   };
 }

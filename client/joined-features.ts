@@ -1,10 +1,10 @@
 import { isKind, type Resource } from '../definitions/contract.js';
 import type { KeyType } from '../definitions/entity.js';
 import { GranaryError } from '../definitions/errors.js';
-import { durationMicros } from '../definitions/interval.js';
-import { featureColumn } from '../definitions/selection.js';
-import type { Schema, ValueType } from '../definitions/types.js';
+import { featureColumn, uniqueColumns } from '../definitions/selection.js';
+import type { Schema } from '../definitions/types.js';
 import type { JoinedView } from '../providers/offline/provider.js';
+import { joinedView } from '../providers/offline/source-relation.js';
 import type { RegisteredResource } from '../registry/resources.js';
 import { wantedOf, type FeatureReference, type Wanted } from './feature-vectors.js';
 
@@ -69,42 +69,31 @@ export function joinedViews(
   taken: Schema,
   isFull: boolean,
 ): readonly Omit<JoinedView, 'relation'>[] {
-  const plain = views.flatMap(({ wanted }) => wanted.features.map((name) => featureColumn(wanted, name)));
-  const count = new Map<string, number>();
-  for (const name of [...Object.keys(taken), ...plain])
-    count.set(name.toLowerCase(), (count.get(name.toLowerCase()) ?? 0) + 1);
+  const plain = views.map(({ wanted }) => ({
+    view: wanted.view.name,
+    plain: wanted.features.map((feature) => featureColumn(wanted, feature)),
+  }));
+  const named = isFull
+    ? plain.map(({ view, plain: names }) => names.map((name) => `${view}__${name}`))
+    : uniqueColumns(plain, Object.keys(taken));
   const seen = new Set(Object.keys(taken).map((name) => name.toLowerCase()));
-  const named = ({ wanted }: AskedView, feature: string): string => {
-    const column = featureColumn(wanted, feature);
-    const alone = !isFull && count.get(column.toLowerCase()) === 1;
-    const as = alone ? column : `${wanted.view.name}__${column}`;
-    if (seen.has(as.toLowerCase()))
-      throw new GranaryError(
-        'InvalidInput',
-        `There would be two columns "${as}". Ask for ${wanted.view.name}:${feature} once, or rename the column of the entity rows.`,
-      );
-    seen.add(as.toLowerCase());
-    return as;
-  };
-  return views.map((asked) => {
-    const { wanted, source, keys } = asked;
+  return views.map(({ wanted, source, keys }, v) => {
     const { view, before, features } = wanted;
-    const { timestampField, createdTimestampField } = source.spec;
-    return {
+    const columns = features.map((feature, f) => {
+      const as = named[v]?.[f] ?? feature;
+      if (seen.has(as.toLowerCase()))
+        throw new GranaryError(
+          'InvalidInput',
+          `There would be two columns "${as}". Ask for ${view.name}:${feature} once, or rename the column of the entity rows.`,
+        );
+      seen.add(as.toLowerCase());
+      return { feature, as };
+    });
+    return joinedView({
+      ...{ view, source, columns, lag: before },
       name: `feature view ${view.name}`,
-      on: keys.map(({ name, column, type }) => ({ spine: name, feature: column, type })),
-      ...(timestampField === undefined ? {} : { timestampField }),
-      ...(createdTimestampField === undefined ? {} : { createdTimestampField }),
-      ...(view.spec.ttl === undefined ? {} : { ttl: durationMicros(view.spec.ttl) }),
-      ...(before === undefined ? {} : { lag: durationMicros(before) }),
-      columns: features.map((feature) => {
-        const { column, type } = view.spec.features.find(({ name }) => name === feature) as {
-          readonly column: string;
-          readonly type: ValueType;
-        };
-        return { column, as: named(asked, feature), type };
-      }),
-    };
+      keys: keys.map(({ name }) => name),
+    });
   });
 }
 

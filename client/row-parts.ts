@@ -1,5 +1,5 @@
 import { GranaryError } from '../definitions/errors.js';
-import { SPLIT_COLUMN, type SplitPart } from '../definitions/split.js';
+import { SPLIT_COLUMN, SPLIT_PARTS, type SplitPart } from '../definitions/split.js';
 import type { Schema } from '../definitions/types.js';
 import type { ColumnBatch } from '../providers/columns.js';
 import type { DatasetRows, RowsRead } from './dataset-rows.js';
@@ -13,15 +13,13 @@ export interface RowParts {
   readonly split?: SplitPart | undefined;
 }
 
-const PARTS: readonly string[] = ['train', 'validation', 'test'] satisfies SplitPart[];
-
 /** @throws GranaryError `InvalidInput` when rows are not divided, or not into that part. */
 export function checkSplit(what: string, schema: Schema, split: SplitPart | undefined): void {
   if (split === undefined) return;
-  if (!PARTS.includes(split))
+  if (!SPLIT_PARTS.includes(split))
     throw new GranaryError(
       'InvalidInput',
-      `There is no split "${split}". Choose one of ${PARTS.join(', ')}.`,
+      `There is no split "${split}". Choose one of ${SPLIT_PARTS.join(', ')}.`,
     );
   if (schema[SPLIT_COLUMN] !== 'string' || Object.keys(schema)[0] !== SPLIT_COLUMN)
     throw new GranaryError(

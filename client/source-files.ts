@@ -1,4 +1,4 @@
-import { inDatabase, type Resource } from '../definitions/contract.js';
+import { inDatabase, tableName, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import { isAllTime } from '../definitions/interval.js';
 import { Timestamp } from '../definitions/timestamp.js';
@@ -31,8 +31,7 @@ export async function sourceFiles(
   const { spec } = source;
   const to = { ...scratch, signal: new AbortController().signal };
   if (spec.type === 'table') {
-    const table = { schema: spec.dbSchema ?? 'public', table: spec.table };
-    const relation = { ...sourceShape(source, bounds), table };
+    const relation = { ...sourceShape(source, bounds), table: tableName(spec) };
     return await extractInParts(providers.offline(spec.store), relation, to);
   }
   if (spec.type === 'file') {

@@ -97,6 +97,8 @@ async function staleOfTarget(
   target: string,
   wanted?: (dataset: Dataset) => boolean,
 ): Promise<StaleInterval[]> {
+  // Other kinds have no stale intervals: nothing is read for them.
+  if (!target.startsWith('trainingSet/')) return [];
   const set = (await registry.resources.all()).get(target);
   return set && isKind(set, 'trainingSet') ? await staleIntervals(registry, set, wanted) : [];
 }

@@ -57,6 +57,23 @@ export function makeSelection({ view, role, features, before }: SelectionParts):
   }) as Selection;
 }
 
+/**
+ * The output columns of selected features, a list a selection: `plain` where no other column has that name, in whatever case, else with the name of
+ * the view before it.
+ * @param taken the names that other columns have
+ */
+export function uniqueColumns(
+  selections: readonly { readonly view: string; readonly plain: readonly string[] }[],
+  taken: readonly string[],
+): string[][] {
+  const count = new Map<string, number>();
+  for (const name of [...taken, ...selections.flatMap(({ plain }) => plain)])
+    count.set(name.toLowerCase(), (count.get(name.toLowerCase()) ?? 0) + 1);
+  return selections.map(({ view, plain }) =>
+    plain.map((name) => (count.get(name.toLowerCase()) === 1 ? name : `${view}__${name}`)),
+  );
+}
+
 /** The output column of a selected feature, as long as no other column has that name. */
 export const featureColumn = (
   { role, before }: Pick<Selection, 'role' | 'before'>,

@@ -3,7 +3,8 @@ import type { Label } from './label.js';
 import { Timestamp, type TimestampLike } from './timestamp.js';
 
 /** The names of a training set's parts, in the column `split`. */
-export type SplitPart = 'train' | 'validation' | 'test';
+export const SPLIT_PARTS = ['train', 'validation', 'test'] as const;
+export type SplitPart = (typeof SPLIT_PARTS)[number];
 
 /** The column that says which part a row belongs to. */
 export const SPLIT_COLUMN = 'split';

@@ -6,7 +6,7 @@ import { bound, isOpen, late, type Find } from './late.js';
 import { checkName } from './names.js';
 import type { PostgresProvider } from './postgres.js';
 import { fileStore, type FileStore } from './provider.js';
-import { featureColumn, makeSelection, type Selection } from './selection.js';
+import { featureColumn, makeSelection, uniqueColumns, type Selection } from './selection.js';
 import { aboutOf, type Versioned } from './source.js';
 import { SPLIT_COLUMN, splitOf, type Split } from './split.js';
 import type { SqlTemplate } from './sql.js';
@@ -186,16 +186,15 @@ export function carriedColumns(set: Pick<TrainingSet, 'label' | 'include'>): str
 export function featureColumns(
   set: Pick<TrainingSet, 'label' | 'features'>,
 ): (readonly { readonly feature: string; readonly as: string }[])[] {
-  const plain = set.features.flatMap((s) => s.features.map((f) => featureColumn(s, f)));
-  const count = new Map<string, number>();
-  for (const name of [set.label.name, ...plain])
-    count.set(name.toLowerCase(), (count.get(name.toLowerCase()) ?? 0) + 1);
-  return set.features.map((selection) =>
-    selection.features.map((feature) => {
-      const as = featureColumn(selection, feature);
-      const alone = count.get(as.toLowerCase()) === 1;
-      return { feature, as: alone ? as : `${selection.view.name}__${as}` };
-    }),
+  const named = uniqueColumns(
+    set.features.map((selection) => ({
+      view: selection.view.name,
+      plain: selection.features.map((feature) => featureColumn(selection, feature)),
+    })),
+    [set.label.name],
+  );
+  return set.features.map(({ features }, s) =>
+    features.map((feature, f) => ({ feature, as: named[s]?.[f] ?? feature })),
   );
 }
 

@@ -32,6 +32,19 @@ export const ttlOf = ({ ttl = 0n }: Pick<JoinedView, 'ttl'>): bigint | undefined
 /** A view's lag in microseconds; 0: none. */
 export const lagOf = ({ lag = 0n }: Pick<JoinedView, 'lag'>): bigint => bounded(lag);
 
+/** Event times in microseconds that labels of a time can meet: below `before`, and from `from` on where a TTL ends what is older. */
+export function reachOf(
+  view: Pick<JoinedView, 'lag' | 'ttl'>,
+  labels: { readonly first: bigint; readonly last: bigint },
+): { readonly before: bigint; readonly from: bigint | undefined } {
+  const lag = lagOf(view);
+  const ttl = ttlOf(view);
+  return {
+    before: labels.last - lag + 1n,
+    from: ttl === undefined ? undefined : labels.first - lag - ttl,
+  };
+}
+
 /** The columns of the labels that are needed, each once, under names that clash with nothing: s0, s1, ... */
 export function spineSources({ spine, views }: Join): Map<string, string> {
   const { split } = spine;

@@ -2,7 +2,8 @@ import type { ColumnProfile, Profile } from '../../definitions/profile.js';
 import { quoteName } from '../../definitions/sql.js';
 import type { Schema, ValueType } from '../../definitions/types.js';
 import { exactMean, scaling } from './profile-mean.js';
-import { hasOrder, isNumber, profileValue, QUANTILES } from './profile-values.js';
+import { hasOrder, profileValue, QUANTILES } from './profile-values.js';
+import { isNumber } from './shape.js';
 
 /** Of more rows than this, quantiles and top values are of a sample. */
 export const PROFILE_SAMPLE = 1_000_000;

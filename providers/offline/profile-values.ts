@@ -1,6 +1,7 @@
 import type { ProfileValue } from '../../definitions/profile.js';
 import { Timestamp } from '../../definitions/timestamp.js';
 import type { ValueType } from '../../definitions/types.js';
+import { isNumber } from './shape.js';
 
 /**
  * The quantiles of a profile. Of up to a million values each of these fractions, times their number in floats, is rounded up to the right rank; so
@@ -21,8 +22,6 @@ const LONGEST = 200;
 
 /** Whether a type has values with an order, of which there is more to say than how many are NULL. */
 export const hasOrder = (type: ValueType): boolean => type !== 'bytes' && !type.startsWith('list<');
-
-export const isNumber = (type: ValueType): boolean => /^(int|float)(32|64)$/.test(type);
 
 /** A value as an engine prints it, as JSON. Timestamps are printed as microseconds. */
 export function profileValue(type: ValueType, text: string): ProfileValue {

@@ -3,7 +3,7 @@ import { quoteName } from '../../definitions/sql.js';
 import type { Schema } from '../../definitions/types.js';
 import { ruleColumns, type RowRule, type RuleResult } from '../../definitions/validation.js';
 import type { CheckingEngine } from './rows-check.js';
-import { quoted } from './shape.js';
+import { isNumber, quoted } from './shape.js';
 
 /** Rows that rules are applied to: what messages call them, and their columns. */
 export interface CheckedRows {
@@ -38,11 +38,11 @@ function checkRule({ name, schema }: CheckedRows, rule: RowRule): void {
       `The rule ${rule.rule} of ${name} names ${unknown.length > 0 ? `the column ${quoted(unknown)}, which is not declared` : 'no column'}. Declared are ${quoted(Object.keys(schema))}.`,
     );
   if (rule.rule !== 'range') return;
-  const type = schema[rule.column] ?? '';
-  if (!/^(int|float)(32|64)$/.test(type))
+  const type = schema[rule.column];
+  if (type === undefined || !isNumber(type))
     throw new GranaryError(
       'InvalidDefinition',
-      `The rule range('${rule.column}') of ${name} needs a number column; "${rule.column}" is ${type}.`,
+      `The rule range('${rule.column}') of ${name} needs a number column; "${rule.column}" is ${type ?? 'not declared'}.`,
     );
 }
 

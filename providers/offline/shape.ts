@@ -7,6 +7,9 @@ import type { OutputShape, Relation } from './provider.js';
 /** Names in quotes, for messages. */
 export const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ');
 
+/** Whether values of a type are numbers. */
+export const isNumber = (type: ValueType): boolean => /^(int|float)(32|64)$/.test(type);
+
 /** The declared type of a relation's column. */
 export function columnType(relation: Relation, column: string): ValueType {
   const type = relation.schema[column];

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { orderedSchema, type Resource } from '../../definitions/contract.js';
-import type { FileRelation, OfflineSession, Output, Relation } from './provider.js';
+import { GranaryError } from '../../definitions/errors.js';
+import { durationMicros } from '../../definitions/interval.js';
+import type { FileRelation, JoinedView, OfflineSession, Output, Relation } from './provider.js';
 import type { TableProvider, TableRelation } from './table-provider.js';
 
 /** The rows of a source within a time; of one without timestamps all of them. */
@@ -19,6 +21,46 @@ export function sourceShape({ name, spec }: Resource<'source'>, { from, before }
     ...(createdTimestampField === undefined ? {} : { createdTimestampField }),
     ...(from === undefined || timestampField === undefined ? {} : { from }),
     ...(before === undefined || timestampField === undefined ? {} : { before }),
+  };
+}
+
+/** A view and what is chosen of it for a join. */
+export interface ChosenView {
+  readonly view: Resource<'view'>;
+  readonly source: Resource<'source'>;
+  /** What messages call it. */
+  readonly name: string;
+  /** The columns of the labels that hold the join keys, in the order of the view's. */
+  readonly keys: readonly string[];
+  /** Duration text. */
+  readonly lag: string | undefined;
+  readonly columns: readonly { readonly feature: string; readonly as: string }[];
+}
+
+/** A view's side of a point-in-time join, but for its rows. @throws GranaryError `InvalidDefinition` for a feature that it does not have. */
+export function joinedView({
+  view,
+  source,
+  name,
+  keys,
+  lag,
+  columns,
+}: ChosenView): Omit<JoinedView, 'relation'> {
+  const { timestampField, createdTimestampField } = source.spec;
+  const { joinKeys, features, ttl } = view.spec;
+  return {
+    name,
+    on: joinKeys.map(({ column, type }, i) => ({ spine: keys[i] ?? '', feature: column, type })),
+    ...(timestampField === undefined ? {} : { timestampField }),
+    ...(createdTimestampField === undefined ? {} : { createdTimestampField }),
+    ...(ttl === undefined ? {} : { ttl: durationMicros(ttl) }),
+    ...(lag === undefined ? {} : { lag: durationMicros(lag) }),
+    columns: columns.map(({ feature, as }) => {
+      const found = features.find((f) => f.name === feature);
+      if (!found)
+        throw new GranaryError('InvalidDefinition', `The view ${view.name} has no feature "${feature}".`);
+      return { column: found.column, as, type: found.type };
+    }),
   };
 }
 

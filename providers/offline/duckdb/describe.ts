@@ -1,6 +1,6 @@
 import { GranaryError } from '../../../definitions/errors.js';
 import type { ValueType } from '../../../definitions/types.js';
-import type { FileRelation, DescribedColumn } from '../provider.js';
+import type { DescribedColumn, FileRelation, FoundColumns } from '../provider.js';
 import { suggestedType } from './column-types.js';
 import type { Connection } from './connection.js';
 import { fileColumns, fileReader } from './inspect.js';
@@ -69,4 +69,13 @@ function inferred([bool, whole, bigint, number, iso, instant]: readonly unknown[
   if (whole === true) return bigint === true ? 'int64' : 'string';
   if (number === true) return 'float64';
   return iso === true && instant === true ? 'timestamp' : 'string';
+}
+
+/** The columns of a relation's files as they are now; where files differ, a column's types stand side by side. */
+export async function columnsOf(c: Connection, relation: FileRelation): Promise<FoundColumns> {
+  const found = new Map<string, Set<string>>();
+  for (const file of relation.files)
+    for (const [name, type] of await fileColumns(c, relation, file))
+      found.set(name, (found.get(name) ?? new Set()).add(type));
+  return Object.fromEntries([...found].map(([name, types]) => [name, [...types].sort().join(' or ')]));
 }

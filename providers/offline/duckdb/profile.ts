@@ -1,8 +1,8 @@
 import type { Profile } from '../../../definitions/profile.js';
 import { PROFILE_SAMPLE, profileRows } from '../profile-rows.js';
-import type { FileRelation, FoundColumns, WrittenFile } from '../provider.js';
+import type { WrittenFile } from '../provider.js';
 import type { Connection } from './connection.js';
-import { fileColumns, fileReader } from './inspect.js';
+import { fileReader } from './inspect.js';
 import { literal, quoteIdentifiers } from './sql-text.js';
 
 /** Profiles a Parquet file of one order of rows. */
@@ -31,13 +31,4 @@ export async function profileFile(
     schema,
     most,
   );
-}
-
-/** The columns of a relation's files as they are now; where files differ, a column's types stand side by side. */
-export async function columnsOf(c: Connection, relation: FileRelation): Promise<FoundColumns> {
-  const found = new Map<string, Set<string>>();
-  for (const file of relation.files)
-    for (const [name, type] of await fileColumns(c, relation, file))
-      found.set(name, (found.get(name) ?? new Set()).add(type));
-  return Object.fromEntries([...found].map(([name, types]) => [name, [...types].sort().join(' or ')]));
 }

@@ -21,12 +21,12 @@ import type {
 } from '../provider.js';
 import type { Connection } from './connection.js';
 import { copyRows } from './copy.js';
-import { describeFile } from './describe.js';
+import { columnsOf, describeFile } from './describe.js';
 import { threadsDoNotMatter } from './determinism.js';
 import { Engine } from './engine.js';
 import { inspectCsvValues } from './inspect.js';
 import { joinInTime } from './point-in-time-join.js';
-import { columnsOf, profileFile } from './profile.js';
+import { profileFile } from './profile.js';
 import { runQuery } from './query.js';
 import { readColumns, type ReadOptions } from './read.js';
 import { relationSql } from './relation-sql.js';

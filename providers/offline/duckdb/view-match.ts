@@ -1,7 +1,7 @@
 import { Timestamp } from '../../../definitions/timestamp.js';
 import type { FileRelation, JoinedView } from '../provider.js';
 import type { Connection } from './connection.js';
-import { lagOf, matchesInTime, ttlOf } from '../join-shape.js';
+import { lagOf, matchesInTime, reachOf, ttlOf } from '../join-shape.js';
 import { columnType } from '../shape.js';
 import { featureValue, greatestFirst } from './feature-columns.js';
 import { relationSql } from './relation-sql.js';
@@ -171,12 +171,11 @@ function reachable(view: JoinedView, range: readonly unknown[]): FileRelation {
   const { relation, timestampField } = view;
   const [min, max] = range;
   if (timestampField === undefined || typeof min !== 'bigint' || typeof max !== 'bigint') return relation;
-  const lag = lagOf(view);
-  const ttl = ttlOf(view);
+  const reach = reachOf(view, { first: min, last: max });
   const given = (bound: string | undefined): bigint[] =>
     bound === undefined ? [] : [Timestamp.from(bound).micros];
-  const before = [max - lag + 1n, ...given(relation.before)].reduce((a, b) => (a < b ? a : b));
-  const from = [...(ttl === undefined ? [] : [min - lag - ttl]), ...given(relation.from)];
+  const before = [reach.before, ...given(relation.before)].reduce((a, b) => (a < b ? a : b));
+  const from = [...(reach.from === undefined ? [] : [reach.from]), ...given(relation.from)];
   const inReach = (micros: bigint): boolean => micros > -MAX_MICROS && micros < MAX_MICROS;
   return {
     ...relation,
