@@ -14,6 +14,8 @@ export {
   postgresStore,
   type Binding,
   type FileStore,
+  type EntityKeyVersion,
+  type OnlineLayout,
   type OnlineStore,
 } from './provider.js';
 export { postgresProvider, type PostgresAddress, type PostgresProvider } from './postgres.js';

@@ -64,19 +64,49 @@ export type RedisAddress =
       readonly tls?: boolean;
     };
 
+/** How rows lie in an online store. */
+export interface OnlineLayout {
+  /**
+   * Feast's `entity_key_serialization_version`, in which the keys of entities are written: 3, the default, or 2 for readers that are
+   * configured so. Rows in the other one are not found any more: a change loads every view anew.
+   */
+  readonly entityKeySerialization?: EntityKeyVersion;
+}
+
+export type EntityKeyVersion = 2 | 3;
+
 /** What an environment binds a provider's name to. */
 export type Binding =
   | { readonly type: 'localFiles'; readonly root: string }
   | S3Binding
-  | ({ readonly type: 'redis' } & RedisAddress)
-  | ({ readonly type: 'postgresOnline' } & PostgresAddress)
+  | ({ readonly type: 'redis' } & RedisAddress & OnlineLayout)
+  | ({ readonly type: 'postgresOnline' } & PostgresAddress & OnlineLayout)
   | ({ readonly type: 'postgres' } & PostgresAddress);
 
 /** A folder on this machine. A relative path counts from the worker's working directory. */
 export const localFiles = (root: string): Binding => ({ type: 'localFiles', root });
 
 /** A Redis or Valkey server as the online store, in Feast's layout. */
-export function redisStore(address: RedisAddress): Binding {
+export function redisStore(options: RedisAddress & OnlineLayout): Binding {
+  const { layout, address } = splitLayout('redisStore', options);
+  return { type: 'redis', ...checkRedisAddress(address as RedisAddress), ...layout };
+}
+
+/** The layout apart from the address. @throws GranaryError `InvalidDefinition`. */
+function splitLayout<A extends object>(
+  what: string,
+  { entityKeySerialization, ...address }: A & OnlineLayout,
+): { readonly layout: OnlineLayout; readonly address: Omit<A, keyof OnlineLayout> } {
+  if (entityKeySerialization === undefined) return { layout: {}, address };
+  if (![2, 3].includes(entityKeySerialization))
+    throw new GranaryError(
+      'InvalidDefinition',
+      `${what}: entityKeySerialization is Feast's entity_key_serialization_version, 2 or 3, not ${String(entityKeySerialization)}.`,
+    );
+  return { layout: { entityKeySerialization }, address };
+}
+
+function checkRedisAddress(address: RedisAddress): RedisAddress {
   if ('url' in address) {
     const others = Object.keys(address).filter((key) => key !== 'url');
     if (others.length > 0)
@@ -85,7 +115,7 @@ export function redisStore(address: RedisAddress): Binding {
         `redisStore: give a url or ${others.join(', ')}, not both: the URL holds them all.`,
       );
     refuseLiteralPassword('redisStore', address.url);
-    return { type: 'redis', url: address.url };
+    return { url: address.url };
   }
   const { host, port, db, user, password, tls } = address;
   if (host === undefined || host === '')
@@ -98,7 +128,6 @@ export function redisStore(address: RedisAddress): Binding {
       `redisStore: db is the number of a database, from 0, not ${String(db)}.`,
     );
   return {
-    type: 'redis',
     host,
     ...(port === undefined ? {} : { port }),
     ...(db === undefined ? {} : { db }),
@@ -109,10 +138,14 @@ export function redisStore(address: RedisAddress): Binding {
 }
 
 /** A Postgres database as the online store. */
-export const postgresStore = (address: PostgresAddress): Binding => ({
-  type: 'postgresOnline',
-  ...checkPostgresAddress('postgresStore', address),
-});
+export function postgresStore(options: PostgresAddress & OnlineLayout): Binding {
+  const { layout, address } = splitLayout('postgresStore', options);
+  return {
+    type: 'postgresOnline',
+    ...checkPostgresAddress('postgresStore', address as PostgresAddress),
+    ...layout,
+  };
+}
 
 /** The Postgres database behind a `postgresProvider`. */
 export const postgresDatabase = (address: PostgresAddress): Binding => ({

@@ -1,4 +1,5 @@
 import { GranaryError } from '../definitions/errors.js';
+import type { EntityKeyVersion } from '../definitions/provider.js';
 import type { ScalarType } from '../definitions/types.js';
 import { ByteReader } from './byte-reader.js';
 import { ByteWriter } from './byte-writer.js';
@@ -16,15 +17,16 @@ const KEY_TYPES = { bytes: 1, string: 2, int32: 3, int64: 4, timestamp: 8 } as c
 type KeyType = keyof typeof KEY_TYPES;
 
 /**
- * Serializes entity keys as Feast does (`entity_key_serialization_version: 3`, Feast 0.67 `key_encoding_utils.py`): the
- * count, the names sorted by their UTF-8 bytes, then the values in that order, all integers little-endian.
+ * Serializes entity keys as Feast does (`entity_key_serialization_version`, Feast 0.67 `key_encoding_utils.py`): in version 3 the
+ * count, the names sorted by their UTF-8 bytes, then the values in that order, all integers little-endian. Version 2 has no count, and its names
+ * have no lengths.
  */
 export class EntityKeySerializer {
   readonly #columns: readonly { readonly name: string; readonly type: KeyType; readonly index: number }[];
   readonly #head: Uint8Array;
 
   /** @throws GranaryError `InvalidDefinition` for a type that cannot be a join key, no keys, or a name given twice. */
-  constructor(joinKeys: readonly JoinKey[]) {
+  constructor(joinKeys: readonly JoinKey[], version: EntityKeyVersion = 3) {
     if (joinKeys.length === 0)
       throw new GranaryError('InvalidDefinition', 'An entity needs at least one join key.');
     const encoder = new TextEncoder();
@@ -36,12 +38,12 @@ export class EntityKeySerializer {
     }));
     columns.sort((a, b) => compareBytes(a.utf8, b.utf8));
     const writer = new ByteWriter();
-    writer.u32le(columns.length);
+    if (version === 3) writer.u32le(columns.length);
     columns.forEach(({ name, utf8 }, i) => {
       if (columns[i + 1]?.name === name)
         throw new GranaryError('InvalidDefinition', `The join key "${name}" is declared twice.`);
       writer.u32le(KEY_TYPES.string);
-      writer.u32le(utf8.length);
+      if (version === 3) writer.u32le(utf8.length);
       writer.raw(utf8);
     });
     this.#columns = columns;
@@ -77,7 +79,7 @@ export class EntityKeySerializer {
   }
 }
 
-/** The join keys and values of a serialized key (in its sorted order), and the bytes after it: in Redis the project. */
+/** The join keys and values of a serialized key of version 3 (in its sorted order), and the bytes after it: in Redis the project. */
 export function parseEntityKey(bytes: Uint8Array): {
   readonly keys: readonly (JoinKey & { readonly value: unknown })[];
   readonly rest: Uint8Array;

@@ -126,11 +126,12 @@ function bindProviders(environmentName: string, environment: Environment, schema
           'an online store: redisStore(...) or postgresStore(...)',
         );
       const what = `the online store "${name}"`;
+      const { entityKeySerialization = 3 } = bound;
       const made =
         bound.type === 'redis'
           ? // Read where it is used, and again after it was rotated.
-            redisOnlineProvider({ url: () => redisUrl(what, bound) })
-          : postgresOnlineProvider({ url: () => postgresUrl(what, bound), schema });
+            redisOnlineProvider({ url: () => redisUrl(what, bound), entityKeySerialization })
+          : postgresOnlineProvider({ url: () => postgresUrl(what, bound), schema, entityKeySerialization });
       online.set(name, made);
       return made;
     },

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { GranaryError } from '../../../definitions/errors.js';
+import type { EntityKeyVersion, OnlineLayout } from '../../../definitions/provider.js';
 import { sqlState } from '../../../definitions/postgres-errors.js';
 import { ByteWriter } from '../../../feast/byte-writer.js';
 import { EntityKeySerializer } from '../../../feast/entity-key.js';
@@ -38,13 +39,19 @@ const QUERY_TIMEOUT_MS = 65_000;
  * Value; NULL is NULL. A column that a view got later is NULL in the rows that were there.
  * @throws GranaryError `ConfigurationMissing` when the URL is not one of Postgres.
  */
-export function postgresOnlineProvider(options: {
-  /** A function is asked again for each new connection: so a rotated password is taken up. */
-  readonly url: string | (() => string);
-  readonly schema: string;
-}): OnlineProvider {
-  const { url, schema } = options;
-  return new PostgresOnlineProvider(typeof url === 'string' ? () => url : url, schema);
+export function postgresOnlineProvider(
+  options: {
+    /** A function is asked again for each new connection: so a rotated password is taken up. */
+    readonly url: string | (() => string);
+    readonly schema: string;
+  } & OnlineLayout,
+): OnlineProvider {
+  const { url, schema, entityKeySerialization = 3 } = options;
+  return new PostgresOnlineProvider(
+    typeof url === 'string' ? () => url : url,
+    schema,
+    entityKeySerialization,
+  );
 }
 
 /** A row of the statement that reads; the features are `v0`, `v1`, ... */
@@ -62,8 +69,10 @@ class PostgresOnlineProvider implements OnlineProvider {
   readonly description: string;
   readonly #pool: pg.Pool;
   readonly #schema: string;
+  readonly #keyVersion: EntityKeyVersion;
 
-  constructor(url: () => string, schema: string) {
+  constructor(url: () => string, schema: string, keyVersion: EntityKeyVersion) {
+    this.#keyVersion = keyVersion;
     this.description = `postgres at ${publicAddress(url())}`;
     this.#schema = schema;
     this.#pool = new pg.Pool({
@@ -142,7 +151,7 @@ class PostgresOnlineProvider implements OnlineProvider {
 
   async write(view: OnlineView, promotion: number, batch: OnlineBatch): Promise<WriteCounts> {
     refuseNullKeys(view, batch);
-    const newest = newestRows(new EntityKeySerializer(view.joinKeys), batch);
+    const newest = newestRows(new EntityKeySerializer(view.joinKeys, this.#keyVersion), batch);
     const total = { written: 0, older: newest.older, unchanged: newest.unchanged };
     for (let from = 0; from < newest.rows.length; from += ROWS_PER_STATEMENT) {
       const part = {
@@ -163,7 +172,7 @@ class PostgresOnlineProvider implements OnlineProvider {
     keys: readonly (readonly unknown[])[],
     features: readonly string[],
   ): Promise<(OnlineRow | undefined)[]> {
-    const serializer = new EntityKeySerializer(view.joinKeys);
+    const serializer = new EntityKeySerializer(view.joinKeys, this.#keyVersion);
     const serialized = byteaArray(keys.map((values) => serializer.serialize(values)));
     const types = new Map(view.features.map(({ name, type }) => [name, type]));
     return this.#run(async (client) => {

@@ -1,3 +1,4 @@
+import type { EntityKeyVersion } from '../../../definitions/provider.js';
 import { ByteWriter } from '../../../feast/byte-writer.js';
 import { EntityKeySerializer } from '../../../feast/entity-key.js';
 import { featureField, projectSuffix, timestampField } from '../../../feast/redis-layout.js';
@@ -26,9 +27,9 @@ export class BatchEncoder {
   readonly #fields: Uint8Array;
   readonly #count: number;
 
-  constructor(view: OnlineView) {
+  constructor(view: OnlineView, keys: EntityKeyVersion) {
     this.script = writeScript(view.features.length);
-    this.keys = new EntityKeySerializer(view.joinKeys);
+    this.keys = new EntityKeySerializer(view.joinKeys, keys);
     this.project = projectSuffix(view.project);
     this.#values = view.features.map(({ name, type }) =>
       valueEncoder(type, `The feature ${view.name}:${name}`),

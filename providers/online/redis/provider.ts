@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { GranaryError } from '../../../definitions/errors.js';
+import type { EntityKeyVersion, OnlineLayout } from '../../../definitions/provider.js';
 import { ByteWriter } from '../../../feast/byte-writer.js';
 import { featureField, timestampField } from '../../../feast/redis-layout.js';
 import { decodeTimestamp } from '../../../feast/timestamp.js';
@@ -40,9 +41,14 @@ const RETRIES = 3;
  * password: so a rotated one is taken up.
  * @throws GranaryError `ConfigurationMissing` when the URL is not one.
  */
-export function redisOnlineProvider(options: { readonly url: string | (() => string) }): OnlineProvider {
-  const { url } = options;
-  return new RedisOnlineProvider(new RedisCredentials(typeof url === 'string' ? () => url : url));
+export function redisOnlineProvider(
+  options: { readonly url: string | (() => string) } & OnlineLayout,
+): OnlineProvider {
+  const { url, entityKeySerialization = 3 } = options;
+  return new RedisOnlineProvider(
+    new RedisCredentials(typeof url === 'string' ? () => url : url),
+    entityKeySerialization,
+  );
 }
 
 class RedisOnlineProvider implements OnlineProvider {
@@ -52,10 +58,12 @@ class RedisOnlineProvider implements OnlineProvider {
   readonly #slots = new Slots(CALLS_IN_FLIGHT, () => new WireBuffer());
   readonly #encoders = new WeakMap<OnlineView, BatchEncoder>();
   readonly #credentials: RedisCredentials;
+  readonly #keyVersion: EntityKeyVersion;
   #connectionError: Error | undefined;
 
-  constructor(credentials: RedisCredentials) {
+  constructor(credentials: RedisCredentials, keyVersion: EntityKeyVersion) {
     this.#credentials = credentials;
+    this.#keyVersion = keyVersion;
     this.description = `redis at ${publicAddress(credentials.url)}`;
     this.#redis = new Redis(credentials.url, {
       lazyConnect: true,
@@ -204,7 +212,7 @@ class RedisOnlineProvider implements OnlineProvider {
   #encoder(view: OnlineView): BatchEncoder {
     const known = this.#encoders.get(view);
     if (known) return known;
-    const encoder = new BatchEncoder(view);
+    const encoder = new BatchEncoder(view, this.#keyVersion);
     this.#encoders.set(view, encoder);
     return encoder;
   }
