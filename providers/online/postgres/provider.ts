@@ -8,11 +8,14 @@ import { EntityKeySerializer } from '../../../feast/entity-key.js';
 import { valueEncoder } from '../../../feast/value.js';
 import { decodeValue } from '../../../feast/value-decoder.js';
 import { refuseNullKeys } from '../null-keys.js';
+import { encodeRows } from '../stored-rows.js';
 import type {
   OnlineBatch,
   OnlineProvider,
+  OnlineRead,
   OnlineRow,
   OnlineView,
+  StoredRows,
   StoreState,
   WriteCounts,
 } from '../provider.js';
@@ -205,6 +208,15 @@ class PostgresOnlineProvider implements OnlineProvider {
       }
       return rows;
     });
+  }
+
+  async readAll(reads: readonly OnlineRead[]): Promise<(OnlineRow | undefined)[][]> {
+    return await Promise.all(reads.map(({ view, keys, features }) => this.read(view, keys, features)));
+  }
+
+  async readStored(reads: readonly OnlineRead[]): Promise<StoredRows[]> {
+    const rows = await this.readAll(reads);
+    return reads.map((read, i) => encodeRows(read, rows[i] ?? []));
   }
 
   async fence(view: OnlineView, promotion: number): Promise<void> {
