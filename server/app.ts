@@ -80,6 +80,11 @@ export async function featureApp(
     if (!refused) return done();
     void reply.code(refused.status).type(JSON_TYPE).header('www-authenticate', 'Bearer').send(refused.body);
   });
+  // A client that keeps its connection would keep a server that stops.
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    if (isDraining()) reply.header('connection', 'close');
+    done(null, payload);
+  });
   app.addHook('onResponse', (request, reply, done) => {
     const { features, views } = request.asked ?? {};
     const endpoint = request.routeOptions.url ?? 'unknown';
