@@ -104,6 +104,9 @@ export async function served(redisVariable = 'REDIS_URL'): Promise<Served> {
   await registry.migrate();
   await registry.resources.register(open.project.resources.values(), []);
   const pool = new pg.Pool({ connectionString: open.registry.url(), max: 1 });
+  // Servers of outage tests go away; without listeners that would end the process.
+  pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
   const statement = async (sql: string): Promise<void> => {
     await pool.query(sql.replaceAll('{schema}', `"${open.registry.schema}"`));
   };
