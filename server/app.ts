@@ -5,6 +5,7 @@ import type { BoundProviders } from '../providers/bind.js';
 import { detail, failureOf } from './errors.js';
 import { parseJson } from './exact-json.js';
 import { Metrics } from './metrics.js';
+import { materializeRoutes, type Materializer } from './materialize.js';
 import { FEATURES_SCHEMA, HEALTH_SCHEMA, METRICS_SCHEMA, OPENAPI } from './openapi.js';
 import { onlineFeatures } from './online-features.js';
 import { DEFAULTS, type ServerOptions } from './options.js';
@@ -34,11 +35,13 @@ export interface Serving {
   readonly cache: Pick<RegistryCache, 'snapshot'>;
   /** Whether the server is to be left alone from now on: `/health` says 503. */
   readonly isDraining: () => boolean;
+  /** Starts runs; without it the server only reads. */
+  readonly materializer?: (() => Promise<Materializer>) | undefined;
 }
 
 /** The feature server's routes. Nothing listens yet. */
 export async function featureApp(
-  { providers, cache, isDraining }: Serving,
+  { providers, cache, isDraining, materializer }: Serving,
   options: ServerOptions,
 ): Promise<FastifyInstance> {
   const {
@@ -114,6 +117,7 @@ export async function featureApp(
       return reply.type(JSON_TYPE).send(answered.text);
     },
   );
+  if (materializer) materializeRoutes(app, materializer);
   app.get('/health', { schema: HEALTH_SCHEMA }, (_request, reply) => {
     void reply.code(isDraining() ? 503 : 200).send();
   });

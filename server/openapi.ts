@@ -64,6 +64,34 @@ export const FEATURES_SCHEMA = {
   },
 } as const;
 
+const run = {
+  type: 'object',
+  properties: {
+    status: { type: 'string', enum: ['accepted', 'completed'] },
+    feature_views: texts,
+    workflow_id: { type: 'string' },
+    run_id: { type: 'string' },
+  },
+} as const;
+
+export const MATERIALIZE_SCHEMA = {
+  summary: 'Loads views online by a run of the workflow materialize',
+  security,
+  querystring: {
+    type: 'object',
+    properties: { async: { type: 'string', description: 'true: answer once the run has been started' } },
+  },
+  body: {
+    type: 'object',
+    properties: {
+      start_ts: { type: 'string', description: 'ISO-8601; of /materialize alone' },
+      end_ts: { type: 'string', description: 'ISO-8601; of /materialize alone' },
+      feature_views: { ...texts, description: 'Default: all that are served online' },
+    },
+  },
+  response: { 200: run, 202: run, ...FAILURES },
+} as const;
+
 export const HEALTH_SCHEMA = {
   summary: 'Whether the server takes requests',
   response: {

@@ -3,6 +3,7 @@ import { messageOf } from '../definitions/errors.js';
 import type { OpenProject } from '../providers/bind.js';
 import { openRegistry } from '../registry/registry.js';
 import { featureApp } from './app.js';
+import type { Materializer } from './materialize.js';
 import { DEFAULT_PORT, type ServerOptions } from './options.js';
 import { RegistryCache } from './registry-cache.js';
 
@@ -12,6 +13,8 @@ export interface ListenOptions extends ServerOptions {
   readonly port?: number;
   /** Default: this machine alone. */
   readonly host?: string;
+  /** Starts the runs of `/materialize`, asked for at the first one; without it these paths are not there. */
+  readonly materializer?: () => Promise<Materializer>;
 }
 
 /** A server that listens. */
@@ -35,7 +38,10 @@ export async function listen(open: OpenProject, options: ListenOptions = {}): Pr
     cache = await RegistryCache.open(open.scope, registry, (error) =>
       log(`the registry is away, and its last state goes on being served: ${messageOf(error)}`),
     );
-    const app = await featureApp({ providers: open.providers, cache, isDraining: () => isDraining }, options);
+    const app = await featureApp(
+      { providers: open.providers, cache, isDraining: () => isDraining, materializer: options.materializer },
+      options,
+    );
     const url = await app.listen({ port, host });
     const opened = cache;
     let drained: Promise<void> | undefined;
