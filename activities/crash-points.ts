@@ -57,6 +57,8 @@ export const CRASH_POINTS = [
   'load.after-record',
   'run.before-end',
   'run.after-end',
+  'feast.before-write',
+  'feast.after-write',
   'apply.before-begin',
   'apply.after-begin',
   'apply.after-lock',

@@ -213,6 +213,13 @@ export interface RemovalOutcome {
   readonly entities?: number;
 }
 
+/** What a writing of Feast's registry file did; nothing where no run writes files. */
+export interface FeastExport {
+  /** Its URI. */
+  readonly path?: string;
+  readonly outcome?: 'written' | 'unchanged';
+}
+
 /** How a step ended badly. */
 export interface StepFailure {
   readonly step: string;

@@ -9,6 +9,7 @@ import type {
 } from '../activities/messages.js';
 import { intervalName } from '../definitions/interval.js';
 import type { PlanStep } from '../definitions/plan.js';
+import { exportFeast } from './export-feast.js';
 import { clearing, heavy, publish, quick, waiting } from './profiles.js';
 
 /** Brings one resource up to date for the run's interval, or finds that it is. `note` says what it is doing now. */
@@ -59,8 +60,12 @@ export async function runStep(
     }
     case 'rollback':
       return await publish(settings, say('roll back')).rollbackVersion(request);
-    case 'promote':
-      return await publish(settings, say('promote')).promoteVariant(request);
+    case 'promote': {
+      const promoted = await publish(settings, say('promote')).promoteVariant(request);
+      // Feast's readers follow once all is loaded, and before what was replaced is taken away.
+      await exportFeast(settings);
+      return promoted;
+    }
     case 'retire':
       return await clearing(settings, say('retire')).retireVariant(request);
     case 'materialize':
