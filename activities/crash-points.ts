@@ -52,6 +52,7 @@ export const CRASH_POINTS = [
   'stage.before-stage',
   'stage.after-stage',
   'load.after-group',
+  'load.before-check',
   'load.before-receipt',
   'load.before-record',
   'load.after-record',

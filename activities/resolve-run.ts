@@ -14,6 +14,7 @@ import { crashPoint } from './crash-points.js';
 import { definitionsOf, type Definitions } from './definitions.js';
 import type { PromotionRef, ResolvedRun, Rollback, RunRequest } from './messages.js';
 import { closeStatus } from './owner.js';
+import { resolveLoad } from './resolve-load.js';
 import { resolvePromotion } from './resolve-promotion.js';
 import { resolveRequest } from './resolve-request.js';
 import { resolveRollback } from './resolve-rollback.js';
@@ -34,6 +35,8 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     rollback,
     promotion,
     resources,
+    window,
+    notes = [],
   } = await resolveWork(runtime, request, run);
   await settle(registry, closeStatus, run.id);
   await registry.promotions.abandonEnded();
@@ -52,12 +55,19 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     ...(pipeline === undefined ? {} : { pipeline: pipeline.name }),
     plan: resolved,
     // What a rollback takes away may be half loaded already, which the ledger does not know.
-    rebuild: rollback !== undefined || promotion !== undefined || (request.rebuild ?? false),
+    rebuild:
+      rollback !== undefined ||
+      promotion !== undefined ||
+      (request.rebuild ?? false) ||
+      (request.fullRefresh ?? false),
     retries,
     heartbeatTimeout: runtime.heartbeatTimeout,
     timeouts: timeouts(resources, resolved),
     ...(rollback === undefined ? {} : { rollback }),
     ...(promotion === undefined ? {} : { promotion }),
+    ...(window === undefined ? {} : { window }),
+    ...(request.fullRefresh === undefined ? {} : { fullRefresh: request.fullRefresh }),
+    ...(notes.length === 0 ? {} : { notes }),
   };
 }
 
@@ -67,6 +77,8 @@ interface Work {
   readonly rollback?: Rollback;
   readonly promotion?: PromotionRef;
   readonly resources: Definitions['resources'];
+  readonly window?: Interval;
+  readonly notes?: readonly string[];
 }
 
 async function resolveWork(runtime: Runtime, request: RunRequest, run: RunRef): Promise<Work> {
@@ -76,8 +88,10 @@ async function resolveWork(runtime: Runtime, request: RunRequest, run: RunRef): 
       return { ...(await resolveRollback(runtime, request)), resources: await resources.all() };
     case 'promote':
       return { ...(await resolvePromotion(runtime, request, run)), resources: await resources.all() };
-    case 'pipeline':
     case 'materialize':
+      if (request.recorded) return await resolveLoad(runtime, request);
+      return await resolveTargets(runtime, request);
+    case 'pipeline':
     case 'trainingSet':
       return await resolveTargets(runtime, request);
   }

@@ -14,6 +14,8 @@ export interface PlanStep {
   readonly name: string;
   /** Ids of steps that must have succeeded. */
   readonly dependsOn: readonly string[];
+  /** Of a step that loads what is recorded: the interval that it is recorded for, where that is not the plan's. */
+  readonly interval?: Interval;
 }
 
 /** What a run does: steps in dependency order. */
@@ -74,6 +76,18 @@ export function plan(
     steps: [...steps.values()],
     fingerprint: fingerprint({ interval, steps: [...steps.keys()], prints }),
   };
+}
+
+/** The steps that load views from what is recorded: nothing is built, and none waits for another. Pure. */
+export function loadPlan(
+  views: readonly { readonly view: Resource<'view'>; readonly interval: Interval }[],
+  interval: Interval,
+): Plan {
+  const steps = views.map(({ view, interval: own }): PlanStep => ({
+    ...{ id: view.id, kind: 'materialize', name: view.name, dependsOn: [], interval: own },
+  }));
+  const prints = views.map(({ view }) => view.fingerprint);
+  return { interval, steps, fingerprint: fingerprint({ interval, steps: steps.map((s) => s.id), prints }) };
 }
 
 /** The steps of a rollback: the feature set first, then every view of it that is served online. Pure. */

@@ -10,6 +10,7 @@ import type {
 import { intervalName } from '../definitions/interval.js';
 import type { PlanStep } from '../definitions/plan.js';
 import { exportFeast } from './export-feast.js';
+import type { LoadWatch } from './loads.js';
 import { clearing, heavy, publish, quick, waiting } from './profiles.js';
 
 /** Brings one resource up to date for the run's interval, or finds that it is. `note` says what it is doing now. */
@@ -17,24 +18,29 @@ export async function runStep(
   resolved: ResolvedRun,
   step: PlanStep,
   note: (doing: string) => void,
+  watch: LoadWatch,
 ): Promise<StepResult> {
-  const { run, retries, plan, rebuild, heartbeatTimeout, rollback, promotion } = resolved;
+  const { run, retries, plan, rebuild, heartbeatTimeout, rollback, promotion, window, fullRefresh } =
+    resolved;
   const timeout = resolved.timeouts[step.id];
+  const interval = step.interval ?? plan.interval;
   const request: StepRequest = {
     run,
     retries,
     step,
-    interval: plan.interval,
+    interval,
     rebuild,
     ...(step.kind === 'rollback' && rollback !== undefined ? { rollback } : {}),
     ...(promotion === undefined ? {} : { promotion }),
+    ...(window === undefined ? {} : { window }),
+    ...(fullRefresh === undefined ? {} : { fullRefresh }),
   };
   // The definition's time limit is for its heavy work, not for waiting or publishing.
   const work: StepRequest = timeout === undefined ? request : { ...request, timeout };
   const settings = { heartbeatTimeout };
   const say = (verb: string): string => {
     note(verb);
-    return `${verb} ${step.name} ${intervalName(plan.interval)}`;
+    return `${verb} ${step.name} ${intervalName(interval)}`;
   };
   for (;;) {
     const claim = await quick(settings, say('claim')).claimStep(request);
@@ -75,16 +81,20 @@ export async function runStep(
   async function materializeStep(): Promise<StepResult> {
     for (let round = 1; ; round++) {
       try {
+        watch.staging(step.id);
         const load: StagedLoad = await heavy(settings, say('stage')).stageOnline(work);
+        watch.staged(step.id, load);
         const counts: LoadCounts[] = await Promise.all(
-          load.shards.map((_, shard) =>
-            heavy(settings, say(`load shard ${shard + 1}/${load.shards.length} of`)).loadShard({
-              ...work,
-              load,
-              shard,
-            }),
-          ),
+          load.shards.map(async (_, shard) => {
+            const done: LoadCounts = await heavy(
+              settings,
+              say(`load shard ${shard + 1}/${load.shards.length} of`),
+            ).loadShard({ ...work, load, shard });
+            watch.shard(step.id, done);
+            return done;
+          }),
         );
+        watch.recording(step.id);
         return await quick(settings, say('record')).recordLoad({ ...request, load, counts });
       } catch (error) {
         // The store was emptied under the load: stage everything again for what is there now.
