@@ -21,9 +21,11 @@ export interface RunRequest {
   readonly asOf?: string;
   /** Builds again what is already valid. */
   readonly rebuild?: boolean;
+  /** Materialize: loads everything anew and takes away what no version has; `from` and `to` may be any instants then. */
+  readonly fullRefresh?: boolean;
   /** Rollbacks: the version whose bytes are to come back; by default the newest earlier one that differs. */
   readonly version?: string;
-  /** Rollbacks: who asks for it, and why. */
+  /** Rollbacks, promotions, refreshes: who asks for it, and why. */
   readonly by?: string;
   readonly reason?: string;
   /** Promotions: the variant that is to become the default, or the one that was it before. */
@@ -45,6 +47,16 @@ export interface ResolvedRun {
   readonly timeouts: Readonly<Record<string, string>>;
   readonly rollback?: Rollback;
   readonly promotion?: PromotionRef;
+  /** Views are refreshed in full; absent in runs that began before there was one. */
+  readonly refresh?: RefreshRef;
+}
+
+/** A full refresh: all current versions are loaded, or those that end after `from`; ISO-8601. */
+export interface RefreshRef {
+  readonly by: string;
+  readonly from?: string;
+  /** Where the refreshed range ends; default: where the view's newest interval does. */
+  readonly to?: string;
 }
 
 /** A promotion, pinned at the run's first step. */
@@ -80,6 +92,8 @@ export interface StepRequest {
   readonly rollback?: Rollback;
   /** Of the steps of a promotion. */
   readonly promotion?: PromotionRef;
+  /** Of the steps that refresh a view in full. */
+  readonly refresh?: RefreshRef;
 }
 
 /** How a claim ended: the interval is valid already, is ours to make, or belongs to a run that is still open. */
@@ -167,6 +181,8 @@ export interface StepResult {
   readonly generation?: number;
   /** Rollbacks: the names of the version that was current, and of the one whose bytes came back. */
   readonly rollback?: { readonly from: string; readonly of: string };
+  /** Full refreshes: entities that were taken away by this step. */
+  readonly removed?: number;
   /** Where the result can be found: a URI, or the online store. */
   readonly location?: string;
   /** Rules that did not hold, but only warn. */

@@ -12,6 +12,7 @@ import { newestRows } from './newest-rows.js';
 import { onlineContents } from './online-contents.js';
 import { viewAtWork } from './promotion.js';
 import { onlineStoreOf, onlineView } from '../registry/online-view.js';
+import { beginRefresh } from './refresh.js';
 import { relationOf } from './relations.js';
 import { withEngine, type Runtime } from './runtime.js';
 import { stageInTable } from './stage-online-table.js';
@@ -30,6 +31,7 @@ export async function stageOnline(
   const started = performance.now();
   const { run, step, interval } = request;
   const token = await runtime.registry.ownership.nextToken({ target: step.id, interval }, run);
+  await beginRefresh(runtime, request, token);
   const resources = await runtime.registry.resources.all();
   const view = viewAtWork(resources, request);
   const source = resourceOf(resources, view.spec.source, 'source');
@@ -99,6 +101,8 @@ export async function stageOnline(
   });
 }
 
+const isAfter = (a: string, b: string): boolean => Timestamp.from(a).micros > Timestamp.from(b).micros;
+
 /** The run's pinned input, and every current version of its source that the store's contents lack. */
 async function inputsToLoad(
   runtime: Runtime,
@@ -111,8 +115,11 @@ async function inputsToLoad(
   // A promotion loads everything: what is loaded lies under another name.
   const entries = request.promotion ? [] : await runtime.registry.ledger.of(request.step.id);
   const loaded = new Set(entries.filter((entry) => entry.storeId === storeId).map((entry) => entry.dataset));
+  const floor = (await runtime.registry.refreshes.last(request.step.id))?.from;
   const missing = (await runtime.registry.datasets.current(source.id))
     .filter((dataset) => !loaded.has(dataset.id))
+    // What a refresh has left out stays so until a run asks for it by its interval, or the next refresh.
+    .filter(({ interval }) => floor === undefined || isAfter(interval.end, floor))
     .map(datasetInput);
   const known = new Set(missing.map((input) => (input.type === 'dataset' ? input.dataset : '')));
   return [...missing, ...pinned.filter((input) => input.type !== 'dataset' || !known.has(input.dataset))];

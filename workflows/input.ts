@@ -20,6 +20,13 @@ export interface PipelineInput {
 export interface MaterializeInput extends Omit<PipelineInput, 'targets'> {
   /** A feature view's name. */
   readonly view: string;
+  /**
+   * Loads everything that is current anew (with `from`: what ends after it), builds nothing, and takes entities away that none of it has.
+   * Then `from` and `to` need not be ends of an interval.
+   */
+  readonly fullRefresh?: boolean;
+  /** Who asks for a full refresh, `user@host`. Default: `Temporal UI`. */
+  readonly by?: string;
 }
 
 /** The input of `trainingSet`. */
@@ -86,7 +93,12 @@ const COMMON: Fields = {
 };
 
 export const PIPELINE_FIELDS: Fields = { ...COMMON, targets: { type: 'texts' } };
-export const MATERIALIZE_FIELDS: Fields = { ...COMMON, view: { type: 'text', required: true } };
+export const MATERIALIZE_FIELDS: Fields = {
+  ...COMMON,
+  view: { type: 'text', required: true },
+  fullRefresh: { type: 'flag' },
+  by: { type: 'text' },
+};
 export const TRAINING_SET_FIELDS: Fields = {
   ...COMMON,
   trainingSet: { type: 'text', required: true },

@@ -18,22 +18,25 @@ export async function runStep(
   note: (doing: string) => void,
 ): Promise<StepResult> {
   const { run, retries, plan, rebuild, heartbeatTimeout, rollback, promotion } = resolved;
+  const refresh = step.kind === 'materialize' ? resolved.refresh : undefined;
+  const interval = step.interval ?? plan.interval;
   const timeout = resolved.timeouts[step.id];
   const request: StepRequest = {
     run,
     retries,
     step,
-    interval: plan.interval,
+    interval,
     rebuild,
     ...(step.kind === 'rollback' && rollback !== undefined ? { rollback } : {}),
     ...(promotion === undefined ? {} : { promotion }),
+    ...(refresh === undefined ? {} : { refresh }),
   };
   // The definition's time limit is for its heavy work, not for waiting or publishing.
   const work: StepRequest = timeout === undefined ? request : { ...request, timeout };
   const settings = { heartbeatTimeout };
   const say = (verb: string): string => {
     note(verb);
-    return `${verb} ${step.name} ${intervalName(plan.interval)}`;
+    return `${verb} ${step.name} ${intervalName(interval)}`;
   };
   for (;;) {
     const claim = await quick(settings, say('claim')).claimStep(request);
@@ -80,7 +83,12 @@ export async function runStep(
             }),
           ),
         );
-        return await quick(settings, say('record')).recordLoad({ ...request, load, counts });
+        const loaded = await quick(settings, say('record')).recordLoad({ ...request, load, counts });
+        if (refresh === undefined) return loaded;
+        const { removed = 0, ms } = await clearing(settings, say('remove what is gone of')).retireVariant(
+          request,
+        );
+        return { ...loaded, removed, ms: { ...loaded.ms, ...ms } };
       } catch (error) {
         // The store was emptied under the load: stage everything again for what is there now.
         if (round >= 5 || !isStoreReplaced(error)) throw error;
