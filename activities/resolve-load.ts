@@ -39,11 +39,6 @@ export async function resolveLoad(runtime: Runtime, request: RunRequest): Promis
   const resources = await registry.resources.all();
   const now = Timestamp.from(await registry.runs.clock());
   const window = windowOf(request, now);
-  if (window && request.fullRefresh)
-    throw new GranaryError(
-      'InvalidInput',
-      'A full refresh loads everything, and removes what is there no longer: it goes with no "from" and "to".',
-    );
   const views = named
     ? named.map((id) => resourceOf(resources, id, 'view') as RegisteredView)
     : [...resources.values()].filter(

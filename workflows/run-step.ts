@@ -20,8 +20,8 @@ export async function runStep(
   note: (doing: string) => void,
   watch: LoadWatch,
 ): Promise<StepResult> {
-  const { run, retries, plan, rebuild, heartbeatTimeout, rollback, promotion, window, fullRefresh } =
-    resolved;
+  const { run, retries, plan, rebuild, heartbeatTimeout, rollback, promotion, window } = resolved;
+  const refresh = step.kind === 'materialize' ? resolved.refresh : undefined;
   const timeout = resolved.timeouts[step.id];
   const interval = step.interval ?? plan.interval;
   const request: StepRequest = {
@@ -33,7 +33,7 @@ export async function runStep(
     ...(step.kind === 'rollback' && rollback !== undefined ? { rollback } : {}),
     ...(promotion === undefined ? {} : { promotion }),
     ...(window === undefined ? {} : { window }),
-    ...(fullRefresh === undefined ? {} : { fullRefresh }),
+    ...(refresh === undefined ? {} : { refresh }),
   };
   // The definition's time limit is for its heavy work, not for waiting or publishing.
   const work: StepRequest = timeout === undefined ? request : { ...request, timeout };
@@ -95,7 +95,12 @@ export async function runStep(
           }),
         );
         watch.recording(step.id);
-        return await quick(settings, say('record')).recordLoad({ ...request, load, counts });
+        const loaded = await quick(settings, say('record')).recordLoad({ ...request, load, counts });
+        if (refresh === undefined) return loaded;
+        const { removed = 0, ms } = await clearing(settings, say('remove what is gone of')).retireVariant(
+          request,
+        );
+        return { ...loaded, removed, ms: { ...loaded.ms, ...ms } };
       } catch (error) {
         // The store was emptied under the load: stage everything again for what is there now.
         if (round >= 5 || !isStoreReplaced(error)) throw error;
