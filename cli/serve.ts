@@ -72,7 +72,16 @@ async function serve(open: OpenProject, flags: ServeFlags, notice: number): Prom
   ];
   const statuses: StatusRule = flags.feastStatuses === true ? 'feast-python' : 'truthful';
   const { port, host, maxBody, maxEntities } = flags;
-  const options: ListenOptions = { port, host, maxBody, maxEntities, statuses, tokens, log };
+  // Temporal is asked for by who starts runs, not by who reads.
+  let client: Promise<GranaryClient> | undefined;
+  const materializer = (): Promise<GranaryClient> =>
+    (client ??= GranaryClient.over(sharedProviders(open), flags.taskQueue).catch((error: unknown) => {
+      client = undefined;
+      throw error;
+    }));
+  const options: ListenOptions = {
+    ...{ port, host, maxBody, maxEntities, statuses, tokens, log, materializer },
+  };
   const server = await listen(open, options).catch((error: unknown) => {
     throw addressError(error, flags);
   });
@@ -84,6 +93,7 @@ async function serve(open: OpenProject, flags: ServeFlags, notice: number): Prom
   log(`${signal}: finishes what is under way`);
   // A second signal ends at once, as is usual.
   await server.drain(signal === 'SIGTERM' ? notice : 0);
+  await (await client)?.close();
 }
 
 /**

@@ -5,6 +5,7 @@ import { newerWinsConformance } from './online-newer-wins.conformance.js';
 import { promotionConformance } from './online-promotion.conformance.js';
 import { readAllConformance } from './online-read-all.conformance.js';
 import { removeConformance } from './online-remove.conformance.js';
+import { tombstoneConformance } from './online-tombstones.conformance.js';
 import { type OnlineStoreUnderTest, readValue, T0, userView, writeRows } from './online-rows.js';
 
 const code = (name: string): unknown => expect.objectContaining({ code: name });
@@ -30,6 +31,7 @@ export function onlineConformance(name: string, store: OnlineStoreUnderTest): vo
     removeConformance(store, provider);
     promotionConformance(provider);
     readAllConformance(provider);
+    if (store.tombstones !== false) tombstoneConformance(provider);
 
     describe('what is refused', () => {
       it('refuses a NULL key by name and writes nothing of the batch', async () => {

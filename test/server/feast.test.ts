@@ -9,6 +9,7 @@ import { feastProject } from '../../definitions/project.js';
 import { listen, type FeatureServer } from '../../server/index.js';
 import { python, runPython } from '../support/python.js';
 import { aUser, served, type Served } from '../support/served.js';
+import { until } from '../support/until.js';
 
 let shop: Served;
 let server: FeatureServer;
@@ -149,8 +150,11 @@ describe.skipIf(python === undefined)("the same request to Feast's server and to
     });
     running.push(child);
     feast = `http://127.0.0.1:${port}`;
-    const healthy = (): Promise<boolean> => fetch(`${feast}/health`).then((a) => a.ok).catch(() => false);
-    await until(healthy, "Feast's server to answer", 150_000);
+    const healthy = (): Promise<boolean> =>
+      fetch(`${feast}/health`)
+        .then((a) => a.ok)
+        .catch(() => false);
+    await until("Feast's server answers", healthy, { timeoutMs: 150_000 });
   }, 180_000);
 
   const users = ['visits', 'spend', 'ratio', 'name', 'is_new', 'seen', 'small', 'tags', 'ids', 'flags'];
