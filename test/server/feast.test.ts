@@ -239,7 +239,8 @@ const classOf = (json: unknown): unknown => {
 async function answer(url: string, body: object): Promise<{ status: number; json: unknown }> {
   const { status, text } = await fetch(`${url}/get-online-features`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    // Feast's server ends connections that were idle for seconds without a word.
+    headers: { 'content-type': 'application/json', connection: 'close' },
     body: JSON.stringify(body),
   }).then(async (a) => ({ status: a.status, text: await a.text() }));
   if (status !== 200) return { status, json: JSON.parse(text) as unknown };
