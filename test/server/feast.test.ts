@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { feastProject } from '../../definitions/project.js';
-import { listen, type FeatureServer } from '../../server/index.js';
+import { listenOn, type FeatureServer } from '../../server/server.js';
 import { python, runPython } from '../support/python.js';
 import { aUser, served, type Served } from '../support/served.js';
 import { until } from '../support/until.js';
@@ -46,8 +46,8 @@ beforeAll(async () => {
     { airport: 'ATL', departures: 319n, delay: 4.5, at },
     { airport: 'ORD', departures: 7n, delay: -1, at },
   ]);
-  server = await listen(shop.open, { port: 0, statuses: 'feast-python' });
-  truthful = await listen(shop.open, { port: 0 });
+  server = await listenOn(shop.open, { port: 0, statuses: 'feast-python' });
+  truthful = await listenOn(shop.open, { port: 0 });
 });
 afterAll(async () => {
   for (const child of running) child.kill('SIGKILL');
