@@ -10,7 +10,7 @@ import { repository } from './services/layout.mjs';
  * Benchmarks that do not need all of the services.
  * @type {Readonly<Record<string, readonly import('./services/index.mjs').ServiceName[]>>}
  */
-const ONLY = { materialize: [], 'training-set': [] };
+const ONLY = { materialize: [], 'training-set': [], serve: ['redis', 'postgres'] };
 
 /** `npm run bench -- pipeline`: one benchmark of bench/, with the services up. */
 const [name, ...rest] = process.argv.slice(2);
