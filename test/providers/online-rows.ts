@@ -10,6 +10,8 @@ export interface OnlineStoreUnderTest {
   unreachable(): { readonly provider: OnlineProvider; readonly address: string };
   /** Empties the store of one project, as FLUSHDB or DROP SCHEMA would. */
   wipe(project: string): Promise<void>;
+  /** Characters of the longest name of a view, in a project of {@link userView}. */
+  readonly longestName: number;
 }
 
 /** One row in the words of a test: event time in microseconds from {@link T0}. */
