@@ -20,6 +20,7 @@ import { addPromote } from './promote.js';
 import { addProvider } from './provider.js';
 import { addRollback } from './rollback.js';
 import { addSearch } from './search.js';
+import { addServe } from './serve.js';
 import { addStatus } from './status.js';
 import { addTag } from './tag.js';
 import { addTrainingSet } from './training-set.js';
@@ -100,6 +101,7 @@ addTag(program);
 addTrainingSet(program);
 addModel(program);
 addDelete(program);
+addServe(program);
 
 // A reader that has seen enough (`granary list | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -4,11 +4,14 @@ import type { EntityKeyVersion, OnlineLayout } from '../../../definitions/provid
 import { sqlState } from '../../../definitions/postgres-errors.js';
 import { EntityKeySerializer } from '../../../feast/entity-key.js';
 import { refuseNullKeys } from '../null-keys.js';
+import { asStoredRows } from '../stored-rows.js';
 import type {
   OnlineBatch,
   OnlineProvider,
+  OnlineRead,
   OnlineRow,
   OnlineView,
+  StoredRows,
   StoreState,
   WriteCounts,
 } from '../provider.js';
@@ -133,6 +136,15 @@ export class PostgresOnlineProvider implements OnlineProvider {
     return this.#run((client) =>
       readRows(client, this.#schema, view, { array, count: keys.length }, features),
     );
+  }
+
+  async readAll(reads: readonly OnlineRead[]): Promise<(OnlineRow | undefined)[][]> {
+    return await Promise.all(reads.map(({ view, keys, features }) => this.read(view, keys, features)));
+  }
+
+  async readStored(reads: readonly OnlineRead[]): Promise<StoredRows[]> {
+    const rows = await this.readAll(reads);
+    return reads.map((read, i) => asStoredRows(read, rows[i] ?? []));
   }
 
   async fence(view: OnlineView, promotion: number): Promise<void> {
