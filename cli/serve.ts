@@ -6,8 +6,9 @@ import { durationMicros } from '../definitions/interval.js';
 import { fromEnv, fromFile, type Secret } from '../definitions/secret.js';
 import { openProject, sharedProviders, type OpenProject } from '../providers/bind.js';
 import { registryError } from '../registry/database.js';
-import { listen, type ListenOptions, type StatusRule, type Token } from '../server/index.js';
+import type { ListenOptions, StatusRule, Token } from '../server/index.js';
 import { DEFAULT_PORT, DEFAULTS } from '../server/options.js';
+import { listenOn } from '../server/server.js';
 import type { ClientFlags } from './connect.js';
 import { count } from './count.js';
 import { loadProject } from './load-project.js';
@@ -72,8 +73,17 @@ async function serve(open: OpenProject, flags: ServeFlags, notice: number): Prom
   ];
   const statuses: StatusRule = flags.feastStatuses === true ? 'feast-python' : 'truthful';
   const { port, host, maxBody, maxEntities } = flags;
-  const options: ListenOptions = { port, host, maxBody, maxEntities, statuses, tokens, log };
-  const server = await listen(open, options).catch((error: unknown) => {
+  // Temporal is asked for by who starts runs, not by who reads.
+  let client: Promise<GranaryClient> | undefined;
+  const materializer = (): Promise<GranaryClient> =>
+    (client ??= GranaryClient.over(sharedProviders(open), flags.taskQueue).catch((error: unknown) => {
+      client = undefined;
+      throw error;
+    }));
+  const options: ListenOptions = {
+    ...{ port, host, maxBody, maxEntities, statuses, tokens, log, materializer },
+  };
+  const server = await listenOn(open, options).catch((error: unknown) => {
     throw addressError(error, flags);
   });
   log(`listens at ${server.url}${tokens.length === 0 ? ', for everybody: no token was given' : ''}`);
@@ -84,6 +94,7 @@ async function serve(open: OpenProject, flags: ServeFlags, notice: number): Prom
   log(`${signal}: finishes what is under way`);
   // A second signal ends at once, as is usual.
   await server.drain(signal === 'SIGTERM' ? notice : 0);
+  await (await client)?.close();
 }
 
 /**

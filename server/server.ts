@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../definitions/errors.js';
-import type { OpenProject } from '../providers/bind.js';
+import type { Contract } from '../definitions/contract-file.js';
+import type { Project } from '../definitions/project.js';
+import { openProject, type OpenProject } from '../providers/bind.js';
 import { openRegistry } from '../registry/registry.js';
 import { featureApp } from './app.js';
 import type { Materializer } from './materialize.js';
@@ -26,10 +28,31 @@ export interface FeatureServer extends AsyncDisposable {
 }
 
 /**
- * Serves a project's features over HTTP, with Feast's API. The providers stay the caller's to close.
+ * Serves a project's features over HTTP, with Feast's API, in one of its environments (default: `GRANARY_ENV`, then `dev`, then the only one).
+ * @throws GranaryError when the project is wrong, the registry cannot be read, a token is not set; Node's error when the address is taken.
+ */
+export async function listen(
+  project: Project | Contract,
+  { environment, ...options }: ListenOptions & { readonly environment?: string } = {},
+): Promise<FeatureServer> {
+  const open = openProject(project, environment);
+  try {
+    const server = await listenOn(open, options);
+    let closed: Promise<void> | undefined;
+    const drain = (notice?: number): Promise<void> =>
+      (closed ??= server.drain(notice).finally(() => open.providers.close()));
+    return { url: server.url, drain, [Symbol.asyncDispose]: () => drain() };
+  } catch (error) {
+    await open.providers.close();
+    throw error;
+  }
+}
+
+/**
+ * As {@link listen}, for a project that is open already. The providers stay the caller's to close.
  * @throws GranaryError when the registry cannot be read, a token is not set, or the address is taken.
  */
-export async function listen(open: OpenProject, options: ListenOptions = {}): Promise<FeatureServer> {
+export async function listenOn(open: OpenProject, options: ListenOptions = {}): Promise<FeatureServer> {
   const { port = DEFAULT_PORT, host = '127.0.0.1', log = () => undefined } = options;
   const registry = openRegistry(open.registry);
   let cache: RegistryCache | undefined;

@@ -5,11 +5,11 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { until } from '../support/until.js';
 import { feastProject } from '../../definitions/project.js';
-import { listen, type FeatureServer } from '../../server/index.js';
+import { listenOn, type FeatureServer } from '../../server/server.js';
 import { python, runPython } from '../support/python.js';
 import { aUser, served, type Served } from '../support/served.js';
+import { until } from '../support/until.js';
 
 let shop: Served;
 let server: FeatureServer;
@@ -46,8 +46,8 @@ beforeAll(async () => {
     { airport: 'ATL', departures: 319n, delay: 4.5, at },
     { airport: 'ORD', departures: 7n, delay: -1, at },
   ]);
-  server = await listen(shop.open, { port: 0, statuses: 'feast-python' });
-  truthful = await listen(shop.open, { port: 0 });
+  server = await listenOn(shop.open, { port: 0, statuses: 'feast-python' });
+  truthful = await listenOn(shop.open, { port: 0 });
 });
 afterAll(async () => {
   for (const child of running) child.kill('SIGKILL');
@@ -154,7 +154,7 @@ describe.skipIf(python === undefined)("the same request to Feast's server and to
       fetch(`${feast}/health`)
         .then((a) => a.ok)
         .catch(() => false);
-    await until(healthy, "Feast's server to answer", 150_000);
+    await until("Feast's server answers", healthy, { timeoutMs: 150_000 });
   }, 180_000);
 
   const users = ['visits', 'spend', 'ratio', 'name', 'is_new', 'seen', 'small', 'tags', 'ids', 'flags'];
@@ -239,7 +239,8 @@ const classOf = (json: unknown): unknown => {
 async function answer(url: string, body: object): Promise<{ status: number; json: unknown }> {
   const { status, text } = await fetch(`${url}/get-online-features`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    // Feast's server ends connections that were idle for seconds without a word.
+    headers: { 'content-type': 'application/json', connection: 'close' },
     body: JSON.stringify(body),
   }).then(async (a) => ({ status: a.status, text: await a.text() }));
   if (status !== 200) return { status, json: JSON.parse(text) as unknown };

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { listen, type FeatureServer } from '../../server/index.js';
+import { listenOn, type FeatureServer } from '../../server/server.js';
 import { aUser, served, type Served } from '../support/served.js';
 
 let shop: Served;
@@ -31,8 +31,8 @@ beforeAll(async () => {
     { airport: 'ATL', departures: 319n, delay: 4.5, at: AT },
     { airport: 'ORD', departures: 7n, delay: -1, at: AT },
   ]);
-  server = await listen(shop.open, { port: 0 });
-  python = await listen(shop.open, { port: 0, statuses: 'feast-python' });
+  server = await listenOn(shop.open, { port: 0 });
+  python = await listenOn(shop.open, { port: 0, statuses: 'feast-python' });
 });
 afterAll(async () => {
   await server[Symbol.asyncDispose]();

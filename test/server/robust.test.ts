@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fromEnv, fromFile } from 'granary';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { listen, type FeatureServer, type ListenOptions } from '../../server/index.js';
+import { listenOn, type FeatureServer, type ListenOptions } from '../../server/server.js';
 import { fuzz } from '../support/fuzzed-bodies.js';
 import { ownServers, type OwnServers } from '../support/own-servers.js';
 import { aUser, served, type Served } from '../support/served.js';
@@ -30,7 +30,7 @@ afterAll(async () => {
 });
 
 const serve = (options: ListenOptions = {}): Promise<FeatureServer> =>
-  listen(shop.open, { port: 0, log: (line) => logged.push(line), ...options });
+  listenOn(shop.open, { port: 0, log: (line) => logged.push(line), ...options });
 
 const ask = async (
   { url }: FeatureServer,
