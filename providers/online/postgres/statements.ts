@@ -5,8 +5,8 @@ import { writeStatement } from './write-statement.js';
 /**
  * The SQL of one view's two tables.
  *
- * A row's order lies in a table of Granary's own, not in a feature row of Feast's table: Feast hands out every feature row of an entity where
- * no features were asked for by name, parses its value, and takes the event time of any of them, so a mark there would be a
+ * A row's order lies in a table of Granary's own, not in a feature row of Feast's table: whoever reads all rows of an entity (Feast's reader
+ * where no features are named, SQL) takes each for a feature, parses its value, and its event time for the entity's. There a mark would be a
  * feature, and a tombstone an entity. Beside it, the order is typed, narrow, and the one row an entity that loaders lock.
  *
  * The order holds a copy of the event time that it was written with. Where the greatest `event_ts` of the entity's feature rows is another
