@@ -72,7 +72,7 @@ function choosePipeline(definitions: Definitions, request: RunRequest): Pipeline
 }
 
 /** The targets that a request names; `materialize` and `trainingSet` know the kind, so that a bare name will do. */
-function targetIds({ resources }: Definitions, { type, targets }: RunRequest): string[] {
+export function targetIds({ resources }: Definitions, { type, targets }: RunRequest): string[] {
   const kind = type === 'materialize' ? 'view/' : type === 'trainingSet' ? 'trainingSet/' : '';
   // Of several variants an unqualified name means the default one.
   const defaults = new Map([...resources].filter(([, resource]) => resource.isDefault ?? true));
@@ -83,7 +83,8 @@ function targetIds({ resources }: Definitions, { type, targets }: RunRequest): s
   });
 }
 
-function checkTarget({ resources }: Definitions, request: RunRequest, id: string): void {
+/** @throws GranaryError `InvalidInput` when a workflow of one kind of target is given another, or a view that is not served online. */
+export function checkTarget({ resources }: Definitions, request: RunRequest, id: string): void {
   const kind = request.type === 'materialize' ? 'view' : 'trainingSet';
   const target = resources.get(id);
   if (target?.kind !== kind)

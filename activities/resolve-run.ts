@@ -12,9 +12,11 @@ import { trainingReads, unversioned } from '../registry/training-reads.js';
 import { handlerMissing } from './build-rows.js';
 import { crashPoint } from './crash-points.js';
 import { definitionsOf, type Definitions } from './definitions.js';
-import type { PromotionRef, ResolvedRun, Rollback, RunRequest } from './messages.js';
+import type { PromotionRef, RefreshRef, ResolvedRun, Rollback, RunRequest } from './messages.js';
 import { closeStatus } from './owner.js';
+import { resolveLoad } from './resolve-load.js';
 import { resolvePromotion } from './resolve-promotion.js';
+import { resolveRefresh } from './resolve-refresh.js';
 import { resolveRequest } from './resolve-request.js';
 import { resolveRollback } from './resolve-rollback.js';
 import { runStaging, STAGING, writtenStores } from './staging.js';
@@ -33,7 +35,10 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     pipeline,
     rollback,
     promotion,
+    refresh,
     resources,
+    window,
+    notes = [],
   } = await resolveWork(runtime, request, run);
   await settle(registry, closeStatus, run.id);
   await registry.promotions.abandonEnded();
@@ -52,12 +57,19 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     ...(pipeline === undefined ? {} : { pipeline: pipeline.name }),
     plan: resolved,
     // What a rollback takes away may be half loaded already, which the ledger does not know.
-    rebuild: rollback !== undefined || promotion !== undefined || (request.rebuild ?? false),
+    rebuild:
+      rollback !== undefined ||
+      promotion !== undefined ||
+      refresh !== undefined ||
+      (request.rebuild ?? false),
     retries,
     heartbeatTimeout: runtime.heartbeatTimeout,
     timeouts: timeouts(resources, resolved),
     ...(rollback === undefined ? {} : { rollback }),
     ...(promotion === undefined ? {} : { promotion }),
+    ...(window === undefined ? {} : { window }),
+    ...(notes.length === 0 ? {} : { notes }),
+    ...(refresh === undefined ? {} : { refresh }),
   };
 }
 
@@ -66,18 +78,30 @@ interface Work {
   readonly pipeline?: PipelineSpec | undefined;
   readonly rollback?: Rollback;
   readonly promotion?: PromotionRef;
+  readonly refresh?: RefreshRef;
   readonly resources: Definitions['resources'];
+  readonly window?: Interval;
+  readonly notes?: readonly string[];
 }
 
 async function resolveWork(runtime: Runtime, request: RunRequest, run: RunRef): Promise<Work> {
   const { resources } = runtime.registry;
   switch (request.type) {
     case 'rollback':
-      return { ...(await resolveRollback(runtime, request)), resources: await resources.all() };
+      return {
+        ...(await resolveRollback(runtime, request)),
+        // What only the replaced version had must leave the online store.
+        refresh: { by: request.by ?? 'Temporal UI' },
+        resources: await resources.all(),
+      };
     case 'promote':
       return { ...(await resolvePromotion(runtime, request, run)), resources: await resources.all() };
-    case 'pipeline':
     case 'materialize':
+      if (request.fullRefresh)
+        return { ...(await resolveRefresh(runtime, request)), resources: await resources.all() };
+      if (request.recorded) return await resolveLoad(runtime, request);
+      return await resolveTargets(runtime, request);
+    case 'pipeline':
     case 'trainingSet':
       return await resolveTargets(runtime, request);
   }

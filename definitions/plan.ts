@@ -1,7 +1,7 @@
 import { fingerprint } from './canonical.js';
 import { isKind, isRaw, type Resource } from './contract.js';
 import { GranaryError } from './errors.js';
-import type { Interval } from './interval.js';
+import { ALL_TIME, type Interval } from './interval.js';
 
 export type StepKind =
   'build' | 'transform' | 'materialize' | 'trainingSet' | 'rollback' | 'promote' | 'retire';
@@ -14,6 +14,8 @@ export interface PlanStep {
   readonly name: string;
   /** Ids of steps that must have succeeded. */
   readonly dependsOn: readonly string[];
+  /** Where it is not the plan's. */
+  readonly interval?: Interval;
 }
 
 /** What a run does: steps in dependency order. */
@@ -76,6 +78,18 @@ export function plan(
   };
 }
 
+/** The steps that load views from what is recorded: nothing is built, and none waits for another. Pure. */
+export function loadPlan(
+  views: readonly { readonly view: Resource<'view'>; readonly interval: Interval }[],
+  interval: Interval,
+): Plan {
+  const steps = views.map(({ view, interval: own }): PlanStep => ({
+    ...{ id: view.id, kind: 'materialize', name: view.name, dependsOn: [], interval: own },
+  }));
+  const prints = views.map(({ view }) => view.fingerprint);
+  return { interval, steps, fingerprint: fingerprint({ interval, steps: steps.map((s) => s.id), prints }) };
+}
+
 /** The steps of a rollback: the feature set first, then every view of it that is served online. Pure. */
 export function rollbackPlan(
   resources: ReadonlyMap<string, Resource>,
@@ -92,6 +106,25 @@ export function rollbackPlan(
   ];
   const prints = [featureSet, ...views].map((resource) => resource.fingerprint);
   return { interval, steps, fingerprint: fingerprint({ interval, steps: steps.map((s) => s.id), prints }) };
+}
+
+/** The steps of a full refresh: each view by itself, for its own newest interval. Pure. */
+export function refreshPlan(
+  views: readonly { readonly view: Resource; readonly interval: Interval }[],
+): Plan {
+  const steps = views.map(({ view, interval }): PlanStep => {
+    return { id: view.id, kind: 'materialize', name: view.name, dependsOn: [], interval };
+  });
+  // The run is known by the interval that ends last.
+  const interval = views.reduce<Interval>(
+    (last, { interval: own }) => (last.end < own.end ? own : last),
+    views[0]?.interval ?? ALL_TIME,
+  );
+  return {
+    interval,
+    steps,
+    fingerprint: fingerprint({ interval, steps, prints: views.map(({ view }) => view.fingerprint) }),
+  };
 }
 
 /**

@@ -131,6 +131,8 @@ export interface OnlineProvider {
     promotion: number,
     tombstone?: { readonly eventTime: bigint },
   ): Promise<number>;
+  /** Removes the tombstones of a view whose event time is before `before` (microseconds); resolves to how many. Safe to repeat and to kill. */
+  collectTombstones(view: OnlineView, before: bigint): Promise<number>;
   /**
    * Removes a view: its values, their order and its receipt; in Redis only its own fields of each entity's hash, in Postgres its table. What others
    * keep there stays, also other projects whose name ends alike. Safe to repeat and to kill; a new call takes over from one that goes on.
