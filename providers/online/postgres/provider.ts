@@ -48,7 +48,7 @@ export function postgresOnlineProvider(
     readonly url: string | (() => string);
     readonly schema: string;
   } & OnlineLayout,
-): PostgresOnlineProvider {
+): OnlineProvider {
   const { url, schema, entityKeySerialization = 3 } = options;
   return new PostgresOnlineProvider(
     typeof url === 'string' ? () => url : url,
@@ -57,7 +57,7 @@ export function postgresOnlineProvider(
   );
 }
 
-export class PostgresOnlineProvider implements OnlineProvider {
+class PostgresOnlineProvider implements OnlineProvider {
   readonly description: string;
   readonly #pool: pg.Pool;
   readonly #schema: string;
@@ -159,7 +159,6 @@ export class PostgresOnlineProvider implements OnlineProvider {
     return this.#run((client) => removeBelow(client, this.#schema, view, promotion, tombstone));
   }
 
-  /** Removes the tombstones of a view whose event time is before `before` (microseconds); resolves to how many. Safe to repeat and to kill. */
   async collectTombstones(view: OnlineView, before: bigint): Promise<number> {
     return this.#run((client) => collectTombstones(client, this.#schema, view, before));
   }
