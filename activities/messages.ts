@@ -26,7 +26,7 @@ export interface RunRequest {
    * loaded and may be relative.
    */
   readonly recorded?: boolean;
-  /** Materializing: everything anew, whatever the ledger says. */
+  /** Materialize: loads everything anew and takes away what no version has. */
   readonly fullRefresh?: boolean;
   /** Rollbacks: the version whose bytes are to come back; by default the newest earlier one that differs. */
   readonly version?: string;
@@ -54,7 +54,6 @@ export interface ResolvedRun {
   readonly promotion?: PromotionRef;
   /** Of runs that load what is recorded: the window that was asked for, its relative times resolved. */
   readonly window?: Interval;
-  readonly fullRefresh?: boolean;
   /** Sentences about what the run leaves out, and why. */
   readonly notes?: readonly string[];
 }
@@ -94,8 +93,6 @@ export interface StepRequest {
   readonly promotion?: PromotionRef;
   /** Of steps that load what is recorded: only what lies in it. */
   readonly window?: Interval;
-  /** Of steps that load everything anew. */
-  readonly fullRefresh?: boolean;
 }
 
 /** How a claim ended: the interval is valid already, is ours to make, or belongs to a run that is still open. */

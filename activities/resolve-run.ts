@@ -66,7 +66,6 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     ...(rollback === undefined ? {} : { rollback }),
     ...(promotion === undefined ? {} : { promotion }),
     ...(window === undefined ? {} : { window }),
-    ...(request.fullRefresh === undefined ? {} : { fullRefresh: request.fullRefresh }),
     ...(notes.length === 0 ? {} : { notes }),
   };
 }

@@ -114,7 +114,7 @@ const rowsToLoad = (source: Resource<'source'>, { interval, window }: StepReques
 /** The run's pinned input, and every current version of its source that the store's contents lack; of a window only what lies in it. */
 async function inputsToLoad(
   runtime: Runtime,
-  { run, step, window, promotion, fullRefresh }: StepRequest,
+  { run, step, window, promotion, rebuild }: StepRequest,
   of: { readonly view: Resource<'view'>; readonly source: Resource<'source'>; readonly storeId: string },
 ): Promise<{ readonly inputs: readonly DatasetInput[]; readonly valid: { readonly valid?: number } }> {
   const { view, source, storeId } = of;
@@ -123,7 +123,7 @@ async function inputsToLoad(
   const { missing, valid } = await recordedVersions(runtime, view, source, {
     ...{ storeId, window },
     // A promotion loads everything: what is loaded lies under another name.
-    all: promotion !== undefined || (fullRefresh ?? false),
+    all: promotion !== undefined || (rebuild && step.interval !== undefined),
   });
   const known = new Set(missing.map(({ id }) => id));
   const others = pinned.filter((input) => input.type !== 'dataset' || !known.has(input.dataset));

@@ -121,7 +121,7 @@ export class GranaryClient {
    * @throws GranaryError `ProviderUnreachable` when no worker polls the task queue.
    */
   async materialize(options: MaterializeOptions = {}): Promise<RunHandle> {
-    await this.requireWorker();
+    await this.#workflows.awaitWorker();
     return this.#run(await startMaterialize(this.#workflows, options));
   }
 

@@ -3,6 +3,7 @@ import { QueryNotRegisteredError } from '@temporalio/client';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import type { FeatureView } from '../definitions/feature-view.js';
 import type { LoadCheckpoint, LoadState, MaterializeInput, RunResult } from '../workflows/index.js';
+import { caller } from './caller.js';
 import type { Started, Workflows } from './workflows.js';
 
 /** What `client.materialize` loads. */
@@ -15,7 +16,7 @@ export interface MaterializeOptions {
    */
   readonly from?: string;
   readonly to?: string;
-  /** Loads everything anew, and removes entities that are no longer there. Goes with no window. */
+  /** Loads everything anew, and removes entities that are no longer there. */
   readonly fullRefresh?: boolean;
 }
 
@@ -53,7 +54,7 @@ export async function startMaterialize(
     ...(names === undefined ? {} : { views: names }),
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
-    ...(fullRefresh === true ? { fullRefresh } : {}),
+    ...(fullRefresh === true ? { fullRefresh, by: caller() } : {}),
   };
   const asked = [which, ...window, ...(fullRefresh === true ? ['full_refresh'] : [])];
   return await workflows.start<RunResult>(

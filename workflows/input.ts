@@ -25,8 +25,10 @@ export interface MaterializeInput extends Omit<PipelineInput, 'targets'> {
    * and `to` bound what is loaded, either may be left out, and may be relative: `-2d`, `now`.
    */
   readonly views?: readonly string[];
-  /** With `views`: loads everything anew, and removes entities that are no longer there. */
+  /** Loads everything anew, and removes entities that are no longer there. */
   readonly fullRefresh?: boolean;
+  /** Who asks for a full refresh, `user@host`. Default: `Temporal UI`. */
+  readonly by?: string;
 }
 
 /** The input of `trainingSet`. */
@@ -98,6 +100,7 @@ export const MATERIALIZE_FIELDS: Fields = {
   view: { type: 'text' },
   views: { type: 'texts' },
   fullRefresh: { type: 'flag' },
+  by: { type: 'text' },
 };
 export const TRAINING_SET_FIELDS: Fields = {
   ...COMMON,
@@ -179,8 +182,7 @@ function intervalRules(input: Readonly<Record<string, unknown>>): readonly strin
 export function materializeRules(input: Readonly<Record<string, unknown>>): readonly string[] {
   const has = (field: string): boolean => Object.hasOwn(input, field);
   if (has('view')) {
-    const alone = ['views', 'fullRefresh'].filter(has).map((field) => `"${field}" goes with no "view"`);
-    return [...intervalRules(input), ...alone];
+    return [...intervalRules(input), ...(has('views') ? ['give "view" or "views", not both'] : [])];
   }
   return ['pipeline', 'date', 'rebuild']
     .filter(has)

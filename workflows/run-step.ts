@@ -19,8 +19,7 @@ export async function runStep(
   note: (doing: string) => void,
   watch: LoadWatch,
 ): Promise<StepResult> {
-  const { run, retries, plan, rebuild, heartbeatTimeout, rollback, promotion, window, fullRefresh } =
-    resolved;
+  const { run, retries, plan, rebuild, heartbeatTimeout, rollback, promotion, window } = resolved;
   const timeout = resolved.timeouts[step.id];
   const interval = step.interval ?? plan.interval;
   const request: StepRequest = {
@@ -32,7 +31,6 @@ export async function runStep(
     ...(step.kind === 'rollback' && rollback !== undefined ? { rollback } : {}),
     ...(promotion === undefined ? {} : { promotion }),
     ...(window === undefined ? {} : { window }),
-    ...(fullRefresh === undefined ? {} : { fullRefresh }),
   };
   // The definition's time limit is for its heavy work, not for waiting or publishing.
   const work: StepRequest = timeout === undefined ? request : { ...request, timeout };
