@@ -26,11 +26,11 @@ export interface RunRequest {
    * loaded and may be relative.
    */
   readonly recorded?: boolean;
-  /** Materialize: loads everything anew and takes away what no version has. */
+  /** Materializing: loads everything anew and takes away what no version has; `from` and `to` may be any instants then. */
   readonly fullRefresh?: boolean;
   /** Rollbacks: the version whose bytes are to come back; by default the newest earlier one that differs. */
   readonly version?: string;
-  /** Rollbacks: who asks for it, and why. */
+  /** Rollbacks, promotions, refreshes: who asks for it, and why. */
   readonly by?: string;
   readonly reason?: string;
   /** Promotions: the variant that is to become the default, or the one that was it before. */
@@ -56,6 +56,16 @@ export interface ResolvedRun {
   readonly window?: Interval;
   /** Sentences about what the run leaves out, and why. */
   readonly notes?: readonly string[];
+  /** Views are refreshed in full; absent in runs that began before there was one. */
+  readonly refresh?: RefreshRef;
+}
+
+/** A full refresh: all current versions are loaded, or those that end after `from`; ISO-8601. */
+export interface RefreshRef {
+  readonly by: string;
+  readonly from?: string;
+  /** Where the refreshed range ends; default: where the view's newest interval does. */
+  readonly to?: string;
 }
 
 /** A promotion, pinned at the run's first step. */
@@ -93,6 +103,8 @@ export interface StepRequest {
   readonly promotion?: PromotionRef;
   /** Of steps that load what is recorded: only what lies in it. */
   readonly window?: Interval;
+  /** Of the steps that refresh a view in full. */
+  readonly refresh?: RefreshRef;
 }
 
 /** How a claim ended: the interval is valid already, is ours to make, or belongs to a run that is still open. */
@@ -208,6 +220,8 @@ export interface StepResult {
   readonly generation?: number;
   /** Rollbacks: the names of the version that was current, and of the one whose bytes came back. */
   readonly rollback?: { readonly from: string; readonly of: string };
+  /** Full refreshes: entities that were taken away by this step. */
+  readonly removed?: number;
   /** Where the result can be found: a URI, or the online store. */
   readonly location?: string;
   /** Rules that did not hold, but only warn. */
@@ -269,6 +283,13 @@ export interface RemovalOutcome {
   readonly versions: number;
   /** Entities that had values online, where the store can tell. */
   readonly entities?: number;
+}
+
+/** What a writing of Feast's registry file did; nothing where no run writes files. */
+export interface FeastExport {
+  /** Its URI. */
+  readonly path?: string;
+  readonly outcome?: 'written' | 'unchanged';
 }
 
 /** How a step ended badly. */

@@ -120,16 +120,24 @@ async function commitAgain(
   return (await registry.datasets.ofRun(step.id, interval, run.id)) as Dataset;
 }
 
-/** Takes away online what a promotion replaced. */
+/** Takes away online what a promotion, or the full refresh of a view, replaced. */
 export async function retireVariant(runtime: Runtime, request: StepRequest): Promise<StepResult> {
   const started = performance.now();
-  const { run, step } = request;
+  const { run, step, refresh } = request;
   const { registry } = runtime;
+  const id = refresh ? step.id : promotionOf(request).to;
   await crashPoint('promote.before-retire');
-  await retireReplaced(runtime, resourceOf(await registry.resources.all(), promotionOf(request).to, 'view'));
+  const view = resourceOf(await registry.resources.all(), id, 'view');
+  const removed = await retireReplaced(runtime, view);
   await crashPoint('promote.after-retire');
   await registry.runs.setStep(run.id, step.id, 'COMPLETED');
-  return { step: step.id, outcome: 'made', rows: 0, ms: { retire: Math.round(performance.now() - started) } };
+  return {
+    step: step.id,
+    outcome: 'made',
+    rows: 0,
+    ms: { retire: Math.round(performance.now() - started) },
+    ...(refresh ? { removed } : {}),
+  };
 }
 
 function promotionOf({ step, promotion }: StepRequest): PromotionRef {

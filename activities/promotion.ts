@@ -1,5 +1,6 @@
 import type { Resource } from '../definitions/contract.js';
 import { resourceOf } from '../definitions/resource-of.js';
+import { Timestamp } from '../definitions/timestamp.js';
 import { onlineStoreOf, onlineView, type ViewAtWork } from '../registry/online-view.js';
 import type { RegisteredResource } from '../registry/resources.js';
 import type { Resources } from './inputs.js';
@@ -33,7 +34,11 @@ const retiredFeatures = (before: Resource<'view'>, now: Resource<'view'>): strin
  * Refuses a load of a view that bears another name, or another promotion, than when it was staged.
  * @throws GranaryError `StoreReplaced`: the workflow then stages everything again.
  */
-export function requireUnmoved(runtime: Runtime, view: ViewAtWork, load: StagedLoad): void {
+export function requireUnmoved(
+  runtime: Runtime,
+  view: Resource<'view'> & Pick<ViewAtWork, 'location' | 'promotion'>,
+  load: StagedLoad,
+): void {
   const moved =
     view.location !== (load.location ?? view.location) ||
     view.promotion !== (load.promotion ?? view.promotion);
@@ -41,17 +46,18 @@ export function requireUnmoved(runtime: Runtime, view: ViewAtWork, load: StagedL
 }
 
 /**
- * Takes away what promotions of a view's name replaced online: entities that only another variant had, and the rows under the name that the
- * view itself bore before. Any load of the default variant does it, so that a promotion that was killed is finished by the next run.
+ * Takes away what promotions of a view's name, and full refreshes of the view, replaced online: entities that no version brought under the number
+ * of now, and the rows under the name that the view itself bore before. Any load does it, so that a promotion or a refresh that was killed is
+ * finished by the next run. Resolves to how many entities went.
  */
 export async function retireReplaced(
   runtime: Runtime,
   view: RegisteredResource & Resource<'view'>,
-): Promise<void> {
+): Promise<number> {
   const { registry, providers, scope } = runtime;
-  if (!view.isDefault) return;
-  const pending = await registry.promotions.unretired(view.name);
-  if (pending.length === 0) return;
+  const refreshes = await registry.refreshes.unretired(view.id);
+  const pending = view.isDefault ? await registry.promotions.unretired(view.name) : [];
+  if (pending.length === 0 && refreshes.length === 0) return 0;
   const resources = await registry.resources.all();
   const online = providers.online(onlineStoreOf(view));
   const others = pending.flatMap(({ from, to }) =>
@@ -65,13 +71,22 @@ export async function retireReplaced(
     retired: [...new Set(others.flatMap((other) => retiredFeatures(other, view)))],
   };
   await online.fence(target, view.promotion);
-  await online.removeBelow(target, view.promotion);
+  // What a refresh removes must not come back with an older interval; what another variant had is none of this one's.
+  const end = refreshes.find(({ number }) => number === view.promotion)?.to;
+  const removed = await online.removeBelow(
+    target,
+    view.promotion,
+    end === undefined ? undefined : { eventTime: Timestamp.from(end).micros },
+  );
   // The place where it lay before it became the default, unless somebody bears that name by now.
   const former = `${view.name}_${view.variant}`;
   const isFree = async (): Promise<boolean> =>
     ![...(await registry.resources.all()).values()].some(
       ({ kind, location }) => kind === 'view' && location === former,
     );
-  if (await isFree()) await online.remove({ ...onlineView(scope, view), name: former }, isFree);
-  await registry.promotions.markRetired(view.name, view.promotion);
+  if (pending.length > 0 && (await isFree()))
+    await online.remove({ ...onlineView(scope, view), name: former }, isFree);
+  if (pending.length > 0) await registry.promotions.markRetired(view.name, view.promotion);
+  await registry.refreshes.markRetired(view.id, view.promotion);
+  return removed;
 }

@@ -7,6 +7,7 @@ import type { CheckCounts, LoadCounts, StagedLoad, StepRequest, StepResult } fro
 import { checkContents, storeReplaced } from './online-contents.js';
 import { requireUnmoved, retireReplaced, viewAtWork } from './promotion.js';
 import { onlineStoreOf } from '../registry/online-view.js';
+import { collectTombstones } from './refresh.js';
 import type { Runtime } from './runtime.js';
 
 /** Records in the ledger that the loaded versions are in the online store, under the run's token. */
@@ -51,13 +52,19 @@ export async function recordLoad(
     const claim = { target: step.id, interval };
     await registry.ownership.commit(claim, run, token, async (tx) => {
       if (request.promotion) await registry.promotions.switch(tx, request.promotion, claim, run);
+      // A refresh that began since would take for loaded what lies there under a lower number, and remove it.
+      else requireUnmoved(runtime, { ...view, ...(await registry.resources.place(tx, view.id)) }, load);
       await registry.ledger.recordLoads(tx, entries);
     });
   }
   await crashPoint('load.after-record');
-  if (!request.promotion) await retireReplaced(runtime, view);
+  if (!request.promotion && !request.refresh) {
+    await retireReplaced(runtime, view);
+    await collectTombstones(runtime, view);
+  }
   await registry.resources.mark(step.id, 'READY');
-  await registry.runs.setStep(run.id, step.id, 'COMPLETED');
+  // A refresh is not done with it yet.
+  if (!request.refresh) await registry.runs.setStep(run.id, step.id, 'COMPLETED');
   return {
     step: step.id,
     outcome: 'made',

@@ -12,10 +12,11 @@ import { trainingReads, unversioned } from '../registry/training-reads.js';
 import { handlerMissing } from './build-rows.js';
 import { crashPoint } from './crash-points.js';
 import { definitionsOf, type Definitions } from './definitions.js';
-import type { PromotionRef, ResolvedRun, Rollback, RunRequest } from './messages.js';
+import type { PromotionRef, RefreshRef, ResolvedRun, Rollback, RunRequest } from './messages.js';
 import { closeStatus } from './owner.js';
 import { resolveLoad } from './resolve-load.js';
 import { resolvePromotion } from './resolve-promotion.js';
+import { resolveRefresh } from './resolve-refresh.js';
 import { resolveRequest } from './resolve-request.js';
 import { resolveRollback } from './resolve-rollback.js';
 import { runStaging, STAGING, writtenStores } from './staging.js';
@@ -34,6 +35,7 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     pipeline,
     rollback,
     promotion,
+    refresh,
     resources,
     window,
     notes = [],
@@ -58,8 +60,8 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     rebuild:
       rollback !== undefined ||
       promotion !== undefined ||
-      (request.rebuild ?? false) ||
-      (request.fullRefresh ?? false),
+      refresh !== undefined ||
+      (request.rebuild ?? false),
     retries,
     heartbeatTimeout: runtime.heartbeatTimeout,
     timeouts: timeouts(resources, resolved),
@@ -67,6 +69,7 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     ...(promotion === undefined ? {} : { promotion }),
     ...(window === undefined ? {} : { window }),
     ...(notes.length === 0 ? {} : { notes }),
+    ...(refresh === undefined ? {} : { refresh }),
   };
 }
 
@@ -75,6 +78,7 @@ interface Work {
   readonly pipeline?: PipelineSpec | undefined;
   readonly rollback?: Rollback;
   readonly promotion?: PromotionRef;
+  readonly refresh?: RefreshRef;
   readonly resources: Definitions['resources'];
   readonly window?: Interval;
   readonly notes?: readonly string[];
@@ -84,10 +88,17 @@ async function resolveWork(runtime: Runtime, request: RunRequest, run: RunRef): 
   const { resources } = runtime.registry;
   switch (request.type) {
     case 'rollback':
-      return { ...(await resolveRollback(runtime, request)), resources: await resources.all() };
+      return {
+        ...(await resolveRollback(runtime, request)),
+        // What only the replaced version had must leave the online store.
+        refresh: { by: request.by ?? 'Temporal UI' },
+        resources: await resources.all(),
+      };
     case 'promote':
       return { ...(await resolvePromotion(runtime, request, run)), resources: await resources.all() };
     case 'materialize':
+      if (request.fullRefresh)
+        return { ...(await resolveRefresh(runtime, request)), resources: await resources.all() };
       if (request.recorded) return await resolveLoad(runtime, request);
       return await resolveTargets(runtime, request);
     case 'pipeline':

@@ -14,6 +14,7 @@ import { newestRows } from './newest-rows.js';
 import { onlineContents } from './online-contents.js';
 import { viewAtWork } from './promotion.js';
 import { onlineStoreOf, onlineView } from '../registry/online-view.js';
+import { beginRefresh } from './refresh.js';
 import { recordedVersions } from './recorded-versions.js';
 import { relationOf } from './relations.js';
 import { withEngine, type Runtime } from './runtime.js';
@@ -33,6 +34,7 @@ export async function stageOnline(
   const started = performance.now();
   const { run, step, interval } = request;
   const token = await runtime.registry.ownership.nextToken({ target: step.id, interval }, run);
+  await beginRefresh(runtime, request, token);
   const resources = await runtime.registry.resources.all();
   const view = viewAtWork(resources, request);
   const source = resourceOf(resources, view.spec.source, 'source');
@@ -114,7 +116,7 @@ const rowsToLoad = (source: Resource<'source'>, { interval, window }: StepReques
 /** The run's pinned input, and every current version of its source that the store's contents lack; of a window only what lies in it. */
 async function inputsToLoad(
   runtime: Runtime,
-  { run, step, window, promotion, rebuild }: StepRequest,
+  { run, step, window, promotion }: StepRequest,
   of: { readonly view: Resource<'view'>; readonly source: Resource<'source'>; readonly storeId: string },
 ): Promise<{ readonly inputs: readonly DatasetInput[]; readonly valid: { readonly valid?: number } }> {
   const { view, source, storeId } = of;
@@ -123,7 +125,7 @@ async function inputsToLoad(
   const { missing, valid } = await recordedVersions(runtime, view, source, {
     ...{ storeId, window },
     // A promotion loads everything: what is loaded lies under another name.
-    all: promotion !== undefined || (rebuild && step.interval !== undefined),
+    all: promotion !== undefined,
   });
   const known = new Set(missing.map(({ id }) => id));
   const others = pinned.filter((input) => input.type !== 'dataset' || !known.has(input.dataset));

@@ -71,11 +71,11 @@ function describeResult(name: string, { interval, steps }: RunResult): string {
     if (!step.loaded) continue;
     const { written, unchanged, older } = step.loaded;
     lines.push(
-      `${step.step}: ${step.rows} entities in ${step.location ?? ''}: ${written} written, ${unchanged} unchanged, ${older} kept because what is there has a later event time`,
+      `${step.step}: ${step.rows} entities in ${step.location ?? ''}: ${written} written, ${unchanged} unchanged, ${older} older than what is there; ${step.removed ?? 0} removed that only the replaced version had`,
     );
   }
   lines.push(
-    'Entities that only the replaced version had keep their rows online. Training sets and transformations that read it are as they were.',
+    'Training sets and transformations that read it are as they were.',
     `While the sources still hold what was wrong, the next run of ${of} builds it again: correct them first.`,
   );
   return `${lines.join('\n')}\n`;

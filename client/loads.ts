@@ -16,7 +16,7 @@ export interface MaterializeOptions {
    */
   readonly from?: string;
   readonly to?: string;
-  /** Loads everything anew, and removes entities that are no longer there. */
+  /** Loads everything anew, or what ends after `from`, and removes entities that none of it has. */
   readonly fullRefresh?: boolean;
 }
 

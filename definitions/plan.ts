@@ -1,7 +1,7 @@
 import { fingerprint } from './canonical.js';
 import { isKind, isRaw, type Resource } from './contract.js';
 import { GranaryError } from './errors.js';
-import type { Interval } from './interval.js';
+import { ALL_TIME, type Interval } from './interval.js';
 
 export type StepKind =
   'build' | 'transform' | 'materialize' | 'trainingSet' | 'rollback' | 'promote' | 'retire';
@@ -14,7 +14,7 @@ export interface PlanStep {
   readonly name: string;
   /** Ids of steps that must have succeeded. */
   readonly dependsOn: readonly string[];
-  /** Of a step that loads what is recorded: the interval that it is recorded for, where that is not the plan's. */
+  /** Where it is not the plan's. */
   readonly interval?: Interval;
 }
 
@@ -106,6 +106,25 @@ export function rollbackPlan(
   ];
   const prints = [featureSet, ...views].map((resource) => resource.fingerprint);
   return { interval, steps, fingerprint: fingerprint({ interval, steps: steps.map((s) => s.id), prints }) };
+}
+
+/** The steps of a full refresh: each view by itself, for its own newest interval. Pure. */
+export function refreshPlan(
+  views: readonly { readonly view: Resource; readonly interval: Interval }[],
+): Plan {
+  const steps = views.map(({ view, interval }): PlanStep => {
+    return { id: view.id, kind: 'materialize', name: view.name, dependsOn: [], interval };
+  });
+  // The run is known by the interval that ends last.
+  const interval = views.reduce<Interval>(
+    (last, { interval: own }) => (last.end < own.end ? own : last),
+    views[0]?.interval ?? ALL_TIME,
+  );
+  return {
+    interval,
+    steps,
+    fingerprint: fingerprint({ interval, steps, prints: views.map(({ view }) => view.fingerprint) }),
+  };
 }
 
 /**

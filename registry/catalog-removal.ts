@@ -138,8 +138,8 @@ export class Removals {
       if (kind === 'pipeline') await tx.deleteFrom('pipelines').where('name', '=', name).execute();
       else if (kind === 'model') await tx.deleteFrom('models').where('name', '=', name).execute();
       else {
-        for (const table of ['ledger', 'datasets', 'version_names', 'ownership', 'refusals'] as const)
-          await tx.deleteFrom(table).where('target', '=', id).execute();
+        const tables = ['ledger', 'datasets', 'version_names', 'ownership', 'refusals', 'refreshes'] as const;
+        for (const table of tables) await tx.deleteFrom(table).where('target', '=', id).execute();
         await tx.deleteFrom('resources').where('id', '=', id).execute();
       }
       await this.#audit.record(tx, id, {

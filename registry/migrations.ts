@@ -128,4 +128,12 @@ CREATE TABLE {schema}.dataset_facts (
   profile json NOT NULL, validation json NOT NULL, input_columns json NOT NULL);
 `,
   },
+  {
+    id: 8,
+    sql: `
+CREATE TABLE {schema}.refreshes (
+  target text NOT NULL, number integer NOT NULL, run_id text NOT NULL, actor text NOT NULL, range_start timestamptz, range_end timestamptz,
+  at timestamptz NOT NULL DEFAULT now(), retired_at timestamptz, collected_at timestamptz, PRIMARY KEY (target, number), UNIQUE (target, run_id));
+`,
+  },
 ];

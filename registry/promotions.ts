@@ -56,7 +56,7 @@ export class Promotions {
         .where('run_id', '=', run.id)
         .executeTakeFirst();
       if (own) return own.number;
-      const number = (await this.#highest(tx, kind, name)) + 1;
+      const number = (await highestNumber(tx, kind, name)) + 1;
       await tx
         .insertInto('promotions')
         .values({
@@ -66,22 +66,6 @@ export class Promotions {
         .execute();
       return number;
     });
-  }
-
-  async #highest(tx: Transaction<Tables>, kind: ResourceKind, name: string): Promise<number> {
-    const given = await tx
-      .selectFrom('promotions')
-      .select((eb) => eb.fn.max('number').as('last'))
-      .where('kind', '=', kind)
-      .where('name', '=', name)
-      .executeTakeFirstOrThrow();
-    const used = await tx
-      .selectFrom('resources')
-      .select((eb) => eb.fn.max('promotion').as('last'))
-      .where('kind', '=', kind)
-      .where('name', '=', name)
-      .executeTakeFirstOrThrow();
-    return Math.max(Number(given.last ?? 0), Number(used.last ?? 0));
   }
 
   /** The promotions of a name that took place, the newest first. */
@@ -122,6 +106,11 @@ export class Promotions {
         'PromotionRefused',
         `${from} is no longer the default variant of ${name}, or ${to} was deleted, since this promotion began. Nothing was switched; look at "granary get ${kind}/${name}" and promote again.`,
       );
+    if (number <= Math.max(before.promotion, after.promotion))
+      throw new GranaryError(
+        'PromotionRefused',
+        `A full refresh of ${name} began since this promotion did, and its rows win over those that were loaded here. Nothing was switched; promote again.`,
+      );
     await tx
       .updateTable('resources')
       .set({ is_default: false, location: `${name}_${before.variant}` })
@@ -132,21 +121,9 @@ export class Promotions {
       .set({ is_default: true, location: name, promotion: number })
       .where('id', '=', to)
       .execute();
+    // In this order: a load that is being recorded at this moment is waited for, and forgotten with the others.
+    await raiseTokens(tx, [from, to], claim);
     await forgetLoads(tx, [from, to]);
-    await tx
-      .updateTable('ownership')
-      .set((eb) => ({ token: eb('token', '+', 1) }))
-      .where('target', 'in', [from, to])
-      .where((eb) =>
-        eb.not(
-          eb.and([
-            eb('target', '=', claim.target),
-            eb('interval_start', '=', claim.interval.start),
-            eb('interval_end', '=', claim.interval.end),
-          ]),
-        ),
-      )
-      .execute();
     const noted = await tx
       .updateTable('promotions')
       .set({ switched_at: sql`now()` })
@@ -194,7 +171,7 @@ export class Promotions {
           .returning('number')
           .executeTakeFirst();
         if (!given) continue;
-        const next = (await this.#highest(tx, kind, name)) + 1;
+        const next = (await highestNumber(tx, kind, name)) + 1;
         const kept = await tx
           .updateTable('resources')
           .set({ promotion: next })
@@ -236,8 +213,51 @@ export class Promotions {
   }
 }
 
+/** The highest promotion number of a name so far. */
+export async function highestNumber(
+  tx: Transaction<Tables>,
+  kind: ResourceKind,
+  name: string,
+): Promise<number> {
+  const given = await tx
+    .selectFrom('promotions')
+    .select((eb) => eb.fn.max('number').as('last'))
+    .where('kind', '=', kind)
+    .where('name', '=', name)
+    .executeTakeFirstOrThrow();
+  const used = await tx
+    .selectFrom('resources')
+    .select((eb) => eb.fn.max('promotion').as('last'))
+    .where('kind', '=', kind)
+    .where('name', '=', name)
+    .executeTakeFirstOrThrow();
+  return Math.max(Number(given.last ?? 0), Number(used.last ?? 0));
+}
+
+/** Whoever works on these targets, but for one claim, finds his token too old and begins anew. */
+export async function raiseTokens(
+  tx: Transaction<Tables>,
+  targets: readonly string[],
+  { target, interval }: Claim,
+): Promise<void> {
+  await tx
+    .updateTable('ownership')
+    .set((eb) => ({ token: eb('token', '+', 1) }))
+    .where('target', 'in', targets)
+    .where((eb) =>
+      eb.not(
+        eb.and([
+          eb('target', '=', target),
+          eb('interval_start', '=', interval.start),
+          eb('interval_end', '=', interval.end),
+        ]),
+      ),
+    )
+    .execute();
+}
+
 /** Under its new name, or against rows of a higher number, a view is not loaded. */
-async function forgetLoads(tx: Transaction<Tables>, targets: readonly string[]): Promise<void> {
+export async function forgetLoads(tx: Transaction<Tables>, targets: readonly string[]): Promise<void> {
   await tx
     .updateTable('ledger')
     .set({ store_id: null, receipt: null })

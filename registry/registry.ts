@@ -8,6 +8,7 @@ import { Datasets } from './datasets.js';
 import { Ledger } from './ledger.js';
 import { Ownership } from './ownership.js';
 import { Promotions } from './promotions.js';
+import { Refreshes } from './refreshes.js';
 import { Resources } from './resources.js';
 import { Runs } from './runs.js';
 import { VersionFactsNotes } from './version-facts.js';
@@ -25,6 +26,7 @@ export interface Registry {
   readonly catalog: Catalog;
   readonly removals: Removals;
   readonly promotions: Promotions;
+  readonly refreshes: Refreshes;
   /** The lineage of a version by its dataset's id, both ways. */
   lineage(dataset: string): Promise<DatasetLineage>;
   /** Creates or upgrades the tables; safe from many processes at once. */
@@ -47,6 +49,7 @@ export function openRegistry(options: RegistryAddress): Registry {
     catalog: new Catalog(database),
     removals: new Removals(database),
     promotions: new Promotions(database),
+    refreshes: new Refreshes(database),
     lineage: (dataset) => lineageOf(database, dataset),
     migrate: () => database.migrate(),
     close: () => database.close(),

@@ -94,6 +94,18 @@ export class Resources {
     return rows.map((row) => row.spec);
   }
 
+  /** Where a resource lies and its promotion number, as a transaction sees them. */
+  async place(
+    tx: Transaction<Tables>,
+    id: string,
+  ): Promise<Pick<RegisteredResource, 'location' | 'promotion'>> {
+    return await tx
+      .selectFrom('resources')
+      .select(['location', 'promotion'])
+      .where('id', '=', id)
+      .executeTakeFirstOrThrow();
+  }
+
   /** Every registered resource by id. */
   async all(db: Kysely<Tables> = this.#database.db): Promise<Map<string, RegisteredResource>> {
     const rows = await db.selectFrom('resources').selectAll().orderBy('created_at').orderBy('id').execute();

@@ -16,7 +16,7 @@ export type RunStatus =
 export type StepStatus = 'PENDING' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
 
 /** What people do by hand. */
-export type AuditAction = 'rollback' | 'promote' | 'delete' | 'tag' | 'link';
+export type AuditAction = 'rollback' | 'promote' | 'refresh' | 'delete' | 'tag' | 'link';
 
 interface FactColumns {
   profile: Json<VersionFacts['profile']>;
@@ -197,6 +197,21 @@ export interface Tables {
     abandoned_at: Instant | null;
     /** What it replaced online is gone. */
     retired_at: Instant | null;
+  };
+  /** Full refreshes of views online. */
+  refreshes: {
+    /** The view's id. */
+    target: string;
+    number: number;
+    run_id: string;
+    actor: string;
+    range_start: Instant | null;
+    range_end: Instant | null;
+    at: Generated<Instant>;
+    /** What it replaced online is gone. */
+    retired_at: Instant | null;
+    /** So are its tombstones. */
+    collected_at: Instant | null;
   };
   /** Resources that are being removed; the row goes with the resource's. */
   removals: {

@@ -25,7 +25,10 @@ export interface MaterializeInput extends Omit<PipelineInput, 'targets'> {
    * and `to` bound what is loaded, either may be left out, and may be relative: `-2d`, `now`.
    */
   readonly views?: readonly string[];
-  /** Loads everything anew, and removes entities that are no longer there. */
+  /**
+   * Loads everything that is current anew (with `from`: what ends after it), builds nothing, and takes entities away that none of it has.
+   * Then `from` and `to` need not be ends of an interval.
+   */
   readonly fullRefresh?: boolean;
   /** Who asks for a full refresh, `user@host`. Default: `Temporal UI`. */
   readonly by?: string;
@@ -182,7 +185,8 @@ function intervalRules(input: Readonly<Record<string, unknown>>): readonly strin
 export function materializeRules(input: Readonly<Record<string, unknown>>): readonly string[] {
   const has = (field: string): boolean => Object.hasOwn(input, field);
   if (has('view')) {
-    return [...intervalRules(input), ...(has('views') ? ['give "view" or "views", not both'] : [])];
+    const both = has('views') ? ['give "view" or "views", not both'] : [];
+    return [...(has('fullRefresh') ? [] : intervalRules(input)), ...both];
   }
   return ['pipeline', 'date', 'rebuild']
     .filter(has)

@@ -2,13 +2,13 @@ import type { ResolvedRun, StepResult } from '../activities/messages.js';
 
 /** Keeps a run's current details: its resolved input and a table of steps, for Temporal's UI. */
 export function progress(
-  { plan, pipeline, rebuild, rollback, promotion, notes = [] }: ResolvedRun,
+  { plan, pipeline, rebuild, rollback, promotion, refresh, notes = [] }: ResolvedRun,
   publish: (markdown: string) => void,
 ) {
   const lines = new Map(
     plan.steps.map((step) => [step.id, { state: 'waiting', rows: '', seconds: '', where: '' }]),
   );
-  const byHand = rollback ? 'rollback' : promotion ? 'promotion' : undefined;
+  const byHand = rollback ? 'rollback' : promotion ? 'promotion' : refresh ? 'full refresh' : undefined;
   const what = byHand ? `${byHand} of ${plan.steps[0]?.name ?? ''}` : (pipeline ?? 'targets');
   const render = (): void => {
     const head = [

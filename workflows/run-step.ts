@@ -9,6 +9,7 @@ import type {
 } from '../activities/messages.js';
 import { intervalName } from '../definitions/interval.js';
 import type { PlanStep } from '../definitions/plan.js';
+import { exportFeast } from './export-feast.js';
 import type { LoadWatch } from './loads.js';
 import { clearing, heavy, publish, quick, waiting } from './profiles.js';
 
@@ -20,6 +21,7 @@ export async function runStep(
   watch: LoadWatch,
 ): Promise<StepResult> {
   const { run, retries, plan, rebuild, heartbeatTimeout, rollback, promotion, window } = resolved;
+  const refresh = step.kind === 'materialize' ? resolved.refresh : undefined;
   const timeout = resolved.timeouts[step.id];
   const interval = step.interval ?? plan.interval;
   const request: StepRequest = {
@@ -31,6 +33,7 @@ export async function runStep(
     ...(step.kind === 'rollback' && rollback !== undefined ? { rollback } : {}),
     ...(promotion === undefined ? {} : { promotion }),
     ...(window === undefined ? {} : { window }),
+    ...(refresh === undefined ? {} : { refresh }),
   };
   // The definition's time limit is for its heavy work, not for waiting or publishing.
   const work: StepRequest = timeout === undefined ? request : { ...request, timeout };
@@ -63,8 +66,12 @@ export async function runStep(
     }
     case 'rollback':
       return await publish(settings, say('roll back')).rollbackVersion(request);
-    case 'promote':
-      return await publish(settings, say('promote')).promoteVariant(request);
+    case 'promote': {
+      const promoted = await publish(settings, say('promote')).promoteVariant(request);
+      // Feast's readers follow once all is loaded, and before what was replaced is taken away.
+      await exportFeast(settings);
+      return promoted;
+    }
     case 'retire':
       return await clearing(settings, say('retire')).retireVariant(request);
     case 'materialize':
@@ -88,7 +95,12 @@ export async function runStep(
           }),
         );
         watch.recording(step.id);
-        return await quick(settings, say('record')).recordLoad({ ...request, load, counts });
+        const loaded = await quick(settings, say('record')).recordLoad({ ...request, load, counts });
+        if (refresh === undefined) return loaded;
+        const { removed = 0, ms } = await clearing(settings, say('remove what is gone of')).retireVariant(
+          request,
+        );
+        return { ...loaded, removed, ms: { ...loaded.ms, ...ms } };
       } catch (error) {
         // The store was emptied under the load: stage everything again for what is there now.
         if (round >= 5 || !isStoreReplaced(error)) throw error;

@@ -121,8 +121,18 @@ export interface OnlineProvider {
   /**
    * Removes the entities of a view whose rows have a lower promotion, with all that the view and its `retired` features have there. Safe to repeat
    * and to kill; the fence must stand before. Resolves to how many entities went.
+   *
+   * Where `tombstone` is given each removed entity leaves one with the order (promotion, event time, 0, 0), the event time in microseconds: a
+   * later row at or below that order changes nothing (it counts as `older`), a newer one is written and takes the tombstone's place.
+   * Readers, Feast's and ours, see no row.
    */
-  removeBelow(view: OnlineView, promotion: number): Promise<number>;
+  removeBelow(
+    view: OnlineView,
+    promotion: number,
+    tombstone?: { readonly eventTime: bigint },
+  ): Promise<number>;
+  /** Removes the tombstones of a view whose event time is before `before` (microseconds); resolves to how many. Safe to repeat and to kill. */
+  collectTombstones(view: OnlineView, before: bigint): Promise<number>;
   /**
    * Removes a view: its values, their order and its receipt; in Redis only its own fields of each entity's hash, in Postgres its table. What others
    * keep there stays, also other projects whose name ends alike. Safe to repeat and to kill; a new call takes over from one that goes on.

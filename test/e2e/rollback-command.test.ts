@@ -42,7 +42,7 @@ describe('granary rollback', () => {
           `totals for 2026-01-02 is ${good.version} again, committed as v_\\w+ \\(generation 3\\) in place of ${bad.version}`,
         ),
       );
-      expect(done.stdout).toMatch(/view\/totals.*3 written, 0 unchanged, 0 kept/);
+      expect(done.stdout).toMatch(/view\/totals.*3 written, 0 unchanged, 0 older .*; 1 removed/);
       expect(done.stdout).toMatch(/correct them first/);
       expectAgain(await seen(world, made), good);
       const { stdout } = await granary(made, folder, 'rollback', 'totals', '--list');

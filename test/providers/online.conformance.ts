@@ -4,6 +4,7 @@ import { contentsConformance } from './online-contents.conformance.js';
 import { newerWinsConformance } from './online-newer-wins.conformance.js';
 import { promotionConformance } from './online-promotion.conformance.js';
 import { removeConformance } from './online-remove.conformance.js';
+import { tombstoneConformance } from './online-tombstones.conformance.js';
 import { type OnlineStoreUnderTest, readValue, T0, userView, writeRows } from './online-rows.js';
 
 const code = (name: string): unknown => expect.objectContaining({ code: name });
@@ -28,6 +29,7 @@ export function onlineConformance(name: string, store: OnlineStoreUnderTest): vo
     contentsConformance(store, provider);
     removeConformance(store, provider);
     promotionConformance(provider);
+    if (store.tombstones !== false) tombstoneConformance(provider);
 
     describe('what is refused', () => {
       it('refuses a NULL key by name and writes nothing of the batch', async () => {

@@ -49,5 +49,6 @@ if (databaseUrl === undefined) {
       address: '127.0.0.1:1',
     }),
     wipe: dropSchema,
+    tombstones: false,
   });
 }

@@ -224,6 +224,11 @@ class PostgresOnlineProvider implements OnlineProvider {
     });
   }
 
+  /** No removal leaves any here. */
+  collectTombstones(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
   async remove(view: OnlineView, isWanted: () => Promise<boolean>): Promise<undefined> {
     await this.#run((client) => dropViewTable(client, this.#schema, view, isWanted));
   }

@@ -1,4 +1,4 @@
-import type { ByteWriter } from '../../../feast/byte-writer.js';
+import { ByteWriter } from '../../../feast/byte-writer.js';
 import type { OnlineOrder } from '../provider.js';
 
 /**
@@ -24,6 +24,20 @@ export function writeOrder(writer: ByteWriter, order: OnlineOrder): void {
   writer.i64be(BigInt.asIntN(64, order.eventTime + BIAS));
   writer.i64be(BigInt.asIntN(64, order.createdTime + BIAS));
   writer.i64be(BigInt(order.generation));
+}
+
+/**
+ * The mark of an entity that was removed: its order and this byte, with which no `_ts` begins. There is no `_ts` beside it, so that readers see
+ * no row, until Feast or a newer row of ours brings one.
+ */
+export const TOMBSTONE = 0xff;
+
+/** The mark of a removed entity with the order (promotion, event time, 0, 0). */
+export function tombstoneMark(promotion: number, eventTime: bigint): Buffer {
+  const writer = new ByteWriter(ORDER_BYTES + 1);
+  writeOrder(writer, { promotion, eventTime, createdTime: 0n, generation: 0 });
+  writer.u8(TOMBSTONE);
+  return Buffer.from(writer.take());
 }
 
 /** Reads what {@link writeOrder} wrote; `undefined` when there are too few bytes. */

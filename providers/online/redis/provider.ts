@@ -22,7 +22,7 @@ import { RawCommand } from './raw-command.js';
 import { RedisCredentials } from './credentials.js';
 import { checkServer } from './health.js';
 import { isRefused, redisError, replyWord } from './redis-errors.js';
-import { removeBelow, removeView } from './remove-view.js';
+import { collectTombstones, removeBelow, removeView } from './remove-view.js';
 import { Slots } from './slots.js';
 
 /** Rows of one script call: long enough that the call costs little, short enough to block the server for under 1 ms. */
@@ -196,8 +196,16 @@ class RedisOnlineProvider implements OnlineProvider {
     await this.#run(() => this.#redis.eval(RAISE_FENCE, 1, fencesKey(project), name, promotion));
   }
 
-  async removeBelow(view: OnlineView, promotion: number): Promise<number> {
-    return this.#run(() => removeBelow(this.#redis, view, promotion));
+  async removeBelow(
+    view: OnlineView,
+    promotion: number,
+    tombstone?: { readonly eventTime: bigint },
+  ): Promise<number> {
+    return this.#run(() => removeBelow(this.#redis, view, promotion, tombstone));
+  }
+
+  async collectTombstones(view: OnlineView, before: bigint): Promise<number> {
+    return this.#run(() => collectTombstones(this.#redis, view, before));
   }
 
   async remove(view: OnlineView, isWanted: () => Promise<boolean>): Promise<number> {

@@ -7,7 +7,7 @@ import { fenceGone } from '../fence-gone.js';
 import type { OnlineView } from '../provider.js';
 import { receiptsKey } from './contents.js';
 import { fencesKey } from './fences.js';
-import { orderField } from './order.js';
+import { orderField, tombstoneMark } from './order.js';
 
 /** Keys that one SCAN looks at, and hashes of one script call: each blocks the server for about a millisecond. */
 const KEYS_PER_SCAN = 1000;
@@ -76,29 +76,60 @@ export async function removeView(
   }
 }
 
-/** KEYS: the promotions' fences, then hashes. ARGV: the view, a promotion, then fields, the order's first. */
+/**
+ * KEYS: the promotions' fences, then hashes. ARGV: the view, a promotion, a tombstone or '', then fields, the order's first. Older tombstones are
+ * replaced too, or go.
+ */
 const REMOVE_BELOW = `if tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '0') < tonumber(ARGV[2]) then return -1 end
 local removed = 0
 for k = 2, #KEYS do
-  local mark = redis.call('TYPE', KEYS[k]).ok == 'hash' and redis.call('HGET', KEYS[k], ARGV[3])
+  local mark = redis.call('TYPE', KEYS[k]).ok == 'hash' and redis.call('HGET', KEYS[k], ARGV[4])
   if mark and #mark >= 28 and struct.unpack('>I4', mark) < tonumber(ARGV[2]) then
-    for a = 3, #ARGV, 1000 do redis.call('HDEL', KEYS[k], unpack(ARGV, a, math.min(a + 999, #ARGV))) end
-    removed = removed + 1
+    if redis.call('HEXISTS', KEYS[k], ARGV[5]) == 1 or #mark ~= 29 or string.byte(mark, 29) ~= 255 then removed = removed + 1 end
+    for a = 4, #ARGV, 1000 do redis.call('HDEL', KEYS[k], unpack(ARGV, a, math.min(a + 999, #ARGV))) end
+    if ARGV[3] ~= '' then redis.call('HSET', KEYS[k], ARGV[4], ARGV[3]) end
   end
 end
 return removed`;
 
 /** Removes the entities of a view that bear an order of a lower promotion; see OnlineProvider.removeBelow. */
-export async function removeBelow(redis: Redis, view: OnlineView, promotion: number): Promise<number> {
+export async function removeBelow(
+  redis: Redis,
+  view: OnlineView,
+  promotion: number,
+  tombstone?: { readonly eventTime: bigint },
+): Promise<number> {
+  const mark = tombstone ? tombstoneMark(promotion, tombstone.eventTime) : '';
   const fences = fencesKey(view.project);
   const fields = fieldsOf(view);
   let removed = 0;
   for await (const keys of entityKeys(redis, view)) {
-    const args = [view.name, promotion, ...fields] as const;
+    const args = [view.name, promotion, mark, ...fields] as const;
     const count = Number(await redis.eval(REMOVE_BELOW, keys.length + 1, fences, ...keys, ...args));
     if (count < 0) throw fenceGone(view, promotion);
     removed += count;
   }
+  return removed;
+}
+
+/** KEYS: hashes. ARGV: the order's field, a tombstone. Removes the tombstones whose event time is before that one's. */
+const COLLECT = `local hi, lo = struct.unpack('>I4I4', ARGV[2], 5)
+local removed = 0
+for k = 1, #KEYS do
+  local mark = redis.call('TYPE', KEYS[k]).ok == 'hash' and redis.call('HGET', KEYS[k], ARGV[1])
+  if mark and #mark == 29 and string.byte(mark, 29) == 255 then
+    local h, l = struct.unpack('>I4I4', mark, 5)
+    if h < hi or h == hi and l < lo then removed = removed + redis.call('HDEL', KEYS[k], ARGV[1]) end
+  end
+end
+return removed`;
+
+/** Removes the tombstones of a view from before an instant; see OnlineProvider.collectTombstones. */
+export async function collectTombstones(redis: Redis, view: OnlineView, before: bigint): Promise<number> {
+  const args = [Buffer.from(orderField(view.name)), tombstoneMark(0, before)] as const;
+  let removed = 0;
+  for await (const keys of entityKeys(redis, view))
+    if (keys.length > 0) removed += Number(await redis.eval(COLLECT, keys.length, ...keys, ...args));
   return removed;
 }
 

@@ -19,7 +19,8 @@ const scripts = new Map<number, Script>();
  * one call for the values of a row that it writes. The reply is `{written, older, unchanged}`.
  *
  * The stored row counts as ours when its `_ts` equals the copy in the mark; else Feast wrote since, or wrote alone, and
- * the event times decide, unless the promotion does. Rows whose `_ts` is gone (Feast deleted the view) are written.
+ * the event times decide, unless the promotion does. Where there is no `_ts` a tombstone (order.ts) holds off what is not newer; any other
+ * row is written: Feast deleted the view.
  *
  * Orders are compared as numbers: Lua's `<` on strings goes by the locale of the server's process.
  */
@@ -97,8 +98,8 @@ for i = 1, #K - 1 do
   local t = sub(m, 29)
   local x = 1
   local st = call('HGET', k, T)
+  local g = call('HGET', k, G)
   if st then
-    local g = call('HGET', k, G)
     if not g or #g < 28 then x = later(t, st)
     elseif sub(g, 29) == st then
       if g == m then x = 0 else x = compare(m, g) end
@@ -106,6 +107,7 @@ for i = 1, #K - 1 do
       x = unpack('>I4', m) - unpack('>I4', g)
       if x == 0 then x = later(t, st) end
     end
+  elseif g and #g == 29 and byte(g, 29) == 255 and compare(m, g) <= 0 then x = -1
   end
   if fence > 0 and unpack('>I4', m) < fence then x = -1 end
   if x > 0 then
