@@ -22,7 +22,7 @@ const restrictImports = (patterns) => ({
 });
 
 export default defineConfig(
-  globalIgnores(['lib/', '.granary/', 'coverage/', 'test/histories/']),
+  globalIgnores(['lib/', '.granary/', 'coverage/', 'test/histories/', 'feast/registry_pb.ts']),
 
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
 

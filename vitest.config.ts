@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 const room = (path: string): string => new URL(path, import.meta.url).pathname;
 
-// `npm test` runs `main`, `npm run test:soak` runs `soak`; both with the real services up (scripts/test.mjs).
+// `npm test` runs `main`, `npm run test:faults` runs `faults`, `npm run test:soak` runs `soak`; all with the real services up (scripts/test.mjs).
 export default defineConfig({
   resolve: {
     // Examples say `granary`; in the tests that is these very sources, not a second copy in lib/.
@@ -26,7 +26,7 @@ export default defineConfig({
         test: {
           name: 'main',
           include: ['test/**/*.test.{ts,mjs}'],
-          exclude: ['test/soak/**'],
+          exclude: ['test/soak/**', 'test/faults/**'],
           typecheck: {
             enabled: true,
             include: ['test/types/**/*.test-d.ts'],
@@ -34,6 +34,10 @@ export default defineConfig({
             ignoreSourceErrors: true, // of other files: `npm run types` reports those
           },
         },
+      },
+      {
+        extends: true,
+        test: { name: 'faults', include: ['test/faults/**/*.test.ts'] },
       },
       {
         extends: true,

@@ -4,7 +4,7 @@ import { GranaryError, messageOf } from '../definitions/errors.js';
 import { isAsOf, type Interval } from '../definitions/interval.js';
 import { resourceOf } from '../definitions/resource-of.js';
 import { Timestamp } from '../definitions/timestamp.js';
-import { inputsHash, type DatasetInput } from '../registry/dataset.js';
+import { datasetInput, inputsHash, type DatasetInput } from '../registry/dataset.js';
 import type { LedgerEntry } from '../registry/ledger.js';
 import type { RunRef } from '../registry/ownership.js';
 import type { RegisteredResource } from '../registry/resources.js';
@@ -15,14 +15,18 @@ import type { ClaimResult, StepRequest, StepResult } from './messages.js';
 import { onlineContents } from './online-contents.js';
 import { isOpen, until } from './owner.js';
 import { ensurePublished, locationOf, projectLatest } from './publication.js';
+import { recordedVersions, type RecordedVersions } from './recorded-versions.js';
 import type { Runtime } from './runtime.js';
 
-/** What a step reads, as contents. */
+const sameInterval = (a: Interval, b: Interval): boolean => a.start === b.start && a.end === b.end;
+
+/** What a step reads, as contents; one that loads what `isRecorded`, the very version of its interval. */
 async function stepInputs(
   runtime: Runtime,
   resources: Resources,
   target: Resource,
   interval: Interval,
+  isRecorded: boolean,
 ): Promise<DatasetInput[]> {
   if (isKind(target, 'source')) {
     const { spec } = target;
@@ -39,6 +43,10 @@ async function stepInputs(
     const source = resourceOf(resources, target.spec.source, 'source');
     if (isRaw(source.spec))
       return await inputsOf(runtime, source, { interval, by: 'interval', from: undefined });
+    if (isRecorded) {
+      const current = await runtime.registry.datasets.current(source.id);
+      return current.filter((dataset) => sameInterval(dataset.interval, interval)).map(datasetInput);
+    }
     return (await inputsOf(runtime, source, { interval, by: 'interval', from: undefined })).slice(-1);
   }
   if (isKind(target, 'trainingSet'))
@@ -73,9 +81,17 @@ export async function claimStep(runtime: Runtime, request: StepRequest): Promise
     // What this run made itself is valid for it, also when it was asked to rebuild.
     const mayReuse = !request.rebuild || entry?.run === run.id;
     if (entry && mayReuse && (await isValid(runtime, target, entry, inputs, run.id))) {
-      const result = await currentResult(runtime, resources, target, entry);
-      await runtime.registry.runs.setStep(run.id, step.id, 'COMPLETED');
-      return { state: 'current', result };
+      const recorded = await recordedOf(runtime, resources, target, request);
+      // An older interval came to lack what this one has: it is loaded under the claim of this one.
+      const isWhole = !recorded || recorded.missing.length === 0 || entry.run === run.id;
+      if (isWhole) {
+        const result = await currentResult(runtime, resources, target, entry);
+        await runtime.registry.runs.setStep(run.id, step.id, 'COMPLETED');
+        return {
+          state: 'current',
+          result: recorded ? { ...result, intervals: { loaded: 0, valid: recorded.valid.length } } : result,
+        };
+      }
     }
     await crashPoint('claim.before-own');
     const owner = await runtime.registry.ownership.claim(claim, run);
@@ -103,6 +119,20 @@ export async function claimStep(runtime: Runtime, request: StepRequest): Promise
   return { state: 'owned' };
 }
 
+/** What a step that loads recorded versions finds of them; undefined for every other step. */
+async function recordedOf(
+  runtime: Runtime,
+  resources: Resources,
+  target: RegisteredResource,
+  { step, window }: StepRequest,
+): Promise<RecordedVersions | undefined> {
+  if (step.interval === undefined || !isKind(target, 'view')) return undefined;
+  const source = resourceOf(resources, target.spec.source, 'source');
+  if (isRaw(source.spec)) return undefined;
+  const { id: storeId } = await onlineContents(runtime, target);
+  return await recordedVersions(runtime, target, source, { storeId, window });
+}
+
 /** What a step pins. Steps that move what was made read nothing anew: theirs is what it was made from. */
 async function inputsToClaim(
   runtime: Runtime,
@@ -113,7 +143,7 @@ async function inputsToClaim(
   const { datasets } = runtime.registry;
   if (rollback) return await datasets.inputs(rollback.of);
   if (step.kind !== 'promote' && step.kind !== 'retire')
-    return await stepInputs(runtime, resources, target, interval);
+    return await stepInputs(runtime, resources, target, interval, step.interval !== undefined);
   const newest = await datasets.newest(target.id);
   return newest ? await datasets.inputs(newest.id) : [];
 }

@@ -4,6 +4,7 @@ import { finishApply } from './apply-finish.js';
 import { awaitApply, registerApply } from './apply-register.js';
 import { awaitOwner, claimStep } from './claim-step.js';
 import { buildRows } from './build-rows.js';
+import { exportFeast } from './export-feast.js';
 import { finishRun, type FinishRequest } from './finish-run.js';
 import { joinTrainingSet } from './join-training-set.js';
 import { loadShard } from './load-shard.js';
@@ -14,6 +15,7 @@ import type {
   BeginApply,
   CheckedApply,
   ClaimResult,
+  FeastExport,
   LoadCounts,
   RegisteredApply,
   Removal,
@@ -90,6 +92,7 @@ export function createActivities(runtime: Runtime) {
     checkApply: (request: ApplyRef & { readonly now: string }): Promise<CheckedApply> =>
       beating((at) => checkApply(runtime, request, at)),
     finishApply: (request: ApplyEnd): Promise<ApplyOutcome> => beating(() => finishApply(runtime, request)),
+    exportFeast: (): Promise<FeastExport> => beating(() => exportFeast(runtime)),
     finishRun: (request: FinishRequest): Promise<void> => beating(() => finishRun(runtime, request)),
   };
 }

@@ -1,6 +1,7 @@
 import { GranaryError } from '../definitions/errors.js';
+import { checkShard, sampleEvery } from './check-shard.js';
 import { crashPoint } from './crash-points.js';
-import type { LoadCounts, StagedLoad, StepRequest } from './messages.js';
+import type { CheckCounts, LoadCheckpoint, LoadCounts, StagedLoad, StepRequest } from './messages.js';
 import { checkContents } from './online-contents.js';
 import { requireUnmoved, viewAtWork } from './promotion.js';
 import { onlineStoreOf, onlineView } from '../registry/online-view.js';
@@ -8,19 +9,6 @@ import type { ColumnBatch } from '../providers/columns.js';
 import { withEngine, withTables, type Runtime } from './runtime.js';
 import type { Attempt } from './step.js';
 import { shardRelation, streamShard } from './stream-shard.js';
-
-/** What a load's heartbeats keep: how far it came, and of what. */
-interface LoadCheckpoint {
-  readonly v: 1;
-  readonly storeId: string;
-  readonly sha256: string;
-  readonly shard: number;
-  /** Rows before this one are acknowledged by the store. */
-  readonly row: number;
-  readonly written: number;
-  readonly older: number;
-  readonly unchanged: number;
-}
 
 /**
  * Streams one staged shard into the online store. Newer wins in the store itself, so that loads may overlap and repeat. A retry resumes
@@ -57,6 +45,7 @@ export async function loadShard(
       kept = counts.row;
       at.keep({
         v: 1,
+        step: request.step.id,
         storeId: load.storeId,
         sha256: staged.sha256,
         shard,
@@ -71,14 +60,31 @@ export async function loadShard(
         );
     });
   };
+  const every = sampleEvery(load, shard);
+  const check = async (batches: AsyncIterable<ColumnBatch>, at: Attempt): Promise<CheckCounts> => {
+    await crashPoint('load.before-check');
+    return await checkShard({
+      ...{ name: view.name, batches, online, view: target, promotion: view.promotion, signal: at.signal },
+      confirm: async () => {
+        requireUnmoved(runtime, viewAtWork(await runtime.registry.resources.all(), request), load);
+        await checkContents(runtime, view, load);
+        if (load.token !== undefined)
+          await runtime.registry.ownership.confirm(
+            { target: request.step.id, interval: request.interval },
+            request.run,
+            load.token,
+          );
+      },
+    });
+  };
+  let checked: CheckCounts;
   const { table } = load;
   if (table !== undefined)
-    await withTables(runtime, request, attempt, load.store, (session, at) =>
-      stream(
-        session.readShard({ ...view.spec, name: view.name }, { table, shard, fromRow: resumed.row }),
-        at,
-      ),
-    );
+    checked = await withTables(runtime, request, attempt, load.store, async (session, at) => {
+      const shape = { ...view.spec, name: view.name };
+      await stream(session.readShard(shape, { table, shard, fromRow: resumed.row }), at);
+      return await check(session.readShard(shape, { table, shard, fromRow: 0, every }), at);
+    });
   else {
     const store = runtime.providers.files(load.store);
     const path = await store.localPath(staged.path, { sha256: staged.sha256, signal: attempt.signal });
@@ -87,9 +93,10 @@ export async function loadShard(
       path,
       uri: store.uri(staged.path),
     });
-    await withEngine(runtime, request, attempt, (session, _folder, at) =>
-      stream(session.read(relation, { fromRow: resumed.row }), at),
-    );
+    checked = await withEngine(runtime, request, attempt, async (session, _folder, at) => {
+      await stream(session.read(relation, { fromRow: resumed.row }), at);
+      return await check(session.read(relation, { fromRow: 0, every }), at);
+    });
   }
   await checkContents(runtime, view, load);
   return {
@@ -99,6 +106,7 @@ export async function loadShard(
     unchanged: counts.unchanged,
     resumedAt: resumed.row,
     ms: Math.round(performance.now() - started),
+    check: checked,
   };
 }
 

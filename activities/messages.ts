@@ -21,7 +21,12 @@ export interface RunRequest {
   readonly asOf?: string;
   /** Builds again what is already valid. */
   readonly rebuild?: boolean;
-  /** Materialize: loads everything anew and takes away what no version has; `from` and `to` may be any instants then. */
+  /**
+   * Materializing what is recorded: nothing is built. `targets` are views, by default all that are served online; `from` and `to` bound what is
+   * loaded and may be relative.
+   */
+  readonly recorded?: boolean;
+  /** Materializing: loads everything anew and takes away what no version has; `from` and `to` may be any instants then. */
   readonly fullRefresh?: boolean;
   /** Rollbacks: the version whose bytes are to come back; by default the newest earlier one that differs. */
   readonly version?: string;
@@ -47,6 +52,10 @@ export interface ResolvedRun {
   readonly timeouts: Readonly<Record<string, string>>;
   readonly rollback?: Rollback;
   readonly promotion?: PromotionRef;
+  /** Of runs that load what is recorded: the window that was asked for, its relative times resolved. */
+  readonly window?: Interval;
+  /** Sentences about what the run leaves out, and why. */
+  readonly notes?: readonly string[];
   /** Views are refreshed in full; absent in runs that began before there was one. */
   readonly refresh?: RefreshRef;
 }
@@ -92,6 +101,8 @@ export interface StepRequest {
   readonly rollback?: Rollback;
   /** Of the steps of a promotion. */
   readonly promotion?: PromotionRef;
+  /** Of steps that load what is recorded: only what lies in it. */
+  readonly window?: Interval;
   /** Of the steps that refresh a view in full. */
   readonly refresh?: RefreshRef;
 }
@@ -157,6 +168,8 @@ export interface StagedLoad {
   readonly table?: string;
   readonly rows: number;
   readonly ms: number;
+  /** Intervals of its source that were valid online already, and are not in it. */
+  readonly valid?: number;
 }
 
 export interface LoadCounts {
@@ -167,6 +180,32 @@ export interface LoadCounts {
   /** The row at which this attempt began: above 0 when it resumed at a checkpoint. */
   readonly resumedAt: number;
   readonly ms: number;
+  /** What was read back after the load. */
+  readonly check?: CheckCounts;
+}
+
+/** What a load's heartbeats keep: how far it came, and of what. */
+export interface LoadCheckpoint {
+  readonly v: 1;
+  /** The step, for whoever watches; absent in checkpoints of earlier releases. */
+  readonly step?: string;
+  readonly storeId: string;
+  readonly sha256: string;
+  readonly shard: number;
+  /** Rows before this one are acknowledged by the store. */
+  readonly row: number;
+  readonly written: number;
+  readonly older: number;
+  readonly unchanged: number;
+}
+
+/** Entities of a load that were read back and held against what was staged. */
+export interface CheckCounts {
+  readonly compared: number;
+  /** Of them those of which the store held a newer row. */
+  readonly newer: number;
+  readonly missing: number;
+  readonly different: number;
 }
 
 /** How a step ended well. */
@@ -196,6 +235,23 @@ export interface StepResult {
     readonly shards: number;
     readonly resumed: number;
   };
+  /** Of loads: entities that were read back and held against what was staged. */
+  readonly check?: CheckCounts;
+  /** Of views over versions: intervals that were loaded, and that were valid online already. */
+  readonly intervals?: { readonly loaded: number; readonly valid: number };
+}
+
+/** How far a run's load of one view is; asked of the workflow by the query `loads`. */
+export interface LoadState {
+  readonly step: string;
+  readonly state: 'waiting' | 'staging' | 'loading' | 'recording' | 'done' | 'current' | 'failed';
+  /** Entities to load; 0 until they are staged. */
+  readonly total: number;
+  readonly written: number;
+  readonly older: number;
+  readonly unchanged: number;
+  /** Shards that are loaded: their counts are in these. */
+  readonly shards: readonly number[];
 }
 
 /** What the first step of a removal is asked for. */
@@ -227,6 +283,13 @@ export interface RemovalOutcome {
   readonly versions: number;
   /** Entities that had values online, where the store can tell. */
   readonly entities?: number;
+}
+
+/** What a writing of Feast's registry file did; nothing where no run writes files. */
+export interface FeastExport {
+  /** Its URI. */
+  readonly path?: string;
+  readonly outcome?: 'written' | 'unchanged';
 }
 
 /** How a step ended badly. */

@@ -3,7 +3,7 @@ import { feastProject } from '../definitions/project.js';
 import { crashPoint } from './crash-points.js';
 import { datasetInput, inputsHash, type DatasetInput } from '../registry/dataset.js';
 import type { Ledger } from '../registry/ledger.js';
-import type { LoadCounts, StagedLoad, StepRequest, StepResult } from './messages.js';
+import type { CheckCounts, LoadCounts, StagedLoad, StepRequest, StepResult } from './messages.js';
 import { checkContents, storeReplaced } from './online-contents.js';
 import { requireUnmoved, retireReplaced, viewAtWork } from './promotion.js';
 import { onlineStoreOf } from '../registry/online-view.js';
@@ -31,12 +31,14 @@ export async function recordLoad(
     older: sum('older'),
     unchanged: sum('unchanged'),
   };
+  const inputs = await stagedInputs(runtime.providers, load);
   // The record may be there and its answer lost; by now another run may own the interval.
   const known = await registry.ledger.get(step.id, interval);
   if (known?.run !== run.id || known.storeId !== load.storeId) {
     const token = await registry.ownership.nextToken({ target: step.id, interval }, run);
     const receipt = await registry.ledger.nextReceipt();
-    const entries = await ledgerEntries(runtime, request, load, {
+    const entries = await ledgerEntries(runtime, request, inputs, {
+      storeId: load.storeId,
       detail,
       fingerprint: view.fingerprint,
       receipt,
@@ -76,6 +78,25 @@ export async function recordLoad(
       shards: load.shards.length,
       resumed: counts.filter((count) => count.resumedAt > 0).length,
     },
+    ...(counts.every(({ check }) => check === undefined) ? {} : { check: sumChecks(counts) }),
+    ...(load.valid === undefined
+      ? {}
+      : {
+          intervals: {
+            loaded: inputs.filter(({ type }) => type === 'dataset').length,
+            valid: load.valid,
+          },
+        }),
+  };
+}
+
+function sumChecks(counts: readonly LoadCounts[]): CheckCounts {
+  const sum = (key: keyof CheckCounts): number => counts.reduce((n, { check }) => n + (check?.[key] ?? 0), 0);
+  return {
+    compared: sum('compared'),
+    newer: sum('newer'),
+    missing: sum('missing'),
+    different: sum('different'),
   };
 }
 
@@ -92,23 +113,23 @@ async function stagedInputs(
 
 /** One entry for the run's interval, and one for each other interval whose version was in the load. */
 async function ledgerEntries(
-  { registry, providers }: Runtime,
+  { registry }: Runtime,
   { run, step, interval }: StepRequest,
-  load: StagedLoad,
+  inputs: readonly DatasetInput[],
   {
     detail,
     ...made
   }: {
     readonly detail: Readonly<Record<string, number>>;
+    readonly storeId: string;
     readonly fingerprint: string;
     readonly receipt: number;
   },
 ): Promise<Parameters<Ledger['recordLoads']>[1]> {
-  const inputs = await stagedInputs(providers, load);
   const datasets = await Promise.all(
     inputs.flatMap((input) => (input.type === 'dataset' ? [registry.datasets.get(input.dataset)] : [])),
   );
-  const common = { target: step.id, run: run.id, storeId: load.storeId, ...made };
+  const common = { target: step.id, run: run.id, ...made };
   const others = datasets
     .filter((dataset) => dataset.interval.start !== interval.start || dataset.interval.end !== interval.end)
     .map((dataset) => ({

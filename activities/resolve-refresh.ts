@@ -1,9 +1,10 @@
-import { isRaw, type Resource } from '../definitions/contract.js';
+import { isKind, isRaw, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import { ALL_TIME, intervalName, type Interval } from '../definitions/interval.js';
 import { refreshPlan, type Plan } from '../definitions/plan.js';
 import { resourceOf } from '../definitions/resource-of.js';
 import { Timestamp } from '../definitions/timestamp.js';
+import { instantOf } from '../definitions/window.js';
 import { definitionsOf } from './definitions.js';
 import type { RefreshRef, RunRequest } from './messages.js';
 import { checkTarget, targetIds } from './resolve-request.js';
@@ -25,10 +26,13 @@ export async function resolveRefresh(
     );
   await registry.migrate();
   const definitions = await definitionsOf(runtime);
-  const ids = targetIds(definitions, request);
-  for (const id of ids) checkTarget(definitions, request, id);
+  const named = request.targets && [...new Set(targetIds(definitions, request))];
+  for (const id of named ?? []) checkTarget(definitions, request, id);
   await definitions.register();
   const resources = await registry.resources.all();
+  const ids =
+    named ??
+    [...resources.values()].filter((r) => isKind(r, 'view') && r.spec.online !== undefined).map((r) => r.id);
   const views = await Promise.all(
     ids.map(async (id) => {
       const view = resourceOf(resources, id, 'view');
@@ -38,9 +42,12 @@ export async function resolveRefresh(
       };
     }),
   );
-  const instant = (text: string | undefined): string | undefined =>
-    text === undefined ? undefined : Timestamp.from(text).toString();
-  const [from, to] = [instant(request.from), instant(request.to)];
+  const now = Timestamp.from(await registry.runs.clock());
+  const instant = (where: 'from' | 'to'): string | undefined => {
+    const text = request[where];
+    return text === undefined ? undefined : instantOf(text, now, where).toString();
+  };
+  const [from, to] = [instant('from'), instant('to')];
   if (from !== undefined && to !== undefined && Timestamp.from(from).micros >= Timestamp.from(to).micros)
     throw new GranaryError('InvalidInterval', `"from" (${from}) must be before "to" (${to}).`);
   for (const { view, interval } of views)

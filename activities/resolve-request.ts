@@ -83,6 +83,7 @@ export function targetIds({ resources }: Definitions, { type, targets }: RunRequ
   });
 }
 
+/** @throws GranaryError `InvalidInput` when a workflow of one kind of target is given another, or a view that is not served online. */
 export function checkTarget({ resources }: Definitions, request: RunRequest, id: string): void {
   const kind = request.type === 'materialize' ? 'view' : 'trainingSet';
   const target = resources.get(id);

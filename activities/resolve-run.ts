@@ -14,6 +14,7 @@ import { crashPoint } from './crash-points.js';
 import { definitionsOf, type Definitions } from './definitions.js';
 import type { PromotionRef, RefreshRef, ResolvedRun, Rollback, RunRequest } from './messages.js';
 import { closeStatus } from './owner.js';
+import { resolveLoad } from './resolve-load.js';
 import { resolvePromotion } from './resolve-promotion.js';
 import { resolveRefresh } from './resolve-refresh.js';
 import { resolveRequest } from './resolve-request.js';
@@ -36,6 +37,8 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     promotion,
     refresh,
     resources,
+    window,
+    notes = [],
   } = await resolveWork(runtime, request, run);
   await settle(registry, closeStatus, run.id);
   await registry.promotions.abandonEnded();
@@ -64,6 +67,8 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     timeouts: timeouts(resources, resolved),
     ...(rollback === undefined ? {} : { rollback }),
     ...(promotion === undefined ? {} : { promotion }),
+    ...(window === undefined ? {} : { window }),
+    ...(notes.length === 0 ? {} : { notes }),
     ...(refresh === undefined ? {} : { refresh }),
   };
 }
@@ -75,6 +80,8 @@ interface Work {
   readonly promotion?: PromotionRef;
   readonly refresh?: RefreshRef;
   readonly resources: Definitions['resources'];
+  readonly window?: Interval;
+  readonly notes?: readonly string[];
 }
 
 async function resolveWork(runtime: Runtime, request: RunRequest, run: RunRef): Promise<Work> {
@@ -92,6 +99,7 @@ async function resolveWork(runtime: Runtime, request: RunRequest, run: RunRef): 
     case 'materialize':
       if (request.fullRefresh)
         return { ...(await resolveRefresh(runtime, request)), resources: await resources.all() };
+      if (request.recorded) return await resolveLoad(runtime, request);
       return await resolveTargets(runtime, request);
     case 'pipeline':
     case 'trainingSet':

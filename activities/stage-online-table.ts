@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Resource } from '../definitions/contract.js';
+import type { Bounds } from '../providers/offline/source-relation.js';
 import type { DatasetInput } from '../registry/dataset.js';
 import type { RegisteredResource } from '../registry/resources.js';
 import { crashPoint } from './crash-points.js';
-import { cut } from './inputs.js';
 import type { StagedLoad, StepRequest } from './messages.js';
 import { newestRows } from './newest-rows.js';
 import { tableOf } from './relations.js';
@@ -18,6 +18,8 @@ export interface TableStaging {
   /** Event time of the rows of a view without timestamps; ISO-8601. */
   readonly eventTime: string;
   readonly token: number;
+  /** The rows of a raw source that are loaded. */
+  readonly rows: Bounds;
   readonly store: { readonly id: string; readonly server: string };
 }
 
@@ -29,13 +31,13 @@ export async function stageInTable(
   runtime: Runtime,
   request: StepRequest,
   attempt: Attempt,
-  { view, source, inputs, eventTime, token, store }: TableStaging,
+  { view, source, inputs, eventTime, token, rows, store }: TableStaging,
 ): Promise<StagedLoad> {
   const started = performance.now();
   const { run, step, interval } = request;
   const { store: database } = source.spec;
   return await withTables(runtime, request, attempt, database, async (session) => {
-    const relation = await tableOf(runtime, source, inputs, cut(source, interval));
+    const relation = await tableOf(runtime, source, inputs, rows);
     await crashPoint('stage.before-stage');
     await runtime.registry.ownership.confirm({ target: step.id, interval }, run, token);
     const { table, shards } = await session.stageNewest(
@@ -58,9 +60,9 @@ export async function stageInTable(
       token,
       storeId: store.id,
       server: store.server,
-      shards: shards.map((rows, shard) => ({ ...reference(String(shard)), rows })),
+      shards: shards.map((count, shard) => ({ ...reference(String(shard)), rows: count })),
       versions: reference('versions'),
-      rows: shards.reduce((sum, rows) => sum + rows, 0),
+      rows: shards.reduce((sum, count) => sum + count, 0),
       ms: Math.round(performance.now() - started),
     };
   });

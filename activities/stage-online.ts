@@ -6,6 +6,8 @@ import { resourceOf } from '../definitions/resource-of.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import { datasetInput, type DatasetInput } from '../registry/dataset.js';
 import { crashPoint } from './crash-points.js';
+import { BEGINNING } from '../definitions/window.js';
+import type { Bounds } from '../providers/offline/source-relation.js';
 import { cut, verifySources } from './inputs.js';
 import type { StagedLoad, StagedRef, StepRequest } from './messages.js';
 import { newestRows } from './newest-rows.js';
@@ -13,6 +15,7 @@ import { onlineContents } from './online-contents.js';
 import { viewAtWork } from './promotion.js';
 import { onlineStoreOf, onlineView } from '../registry/online-view.js';
 import { beginRefresh } from './refresh.js';
+import { recordedVersions } from './recorded-versions.js';
 import { relationOf } from './relations.js';
 import { withEngine, type Runtime } from './runtime.js';
 import { stageInTable } from './stage-online-table.js';
@@ -38,17 +41,21 @@ export async function stageOnline(
   const online = runtime.providers.online(onlineStoreOf(view));
   const { id: storeId, server } = await onlineContents(runtime, view);
   await online.prepare(onlineView(runtime.scope, view));
-  const inputs = await inputsToLoad(runtime, request, source, storeId);
+  const { inputs, valid } = await inputsToLoad(runtime, request, { view, source, storeId });
   const eventTime = isAllTime(interval) ? await readInstant(runtime, request, inputs) : interval.end;
   if (inDatabase(source.spec))
-    return await stageInTable(runtime, request, attempt, {
-      view,
-      source,
-      inputs,
-      eventTime,
-      token,
-      store: { id: storeId, server },
-    });
+    return {
+      ...(await stageInTable(runtime, request, attempt, {
+        view,
+        source,
+        inputs,
+        eventTime,
+        token,
+        rows: rowsToLoad(source, request),
+        store: { id: storeId, server },
+      })),
+      ...valid,
+    };
   // With the source where runs write it, else where the project's runs write first: a raw source's store may be read-only.
   const storeName =
     source.spec.type === 'file'
@@ -57,7 +64,7 @@ export async function stageOnline(
   const store = runtime.providers.files(storeName);
   return await withEngine(runtime, request, attempt, async (session, folder, at) => {
     const engine = { session, folder, signal: at.signal };
-    const relation = await relationOf(runtime, source, inputs, engine, cut(source, interval));
+    const relation = await relationOf(runtime, source, inputs, engine, rowsToLoad(source, request));
     await session.inspect(relation);
     const shardFolder = join(folder, 'shards');
     await mkdir(shardFolder);
@@ -97,32 +104,36 @@ export async function stageOnline(
       versions,
       rows: shards.reduce((n, shard) => n + shard.rows, 0),
       ms: Math.round(performance.now() - started),
+      ...valid,
     };
   });
 }
 
-const isAfter = (a: string, b: string): boolean => Timestamp.from(a).micros > Timestamp.from(b).micros;
+/** The rows of a raw source that a load takes: those of the window that was asked for, else those before the interval's end. */
+const rowsToLoad = (source: Resource<'source'>, { interval, window }: StepRequest): Bounds =>
+  cut(source, interval, window === undefined || window.start === BEGINNING ? undefined : window.start);
 
-/** The run's pinned input, and every current version of its source that the store's contents lack. */
+/** The run's pinned input, and every current version of its source that the store's contents lack; of a window only what lies in it. */
 async function inputsToLoad(
   runtime: Runtime,
-  request: StepRequest,
-  source: Resource<'source'>,
-  storeId: string,
-): Promise<readonly DatasetInput[]> {
-  const pinned = await runtime.registry.runs.inputs(request.run.id, request.step.id);
-  if (isRaw(source.spec) || source.spec.timestampField === undefined) return pinned;
-  // A promotion loads everything: what is loaded lies under another name.
-  const entries = request.promotion ? [] : await runtime.registry.ledger.of(request.step.id);
-  const loaded = new Set(entries.filter((entry) => entry.storeId === storeId).map((entry) => entry.dataset));
-  const floor = (await runtime.registry.refreshes.last(request.step.id))?.from;
-  const missing = (await runtime.registry.datasets.current(source.id))
-    .filter((dataset) => !loaded.has(dataset.id))
-    // What a refresh has left out stays so until a run asks for it by its interval, or the next refresh.
-    .filter(({ interval }) => floor === undefined || isAfter(interval.end, floor))
-    .map(datasetInput);
-  const known = new Set(missing.map((input) => (input.type === 'dataset' ? input.dataset : '')));
-  return [...missing, ...pinned.filter((input) => input.type !== 'dataset' || !known.has(input.dataset))];
+  { run, step, window, promotion }: StepRequest,
+  of: { readonly view: Resource<'view'>; readonly source: Resource<'source'>; readonly storeId: string },
+): Promise<{ readonly inputs: readonly DatasetInput[]; readonly valid: { readonly valid?: number } }> {
+  const { view, source, storeId } = of;
+  const pinned = await runtime.registry.runs.inputs(run.id, step.id);
+  if (isRaw(source.spec) || source.spec.timestampField === undefined) return { inputs: pinned, valid: {} };
+  const { missing, valid } = await recordedVersions(runtime, view, source, {
+    ...{ storeId, window },
+    // A promotion loads everything: what is loaded lies under another name.
+    all: promotion !== undefined,
+  });
+  const known = new Set(missing.map(({ id }) => id));
+  const others = pinned.filter((input) => input.type !== 'dataset' || !known.has(input.dataset));
+  const again = new Set(others.map((input) => (input.type === 'dataset' ? input.dataset : '')));
+  return {
+    inputs: [...missing.map(datasetInput), ...others],
+    valid: step.interval === undefined ? {} : { valid: valid.filter(({ id }) => !again.has(id)).length },
+  };
 }
 
 /** The instant at which a view's source was read outside a pipeline: recorded once, so that a retry writes the same. */

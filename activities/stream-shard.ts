@@ -69,7 +69,7 @@ export function shardRelation(
 }
 
 /** A batch of a staged shard in the online store's terms: `__row`, keys, features, event time, created time, generation. */
-function toOnline(batch: ColumnBatch, view: OnlineView): OnlineBatch {
+export function toOnline(batch: ColumnBatch, view: OnlineView): OnlineBatch {
   const column = (i: number): readonly unknown[] => batch.columns[i] ?? [];
   const features = 1 + view.joinKeys.length;
   const times = features + view.features.length;

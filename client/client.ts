@@ -39,6 +39,7 @@ import {
 import { readFeatures, type EntityKeys, type OnlineFeatures } from './features.js';
 import type { Vector } from './printed.js';
 import type { GranaryClientOptions, RemovalHandle, RunHandle } from './handles.js';
+import { loadsOf, startMaterialize, type MaterializeOptions } from './loads.js';
 import { checkProviders, type ProviderHealth } from './provider-health.js';
 import { ResourceCatalog } from './resources.js';
 import { openTrainingRows, type VersionChoice } from './training-rows.js';
@@ -107,7 +108,21 @@ export class GranaryClient {
   }
 
   #run(started: Started<RunResult>): RunHandle {
-    return { ...started, steps: () => this.#registry.runs.steps(started.runId) };
+    return {
+      ...started,
+      steps: () => this.#registry.runs.steps(started.runId),
+      loads: () => loadsOf(this.#workflows, started),
+    };
+  }
+
+  /**
+   * Loads views online, in one run, from the versions that are recorded: whatever their stores lack by the ledger (gaps and days that were built
+   * again late as well), or what of it lies in a window. Nothing is built. Views of raw sources take their rows as they are now.
+   * @throws GranaryError `ProviderUnreachable` when no worker polls the task queue.
+   */
+  async materialize(options: MaterializeOptions = {}): Promise<RunHandle> {
+    await this.requireWorker();
+    return this.#run(await startMaterialize(this.#workflows, options));
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { Contract } from '../definitions/contract-file.js';
 import type { Project } from '../definitions/project.js';
+import type { LoadProgress } from './loads.js';
 import type { RemovalOutcome, RunResult } from '../workflows/index.js';
 
 export interface GranaryClientOptions {
@@ -19,6 +20,8 @@ export interface RunHandle {
   result(): Promise<RunResult>;
   /** How each step stands now; empty until the run has been planned. */
   steps(): Promise<readonly StepProgress[]>;
+  /** How far each of its online loads is, by what workers have acknowledged; empty until the run has been planned. */
+  loads(): Promise<readonly LoadProgress[]>;
 }
 
 /** One step of a run in progress. `error` is the last one that an attempt reported. */

@@ -11,6 +11,7 @@ export type { ProviderHealth } from './provider-health.js';
 export type { ApplyItem } from '../registry/applies.js';
 export type { ApplyPlan } from '../definitions/apply-plan.js';
 export type { GranaryClientOptions, RemovalHandle, RunHandle } from './handles.js';
+export type { LoadProgress, MaterializeOptions } from './loads.js';
 export type { VersionLineage, VersionNode } from './lineage.js';
 export { type Example, type Vector } from './printed.js';
 export type {

@@ -27,6 +27,10 @@ export const ERROR_CODES = {
     retryable: false,
     meaning: 'the online store was emptied or replaced during a load; the workflow loads anew',
   },
+  OnlineMismatch: {
+    retryable: false,
+    meaning: 'the online store does not hold what was just loaded; the load was not recorded',
+  },
   TimedOut: { retryable: true, meaning: 'an attempt of a step took longer than its timeout' },
   ProviderUnreachable: { retryable: true, meaning: 'a provider does not answer' },
   ResourcesExhausted: { retryable: true, meaning: 'a disk or a memory limit was reached' },

@@ -78,6 +78,18 @@ export function plan(
   };
 }
 
+/** The steps that load views from what is recorded: nothing is built, and none waits for another. Pure. */
+export function loadPlan(
+  views: readonly { readonly view: Resource<'view'>; readonly interval: Interval }[],
+  interval: Interval,
+): Plan {
+  const steps = views.map(({ view, interval: own }): PlanStep => ({
+    ...{ id: view.id, kind: 'materialize', name: view.name, dependsOn: [], interval: own },
+  }));
+  const prints = views.map(({ view }) => view.fingerprint);
+  return { interval, steps, fingerprint: fingerprint({ interval, steps: steps.map((s) => s.id), prints }) };
+}
+
 /** The steps of a rollback: the feature set first, then every view of it that is served online. Pure. */
 export function rollbackPlan(
   resources: ReadonlyMap<string, Resource>,

@@ -69,7 +69,17 @@ function failedTests(copy, mutant, env) {
   const pattern = mutant.only === undefined ? [] : ['-t', mutant.only];
   const { stdout } = spawnSync(
     process.execPath,
-    [vitest, 'run', '--project', 'main', '--typecheck.enabled=false', ...mutant.tests, ...pattern],
+    [
+      vitest,
+      'run',
+      '--project',
+      'main',
+      '--project',
+      'faults',
+      '--typecheck.enabled=false',
+      ...mutant.tests,
+      ...pattern,
+    ],
     { cwd: copy, env, encoding: 'utf8', timeout: 400_000, maxBuffer: 2 ** 28 },
   );
   const report = path.join(copy, '.granary', 'test-report.json');

@@ -34,8 +34,8 @@ async function main(args) {
   await ensureDependencies(log);
   await ensureBuild(log);
   await removeDeadRuns();
-  const project = args.includes('--soak') ? 'soak' : 'main';
-  const rest = args.filter((arg) => arg !== '--soak');
+  const project = ['soak', 'faults'].find((name) => args.includes(`--${name}`)) ?? 'main';
+  const rest = args.filter((arg) => arg !== `--${project}`);
   try {
     return await runWithServices(['node_modules/vitest/vitest.mjs', 'run', '--project', project, ...rest], {
       dir: ownRun,

@@ -5,6 +5,7 @@
 import {
   APPLY_FIELDS,
   MATERIALIZE_FIELDS,
+  materializeRules,
   parseInput,
   PIPELINE_FIELDS,
   PROMOTE_FIELDS,
@@ -19,7 +20,7 @@ import {
   type RollbackInput,
   type TrainingSetInput,
 } from './input.js';
-import type { RemovalOutcome } from '../activities/messages.js';
+import type { LoadCheckpoint, LoadState, RemovalOutcome } from '../activities/messages.js';
 import { removeResource } from './remove.js';
 import { runApply, type ApplyResult } from './run-apply.js';
 import { runTargets, type RunResult } from './run-targets.js';
@@ -27,6 +28,8 @@ import { runTargets, type RunResult } from './run-targets.js';
 export type {
   ApplyInput,
   ApplyResult,
+  LoadCheckpoint,
+  LoadState,
   MaterializeInput,
   PipelineInput,
   PromoteInput,
@@ -46,13 +49,25 @@ export async function pipeline(input?: PipelineInput): Promise<RunResult> {
   return await runTargets({ ...checked, type: 'pipeline' });
 }
 
-/** Brings one feature view up to date online, with everything that it needs. */
+/**
+ * Loads feature views online from what is recorded: all of them or some, whatever their stores lack or what lies in a window. Given one `view`, brings
+ * it up to date for an interval, with everything that it needs.
+ */
 export async function materialize(input?: MaterializeInput): Promise<RunResult> {
-  const { view, ...rest } = parseInput<MaterializeInput>('materialize', input, MATERIALIZE_FIELDS, {
-    view: 'user_features',
-    date: '2026-01-31',
+  const { view, views, ...rest } = parseInput<MaterializeInput>(
+    'materialize',
+    input,
+    MATERIALIZE_FIELDS,
+    { views: ['user_features'], from: '-2d', to: 'now' },
+    materializeRules,
+  );
+  if (view !== undefined) return await runTargets({ ...rest, targets: [view], type: 'materialize' });
+  return await runTargets({
+    ...rest,
+    ...(views === undefined ? {} : { targets: views }),
+    recorded: true,
+    type: 'materialize',
   });
-  return await runTargets({ ...rest, targets: [view], type: 'materialize' });
 }
 
 /** Builds one training set for an interval, with everything that it needs. */

@@ -16,10 +16,15 @@ export interface PipelineInput {
   readonly rebuild?: boolean;
 }
 
-/** The input of `materialize`. */
+/** The input of `materialize`: an empty one loads what every view's online store lacks of what is recorded. */
 export interface MaterializeInput extends Omit<PipelineInput, 'targets'> {
-  /** A feature view's name. */
-  readonly view: string;
+  /** One feature view's name: it is brought up to date for one interval of its pipeline, with everything that it needs. */
+  readonly view?: string;
+  /**
+   * Names of feature views: they are loaded from the versions that are recorded, and nothing is built. Default: all that are served online. `from`
+   * and `to` bound what is loaded, either may be left out, and may be relative: `-2d`, `now`.
+   */
+  readonly views?: readonly string[];
   /**
    * Loads everything that is current anew (with `from`: what ends after it), builds nothing, and takes entities away that none of it has.
    * Then `from` and `to` need not be ends of an interval.
@@ -95,7 +100,8 @@ const COMMON: Fields = {
 export const PIPELINE_FIELDS: Fields = { ...COMMON, targets: { type: 'texts' } };
 export const MATERIALIZE_FIELDS: Fields = {
   ...COMMON,
-  view: { type: 'text', required: true },
+  view: { type: 'text' },
+  views: { type: 'texts' },
   fullRefresh: { type: 'flag' },
   by: { type: 'text' },
 };
@@ -136,6 +142,7 @@ export function parseInput<T extends object>(
   input: unknown,
   fields: Fields,
   example: object,
+  rules: (input: Readonly<Record<string, unknown>>) => readonly string[] = intervalRules,
 ): T {
   const fail = (problems: readonly string[]): ApplicationFailure =>
     ApplicationFailure.create({
@@ -159,12 +166,31 @@ export function parseInput<T extends object>(
   const present = Object.fromEntries(Object.entries(value).filter(([, item]) => item !== null));
   for (const [key, { required }] of Object.entries(fields))
     if (required && !Object.hasOwn(present, key)) problems.push(`"${key}" is missing`);
-  if (Object.hasOwn(present, 'from') !== Object.hasOwn(present, 'to'))
-    problems.push('"from" and "to" go together');
-  if (Object.hasOwn(present, 'date') && Object.hasOwn(present, 'from'))
-    problems.push('give "date" or "from" and "to", not both');
+  problems.push(...rules(present));
   if (problems.length > 0) throw fail(problems);
   return present as T;
+}
+
+/** What runs for one interval may be given of it. */
+function intervalRules(input: Readonly<Record<string, unknown>>): readonly string[] {
+  const problems: string[] = [];
+  if (Object.hasOwn(input, 'from') !== Object.hasOwn(input, 'to'))
+    problems.push('"from" and "to" go together');
+  if (Object.hasOwn(input, 'date') && Object.hasOwn(input, 'from'))
+    problems.push('give "date" or "from" and "to", not both');
+  return problems;
+}
+
+/** `materialize` makes one view for an interval, or loads any from what is recorded. */
+export function materializeRules(input: Readonly<Record<string, unknown>>): readonly string[] {
+  const has = (field: string): boolean => Object.hasOwn(input, field);
+  if (has('view')) {
+    const both = has('views') ? ['give "view" or "views", not both'] : [];
+    return [...(has('fullRefresh') ? [] : intervalRules(input)), ...both];
+  }
+  return ['pipeline', 'date', 'rebuild']
+    .filter(has)
+    .map((field) => `"${field}" goes with "view" alone: what is recorded is loaded by "from" and "to"`);
 }
 
 const WORDS: Record<FieldType, string> = { text: 'a text', texts: 'a list of texts', flag: 'true or false' };

@@ -61,7 +61,9 @@ export const heavy = ({ heartbeatTimeout }: ProfileSettings, summary: string) =>
 
 /** Copies files and moves pointers. */
 export const publish = ({ heartbeatTimeout }: ProfileSettings, summary: string) =>
-  proxyActivities<Pick<GranaryActivities, 'storeVersion' | 'rollbackVersion' | 'promoteVariant'>>({
+  proxyActivities<
+    Pick<GranaryActivities, 'storeVersion' | 'rollbackVersion' | 'promoteVariant' | 'exportFeast'>
+  >({
     ...cancellation,
     startToCloseTimeout: '1h',
     heartbeatTimeout,

@@ -2,7 +2,7 @@ import type { ResolvedRun, StepResult } from '../activities/messages.js';
 
 /** Keeps a run's current details: its resolved input and a table of steps, for Temporal's UI. */
 export function progress(
-  { plan, pipeline, rebuild, rollback, promotion, refresh }: ResolvedRun,
+  { plan, pipeline, rebuild, rollback, promotion, refresh, notes = [] }: ResolvedRun,
   publish: (markdown: string) => void,
 ) {
   const lines = new Map(
@@ -21,7 +21,7 @@ export function progress(
       ([id, { state, rows: n, seconds, where }]) =>
         `| ${id} | ${state.replaceAll('|', '\\|').replaceAll('\n', ' ')} | ${n} | ${seconds} | ${where} |`,
     );
-    publish([...head, ...rows].join('\n'));
+    publish([...head, ...rows, ...notes.flatMap((text) => ['', text])].join('\n'));
   };
   const set = (
     id: string,

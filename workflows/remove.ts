@@ -1,5 +1,6 @@
 import { setCurrentDetails } from '@temporalio/workflow';
 import type { RemovalOutcome, RemovalQuestion } from '../activities/messages.js';
+import { exportFeast } from './export-feast.js';
 import { inOwnWords } from './own-words.js';
 import { clearing, quick, resolving } from './profiles.js';
 
@@ -18,9 +19,11 @@ export async function removeResource(question: RemovalQuestion): Promise<Removal
       : undefined;
     if (removal.versions > 0)
       await clearing(removal, `remove the versions of ${removal.id}`).removeFiles(removal);
-    return await quick(removal, `forget ${removal.id}`).finishRemoval({
+    const outcome = await quick(removal, `forget ${removal.id}`).finishRemoval({
       ...removal,
       ...(typeof entities === 'number' ? { entities } : {}),
     });
+    await exportFeast(removal);
+    return outcome;
   });
 }

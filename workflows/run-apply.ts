@@ -9,6 +9,7 @@ import {
 import type { ApplyEnd, ApplyOutcome, ApplyRef, CheckedApply } from '../activities/messages.js';
 import { ALL_TIME } from '../definitions/interval.js';
 import type { ApplyInput, PipelineInput } from './input.js';
+import { exportFeast } from './export-feast.js';
 import { inOwnWords, logicalNow } from './own-words.js';
 import { heavy, quick, resolving, waiting } from './profiles.js';
 import type { RunResult } from './run-targets.js';
@@ -49,6 +50,7 @@ export async function runApply(
     );
     note(`make what is new or failed, in ${runs.length} runs`);
     runErrors.push(...(await runAll(runs, pipeline)));
+    await inOwnWords(() => exportFeast(begun));
     outcome = await finish({ status: 'COMPLETED' });
   } catch (error) {
     const cancelled = isCancellation(error);

@@ -9,6 +9,8 @@ import type {
 } from '../activities/messages.js';
 import { intervalName } from '../definitions/interval.js';
 import type { PlanStep } from '../definitions/plan.js';
+import { exportFeast } from './export-feast.js';
+import type { LoadWatch } from './loads.js';
 import { clearing, heavy, publish, quick, waiting } from './profiles.js';
 
 /** Brings one resource up to date for the run's interval, or finds that it is. `note` says what it is doing now. */
@@ -16,11 +18,12 @@ export async function runStep(
   resolved: ResolvedRun,
   step: PlanStep,
   note: (doing: string) => void,
+  watch: LoadWatch,
 ): Promise<StepResult> {
-  const { run, retries, plan, rebuild, heartbeatTimeout, rollback, promotion } = resolved;
+  const { run, retries, plan, rebuild, heartbeatTimeout, rollback, promotion, window } = resolved;
   const refresh = step.kind === 'materialize' ? resolved.refresh : undefined;
-  const interval = step.interval ?? plan.interval;
   const timeout = resolved.timeouts[step.id];
+  const interval = step.interval ?? plan.interval;
   const request: StepRequest = {
     run,
     retries,
@@ -29,6 +32,7 @@ export async function runStep(
     rebuild,
     ...(step.kind === 'rollback' && rollback !== undefined ? { rollback } : {}),
     ...(promotion === undefined ? {} : { promotion }),
+    ...(window === undefined ? {} : { window }),
     ...(refresh === undefined ? {} : { refresh }),
   };
   // The definition's time limit is for its heavy work, not for waiting or publishing.
@@ -62,8 +66,12 @@ export async function runStep(
     }
     case 'rollback':
       return await publish(settings, say('roll back')).rollbackVersion(request);
-    case 'promote':
-      return await publish(settings, say('promote')).promoteVariant(request);
+    case 'promote': {
+      const promoted = await publish(settings, say('promote')).promoteVariant(request);
+      // Feast's readers follow once all is loaded, and before what was replaced is taken away.
+      await exportFeast(settings);
+      return promoted;
+    }
     case 'retire':
       return await clearing(settings, say('retire')).retireVariant(request);
     case 'materialize':
@@ -73,16 +81,20 @@ export async function runStep(
   async function materializeStep(): Promise<StepResult> {
     for (let round = 1; ; round++) {
       try {
+        watch.staging(step.id);
         const load: StagedLoad = await heavy(settings, say('stage')).stageOnline(work);
+        watch.staged(step.id, load);
         const counts: LoadCounts[] = await Promise.all(
-          load.shards.map((_, shard) =>
-            heavy(settings, say(`load shard ${shard + 1}/${load.shards.length} of`)).loadShard({
-              ...work,
-              load,
-              shard,
-            }),
-          ),
+          load.shards.map(async (_, shard) => {
+            const done: LoadCounts = await heavy(
+              settings,
+              say(`load shard ${shard + 1}/${load.shards.length} of`),
+            ).loadShard({ ...work, load, shard });
+            watch.shard(step.id, done);
+            return done;
+          }),
         );
+        watch.recording(step.id);
         const loaded = await quick(settings, say('record')).recordLoad({ ...request, load, counts });
         if (refresh === undefined) return loaded;
         const { removed = 0, ms } = await clearing(settings, say('remove what is gone of')).retireVariant(

@@ -9,6 +9,7 @@ import type { ResolvedRun, RunRequest, StepFailure, StepResult } from '../activi
 import { intervalName, type Interval } from '../definitions/interval.js';
 import type { PlanStep } from '../definitions/plan.js';
 import { inOwnWords, logicalNow } from './own-words.js';
+import { watchLoads, type LoadWatch } from './loads.js';
 import { progress } from './progress.js';
 import { quick, resolving } from './profiles.js';
 import { runStep } from './run-step.js';
@@ -18,6 +19,8 @@ export interface RunResult {
   readonly pipeline?: string;
   readonly interval: Interval;
   readonly steps: readonly StepResult[];
+  /** Sentences about what the run left out, and why. */
+  readonly notes?: readonly string[];
 }
 
 /** Resolves a request, runs its steps in dependency order (independent ones side by side), and records how it ended. */
@@ -25,6 +28,7 @@ export async function runTargets(request: Omit<RunRequest, 'now'>): Promise<RunR
   const resolved = await inOwnWords(() => resolving.resolveRun({ ...request, now: logicalNow() }));
   const { plan } = resolved;
   const show = progress(resolved, setCurrentDetails);
+  const watch = watchLoads(resolved);
   const results: StepResult[] = [];
   const failures: StepFailure[] = [];
   const finish = async (status: 'COMPLETED' | 'FAILED' | 'CANCELLED'): Promise<void> => {
@@ -38,7 +42,7 @@ export async function runTargets(request: Omit<RunRequest, 'now'>): Promise<RunR
     );
   };
   try {
-    await runSteps(resolved, show, results, failures);
+    await runSteps(resolved, { show, watch }, results, failures);
   } catch (error) {
     await finish('CANCELLED');
     throw error;
@@ -59,13 +63,14 @@ export async function runTargets(request: Omit<RunRequest, 'now'>): Promise<RunR
     ...(resolved.pipeline === undefined ? {} : { pipeline: resolved.pipeline }),
     interval: plan.interval,
     steps: results,
+    ...(resolved.notes === undefined ? {} : { notes: resolved.notes }),
   };
 }
 
 /** Runs every step once what it depends on has succeeded. Throws only when the run is cancelled. */
 async function runSteps(
   { plan, ...resolved }: ResolvedRun,
-  show: ReturnType<typeof progress>,
+  { show, watch }: { readonly show: ReturnType<typeof progress>; readonly watch: LoadWatch },
   results: StepResult[],
   failures: StepFailure[],
 ): Promise<void> {
@@ -85,14 +90,16 @@ async function runSteps(
       return false;
     }
     try {
-      const result = await runStep({ plan, ...resolved }, step, (doing) => show.doing(step.id, doing));
+      const result = await runStep({ plan, ...resolved }, step, (doing) => show.doing(step.id, doing), watch);
       results.push(result);
+      watch.done(step.id, result);
       show.done(step.id, result);
       return true;
     } catch (error) {
       if (isCancellation(error)) throw error;
       const failure = failureOf(step, error);
       failures.push(failure);
+      watch.failed(step.id);
       show.failed(step.id, failure.message);
       return false;
     }

@@ -41,7 +41,7 @@ export async function makeFolder(root: string, folder: string): Promise<void> {
 }
 
 /** Writes a new file and flushes it. `EEXIST` when there is one. */
-export async function writeDurably(path: string, text: string): Promise<void> {
+export async function writeDurably(path: string, text: string | Uint8Array): Promise<void> {
   const handle = await open(path, 'wx');
   try {
     await handle.writeFile(text);

@@ -19,6 +19,7 @@ import { digestFile, isTemporary, makeFolder, syncFile, syncFolder, temporaryPat
 import { fileError, fsCode, naming } from './file-errors.js';
 import { latestJson } from './latest-pointer.js';
 import { pointLatestOnDisk } from './local-latest.js';
+import { isGeneration, updateOnDisk } from './local-update.js';
 import type { FileProvider, LatestPointer, StoredFile } from './provider.js';
 import { parseGlob, removablePath, stagingPath, storePath } from './store-path.js';
 
@@ -101,6 +102,17 @@ class LocalFileProvider implements FileProvider {
   async readText(path: string): Promise<string | undefined> {
     const absolute = this.#absolute(path);
     return naming(absolute, () => readFile(absolute, 'utf8').catch(absent));
+  }
+
+  async update(
+    path: string,
+    change: (bytes: Uint8Array | undefined) => Promise<Uint8Array | undefined>,
+  ): Promise<'written' | 'unchanged'> {
+    const absolute = this.#absolute(path);
+    return naming(absolute, async () => {
+      await makeFolder(this.#root, dirname(absolute));
+      return updateOnDisk(absolute, change);
+    });
   }
 
   async stage(localPath: string, path: string, options: { signal?: AbortSignal } = {}): Promise<StoredFile> {
@@ -227,7 +239,7 @@ class LocalFileProvider implements FileProvider {
     if (real === undefined || above.has(real)) return;
     const inside = new Set(above).add(real);
     for (const entry of await readdir(real, { withFileTypes: true })) {
-      if (isTemporary(entry.name)) continue;
+      if (isTemporary(entry.name) || isGeneration(entry.name)) continue;
       const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
       const kind = entry.isSymbolicLink() ? await stat(join(real, entry.name)).catch(absent) : entry;
       if (kind?.isDirectory()) await this.#walk(path, inside, found);

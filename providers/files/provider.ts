@@ -25,6 +25,8 @@ export interface FileProvider {
   readonly description: string;
   /** The address of a path: `file:///...`, `s3://...`. */
   uri(path: string): string;
+  /** The S3-compatible server that others need to read such an address, as `https://s3.example.com`; absent for folders, and for AWS. */
+  readonly endpoint?: string | undefined;
   /** Writes, reads and removes a small file. */
   check(): Promise<void>;
   /** Paths of the files under a folder (recursive, sorted), or the files that a glob (`*`, `**`) matches. */
@@ -43,6 +45,16 @@ export interface FileProvider {
     options?: { readonly sha256?: string; readonly signal?: AbortSignal },
   ): Promise<string>;
   readText(path: string): Promise<string | undefined>;
+  /**
+   * Replaces a small file by what `change` makes of its bytes (`undefined`: there is none), whole and durable when it resolves; where it
+   * makes `undefined` of them, nothing is written. A write only takes the place of the very bytes that `change` was given: when another
+   * writer came in between, `change` is asked again. So whatever it reads, it reads after them, and an older state never replaces
+   * a newer one, as long as no two writings are of equal bytes.
+   */
+  update(
+    path: string,
+    change: (bytes: Uint8Array | undefined) => Promise<Uint8Array | undefined>,
+  ): Promise<'written' | 'unchanged'>;
   /**
    * Moves a finished local file into the store at a path under `_staging/`, durable (fsync) when it resolves. The local
    * file is gone afterwards.

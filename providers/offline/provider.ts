@@ -277,11 +277,17 @@ export interface OfflineSession extends AsyncDisposable {
   /** The columns that each file of a relation has now, declared or not, with the engine's words for their types. */
   columns(relation: FileRelation): Promise<FoundColumns>;
   /**
-   * Streams columns of a relation in file order, with back-pressure: constant memory. `fromRow` needs a staged shard (its `__row`).
+   * Streams columns of a relation in file order, with back-pressure: constant memory. `fromRow` needs a staged shard (its `__row`), and
+   * with it goes `every`: only rows of which the number is a multiple of it.
    */
   read(
     relation: FileRelation,
-    options?: { readonly columns?: readonly string[]; readonly fromRow?: number; readonly limit?: number },
+    options?: {
+      readonly columns?: readonly string[];
+      readonly fromRow?: number;
+      readonly limit?: number;
+      readonly every?: number;
+    },
   ): AsyncIterable<ColumnBatch>;
   close(): Promise<void>;
 }

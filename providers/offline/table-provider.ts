@@ -102,12 +102,17 @@ export interface TableSession extends AsyncDisposable {
   /** Streams a relation's columns by binary COPY, with back-pressure: constant memory. A training set comes in its order. */
   read(relation: TableRelation, options?: { readonly limit?: number }): AsyncIterable<ColumnBatch>;
   /**
-   * Streams a shard from a row on; the columns are those of STAGED_COLUMNS, keys and features between them.
+   * Streams a shard from a row on, or `every` so-many-th of these rows; the columns are those of STAGED_COLUMNS, keys and features between them.
    * @throws GranaryError `SourceMissing` when the staged table is gone.
    */
   readShard(
     request: Pick<NewestRows, 'name' | 'joinKeys' | 'features'>,
-    shard: { readonly table: string; readonly shard: number; readonly fromRow: number },
+    shard: {
+      readonly table: string;
+      readonly shard: number;
+      readonly fromRow: number;
+      readonly every?: number;
+    },
   ): AsyncIterable<ColumnBatch>;
   close(): Promise<void>;
 }

@@ -33,7 +33,7 @@ export const mutants = [
       },
       { file: 'registry/ownership.ts', from: 'if (row.token !== token)', to: 'if (row.token < 0)' },
     ],
-    tests: ['test/e2e/zombie.test.ts'],
+    tests: ['test/faults/zombie.test.ts'],
     only: 'store.before-commit',
     inWorkerProcess: true,
   },
@@ -108,7 +108,7 @@ export const mutants = [
         to: 'if (recorded <= 1e15 + (await',
       },
     ],
-    tests: ['test/e2e/online-loss.test.ts'],
+    tests: ['test/faults/online-loss.test.ts'],
   },
   {
     name: 'removal-keys',

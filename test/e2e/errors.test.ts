@@ -400,10 +400,12 @@ describe('what somebody types into the UI', () => {
         world.temporal.workflow.execute('materialize', {
           workflowId: unique(),
           taskQueue: `granary-${name}-dev`,
-          args: [{}],
+          args: [{ views: 'totals', date: '2026-01-05' }],
         }),
       );
-      expect(view.message).toMatch(/"view" is missing.*\{"view":"user_features"/);
+      expect(view.message).toMatch(
+        /"views" must be a list of texts.*"date" goes with "view" alone.*\{"views":\["user_features"\]/,
+      );
       const set = await failureOf(
         world.temporal.workflow.execute('trainingSet', {
           workflowId: unique(),

@@ -8,6 +8,7 @@ import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import type { FileProvider, StoredFile } from '../../providers/files/provider.js';
 import { type FileStoreUnderTest, sha } from './file-store.js';
 import { latestConformance } from './files-latest.conformance.js';
+import { updateConformance } from './files-update.conformance.js';
 
 const code = (name: string): unknown => expect.objectContaining({ code: name });
 
@@ -240,5 +241,6 @@ export function fileConformance(name: string, make: () => Promise<FileStoreUnder
     });
 
     latestConformance(() => ({ store, files, stage }));
+    updateConformance(() => ({ store, files }));
   });
 }

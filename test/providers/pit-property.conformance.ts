@@ -43,6 +43,8 @@ const view = fc.record({
 /** A random join. */
 export const joins = fc.record({
   labels: fc.array(label, { maxLength: 12 }),
+  /** How often each label comes: engines may go about it in another way where a key has many. */
+  copies: fc.constantFrom(1, 1, 1, 20),
   timed: fc.constantFrom(true, true, true, false),
   knownAt: fc.boolean(),
   views: fc.array(view, { minLength: 1, maxLength: 3 }),
@@ -68,6 +70,9 @@ export function pointInTimeProperty(engine: () => JoinEngine, runs: number): voi
   });
 }
 
+const labelsOf = ({ labels, copies }: Join): Join['labels'] =>
+  labels.flatMap((one) => Array.from({ length: copies }, () => one));
+
 /** The views as both sides take them; with `knownAt` every row says when it was created. */
 function viewsOf({ views, knownAt }: Join): (ReferenceView & { readonly from: number })[] {
   return views.map(({ keys, timed, created, again, rows, ttl, lag, columns }, v) => ({
@@ -86,7 +91,7 @@ function asked(join: Join): TestJoin {
   return {
     spine: {
       schema: SPINE,
-      rows: join.labels.map(asInput),
+      rows: labelsOf(join).map(asInput),
       ...(join.timed ? { timestampField: 't' } : {}),
     },
     columns: ['a', 'b', 'other', 't'],
@@ -108,7 +113,7 @@ function asked(join: Join): TestJoin {
 function expectedOf(join: Join): unknown {
   const time = join.timed ? 't' : undefined;
   const views = viewsOf(join);
-  const joined = join.labels.map((label) => ({
+  const joined = labelsOf(join).map((label) => ({
     label,
     found: views.map((view) => referenceRow(label, time, view, join.knownAt)),
   }));
@@ -131,7 +136,7 @@ function expectedOf(join: Join): unknown {
   return {
     rows: rows.sort((one, other) => compareLists(order(one), order(other))),
     statistics: {
-      rows: join.labels.length,
+      rows: joined.length,
       matched: of(() => 1).map((found) => found.length),
       leaked: 0,
       createdLater: of(

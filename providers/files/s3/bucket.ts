@@ -156,15 +156,20 @@ export class S3Bucket {
     });
   }
 
-  /** A small object's text with its ETag. */
+  /** A small object's text. */
   async text(path: string): Promise<string | undefined> {
+    return (await this.whole(path))?.bytes.toString('utf8');
+  }
+
+  /** A small object's bytes, and its head. */
+  async whole(path: string): Promise<{ readonly bytes: Buffer; readonly head: ObjectHead } | undefined> {
     for (;;) {
       const head = await this.surelyHead(path);
       if (!head) return undefined;
       try {
         const chunks: Uint8Array[] = [];
         for await (const chunk of this.read(path, head)) chunks.push(chunk);
-        return Buffer.concat(chunks).toString('utf8');
+        return { bytes: Buffer.concat(chunks), head };
       } catch (error) {
         if (!(error instanceof ObjectReplaced || isMissing(error))) throw error;
       }

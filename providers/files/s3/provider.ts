@@ -12,6 +12,7 @@ import { fileChunks } from './file-chunks.js';
 import { pointLatestInS3 } from './latest.js';
 import { probe } from './probe.js';
 import { abortUploads } from './put-parts.js';
+import { updateInS3 } from './update.js';
 import { upload } from './upload.js';
 import type { Upload } from './write.js';
 
@@ -31,6 +32,7 @@ export function s3FileProvider(options: S3FileProviderOptions): FileProvider {
 
 class S3FileProvider implements FileProvider {
   readonly description: string;
+  readonly endpoint: string | undefined;
   readonly #bucket: S3Bucket;
   readonly #cache: FileCache;
   readonly #contents: ObjectContents;
@@ -43,6 +45,7 @@ class S3FileProvider implements FileProvider {
     this.#cache = sharedCache(cache);
     this.#contents = new ObjectContents(this.#bucket, this.#cache);
     this.description = this.#bucket.uri('');
+    this.endpoint = place.endpoint;
   }
 
   uri(path: string): string {
@@ -88,6 +91,15 @@ class S3FileProvider implements FileProvider {
 
   async readText(path: string): Promise<string | undefined> {
     return this.#bucket.text(path);
+  }
+
+  async update(
+    path: string,
+    change: (bytes: Uint8Array | undefined) => Promise<Uint8Array | undefined>,
+  ): Promise<'written' | 'unchanged'> {
+    const target = storePath(path);
+    await this.#knowsConditions();
+    return updateInS3(this.#bucket, target, change);
   }
 
   async stage(localPath: string, path: string, options: { signal?: AbortSignal } = {}): Promise<StoredFile> {

@@ -53,6 +53,8 @@ export class Engine {
     // It turns `row_number() ... = 1` into arg_max, which takes a wrong row where the order has NULLs (DuckDB issues
     // 23676 and 23677); ours and users' queries would both choose wrong rows.
     await connection.run("SET GLOBAL disabled_optimizers = 'top_n_window_elimination'");
+    // One way of joining in time, however few rows there are: below 64 DuckDB takes another, which treats a NULL time otherwise.
+    await connection.run('SET GLOBAL asof_loop_join_threshold = 0');
     connection.closeSync();
     return new Engine(instance, options);
   }

@@ -19,7 +19,7 @@ import { featureValue } from './feature-columns.js';
 import { writeOrdered } from './ordered-output.js';
 import { relationSql } from './relation-sql.js';
 import { instant, quoteIdentifier } from './sql-text.js';
-import { instantOf, matchView } from './view-match.js';
+import { matchView, type JoinCondition } from './view-match.js';
 
 const RAW = '__labels';
 const SPINE = '__spine';
@@ -31,9 +31,9 @@ const JOINED = '__joined';
 type KeyTable = KeyTableOf<JoinedView['on']>;
 
 /**
- * The point-in-time join. Key tuples become numbers; a view's rows are matched by number and time alone (ASOF over two
- * narrow columns); only then are the values of the matched instants read, and ties among them decided. So no plan
- * multiplies labels by histories, and what is kept grows with the labels, not with the features.
+ * The point-in-time join. Key tuples become numbers; a view's rows are matched by number and time alone; only then are the values of the
+ * matches read, and ties among them decided. So no plan multiplies labels by histories, and what is kept grows with the labels, not with the
+ * features.
  */
 export async function joinInTime(c: Connection, request: PointInTimeJoin): Promise<JoinStatistics> {
   const { spine, views, output, knownAt = false } = request;
@@ -47,24 +47,33 @@ export async function joinInTime(c: Connection, request: PointInTimeJoin): Promi
       ? []
       : await c.row(`SELECT epoch_us(min(${time})), epoch_us(max(${time})) FROM ${SPINE}`);
   const timed = views.some((view) => matchesInTime(view, time));
-  if (timed)
-    await c.run(
-      `CREATE TEMP TABLE ${TIMES} AS SELECT rowid AS label, ${keyTables.map(({ id }) => `${id}, `).join('')}epoch_us(${time ?? ''}) AS t FROM ${SPINE}`,
+  if (timed) {
+    // A label whose time is NULL matches nothing, so it has no key: DuckDB's ASOF join takes a NULL time for the latest of all.
+    const ids = keyTables.map(
+      ({ id }) => `CASE WHEN epoch_us(${time ?? ''}) IS NOT NULL THEN ${id} END AS ${id}`,
     );
+    await c.run(
+      `CREATE TEMP TABLE ${TIMES} AS SELECT ${['rowid AS label', ...ids, `epoch_us(${time ?? ''}) AS t`].join(', ')} FROM ${SPINE}`,
+    );
+  }
+  const perKey = new Map<KeyTable, number>();
+  if (timed) for (const keys of keyTables) perKey.set(keys, await mostLabels(c, keys));
+  const conditions: JoinCondition[] = [];
   for (const [v, view] of views.entries()) {
     const keys = ofView[v];
     if (keys)
-      await matchView(c, view, `v${v}`, {
+      conditions[v] = await matchView(c, view, `v${v}`, {
         table: TIMES,
         id: keys.id,
         keys: keys.name,
         numbered: isNumber(keys),
         time: time === undefined ? undefined : 't',
         range,
+        perKey: perKey.get(keys) ?? 0,
         knownAt,
       });
   }
-  await c.run(joinedSql(request, ofView, sources, time));
+  await c.run(joinedSql(request, conditions, sources, time));
   // The sort needs the room.
   for (const table of [
     SPINE,
@@ -92,6 +101,14 @@ export async function joinInTime(c: Connection, request: PointInTimeJoin): Promi
   });
   const row = (select: string): Promise<readonly unknown[]> => c.row(`SELECT ${select} FROM ${JOINED}`);
   return { ...written, ...(await joinStatistics(request, row, statisticsSql(time))) };
+}
+
+/** Most labels that one key tuple has. */
+async function mostLabels(c: Connection, { id }: KeyTable): Promise<number> {
+  const [most] = await c.row(
+    `SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM ${TIMES} WHERE ${id} IS NOT NULL GROUP BY ${id})`,
+  );
+  return Number(most);
 }
 
 /** Whether a key is a number, which needs no other. */
@@ -138,8 +155,8 @@ async function createSpine(
 }
 
 function joinedSql(
-  { spine, views, knownAt = false }: PointInTimeJoin,
-  keyTables: readonly KeyTable[],
+  { spine, views }: PointInTimeJoin,
+  conditions: readonly JoinCondition[],
   sources: ReadonlyMap<string, string>,
   time: string | undefined,
 ): string {
@@ -147,22 +164,17 @@ function joinedSql(
   const column = (name: string): string => `s.${sources.get(name) ?? ''}`;
   if (spine.split !== undefined)
     columns.push(`${splitSql(spine.split, column, time && `s.${time}`, SPLITS)} AS ${SPLIT}`);
-  const joins = views.some((view) => matchesInTime(view, time))
-    ? [`LEFT JOIN ${TIMES} t ON s.rowid = t.label`]
-    : [];
+  const narrow = conditions.flat().some(([label]) => label.startsWith('t.'));
+  const joins = narrow ? [`LEFT JOIN ${TIMES} t ON s.rowid = t.label`] : [];
   for (const [v, view] of views.entries()) {
     const row = `r${v}`;
     columns.push(
       `${row}.event AS v${v}_event`,
       ...(view.createdTimestampField === undefined ? [] : [`${row}.created AS v${v}_created`]),
-      `${row}.id IS NOT NULL AS v${v}_hit`,
+      `${row}.${conditions[v]?.[0]?.[1] ?? ''} IS NOT NULL AS v${v}_hit`,
       ...view.columns.map((_, i) => `${row}.c${i} AS v${v}_c${i}`),
     );
-    const instants = matchesInTime(view, time) ? instantOf(`v${v}`, knownAt) : [];
-    const same = [
-      `s.${keyTables[v]?.id ?? ''} = ${row}.id`,
-      ...instants.map(([label, part]) => `t.${label} = ${row}.${part}`),
-    ];
+    const same = (conditions[v] ?? []).map(([label, column]) => `${label} = ${row}.${column}`);
     joins.push(`LEFT JOIN v${v}_rows ${row} ON ${same.join(' AND ')}`);
   }
   return `CREATE TEMP TABLE ${JOINED} AS SELECT ${columns.join(', ')} FROM ${SPINE} s ${joins.join(' ')}`;

@@ -11,6 +11,7 @@ export interface ReadOptions {
   readonly columns?: readonly string[];
   readonly fromRow?: number;
   readonly limit?: number;
+  readonly every?: number;
 }
 
 /**
@@ -22,7 +23,7 @@ export async function* readColumns(
   relation: FileRelation,
   options: ReadOptions,
 ): AsyncGenerator<ColumnBatch> {
-  const { columns = Object.keys(relation.schema), fromRow, limit } = options;
+  const { columns = Object.keys(relation.schema), fromRow, limit, every } = options;
   const unknown = columns.filter((column) => relation.schema[column] === undefined);
   if (unknown.length > 0)
     throw new GranaryError(
@@ -35,8 +36,9 @@ export async function* readColumns(
       fromRow === undefined
         ? relation
         : { ...relation, schema: { [STAGED_COLUMNS.row]: 'int64', ...relation.schema } };
-    const where =
-      fromRow === undefined ? '' : ` WHERE ${quoteIdentifier(STAGED_COLUMNS.row)} >= ${Math.trunc(fromRow)}`;
+    const row = quoteIdentifier(STAGED_COLUMNS.row);
+    const sampled = every === undefined ? '' : ` AND ${row} % ${Math.trunc(every)} = 0`;
+    const where = fromRow === undefined ? '' : ` WHERE ${row} >= ${Math.trunc(fromRow)}${sampled}`;
     const most = limit === undefined ? '' : ` LIMIT ${Math.max(0, Math.trunc(limit))}`;
     const values = columns.map((column) => readable(column, relation.schema[column] ?? ''));
     const result = await c.stream(

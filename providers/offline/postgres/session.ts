@@ -130,7 +130,7 @@ export class PostgresSession implements TableSession {
 
   async *readShard(
     { name, joinKeys, features }: Pick<NewestRows, 'name' | 'joinKeys' | 'features'>,
-    { table, shard, fromRow }: Parameters<TableSession['readShard']>[1],
+    { table, shard, fromRow, every = 1 }: Parameters<TableSession['readShard']>[1],
   ): AsyncGenerator<ColumnBatch> {
     const own = (column: string): { name: string; type: ValueType } => ({ name: column, type: 'int64' });
     const columns = [
@@ -148,7 +148,7 @@ export class PostgresSession implements TableSession {
           'SourceMissing',
           `${name}: the staged rows are gone from the database (${schema}.${table}). Run again.`,
         );
-      return `SELECT ${columns.map((column) => quoteName(column.name)).join(', ')} FROM ${tableSql({ schema, table })} WHERE ${HIDDEN.shard} = ${Math.trunc(shard)} AND ${STAGED_COLUMNS.row} >= ${Math.trunc(fromRow)} ORDER BY ${STAGED_COLUMNS.row}`;
+      return `SELECT ${columns.map((column) => quoteName(column.name)).join(', ')} FROM ${tableSql({ schema, table })} WHERE ${HIDDEN.shard} = ${Math.trunc(shard)} AND ${STAGED_COLUMNS.row} >= ${Math.trunc(fromRow)} AND ${STAGED_COLUMNS.row} % ${Math.trunc(every)} = 0 ORDER BY ${STAGED_COLUMNS.row}`;
     });
   }
 
