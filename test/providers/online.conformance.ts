@@ -29,7 +29,7 @@ export function onlineConformance(name: string, store: OnlineStoreUnderTest): vo
     contentsConformance(store, provider);
     removeConformance(store, provider);
     promotionConformance(provider);
-    if (store.tombstones !== false) tombstoneConformance(provider);
+    tombstoneConformance(provider);
 
     describe('what is refused', () => {
       it('refuses a NULL key by name and writes nothing of the batch', async () => {

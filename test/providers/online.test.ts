@@ -24,6 +24,7 @@ if (redisUrl === undefined) {
       await redis.del(`__granary:store:${project}`);
       redis.disconnect();
     },
+    longestName: 80,
   });
 }
 
@@ -49,6 +50,6 @@ if (databaseUrl === undefined) {
       address: '127.0.0.1:1',
     }),
     wipe: dropSchema,
-    tombstones: false,
+    longestName: 48,
   });
 }
