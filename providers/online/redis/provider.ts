@@ -78,7 +78,7 @@ class RedisOnlineProvider implements OnlineProvider {
         return Math.min(50 * 2 ** attempt, 1000);
       },
     });
-    this.#contents = new RedisContents(this.#redis, this.description);
+    this.#contents = new RedisContents(this.#redis, this.description, keyVersion);
     this.#redis.on('error', (error: Error) => (this.#connectionError = error));
     this.#redis.on('ready', () => (this.#connectionError = undefined));
   }
