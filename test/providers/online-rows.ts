@@ -6,6 +6,8 @@ import type { OnlineProvider, OnlineView } from '../../providers/online/provider
 export interface OnlineStoreUnderTest {
   /** A provider as another process would have one. */
   open(): OnlineProvider;
+  /** One that writes entity keys in Feast's serialization 2. */
+  openKeys2(): OnlineProvider;
   /** A provider for an address where nothing listens, with the password `s3cret`, and what its errors must name. */
   unreachable(): { readonly provider: OnlineProvider; readonly address: string };
   /** Empties the store of one project, as FLUSHDB or DROP SCHEMA would. */

@@ -85,11 +85,13 @@ class PostgresOnlineProvider implements OnlineProvider {
 
   /** A committed row is durable here: only another id, or a receipt that is gone (a restored backup), tells of a loss. */
   async state(project: string): Promise<StoreState> {
-    return this.#run((client) => storeState(client, this.#schema, project, this.description));
+    return this.#run((client) =>
+      storeState(client, this.#schema, { project, keys: this.#keyVersion }, this.description),
+    );
   }
 
   async renew(project: string, lost: string): Promise<void> {
-    await this.#run((client) => renewState(client, this.#schema, project, lost));
+    await this.#run((client) => renewState(client, this.#schema, { project, keys: this.#keyVersion }, lost));
   }
 
   async receipt(project: string, view: string): Promise<number> {
@@ -97,7 +99,9 @@ class PostgresOnlineProvider implements OnlineProvider {
   }
 
   async acknowledge(project: string, view: string, { id }: StoreState, receipt: number): Promise<boolean> {
-    return this.#run((client) => leaveReceipt(client, this.#schema, { project, view, receipt, id }));
+    return this.#run((client) =>
+      leaveReceipt(client, this.#schema, { project, keys: this.#keyVersion, view, receipt, id }),
+    );
   }
 
   async prepare(view: OnlineView): Promise<void> {

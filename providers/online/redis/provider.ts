@@ -82,7 +82,7 @@ class RedisOnlineProvider implements OnlineProvider {
         return Math.min(50 * 2 ** attempt, 1000);
       },
     });
-    this.#contents = new RedisContents(this.#redis, this.description);
+    this.#contents = new RedisContents(this.#redis, this.description, keyVersion);
     this.#stored = new StoredReads(keyVersion);
     this.#reader = new ReadConnection(() => {
       this.#credentials.renew(this.#redis);
