@@ -100,7 +100,7 @@ describe('deleting resources', () => {
       await using lake = openLake(made.lake);
       const files = (await lake.list('.')).filter((path) => !path.includes('_staging/'));
       expect(files.length).toBeGreaterThan(0);
-      for (const path of files) expect(path).toMatch(/^purchases\//);
+      for (const path of files) expect(path).toMatch(/^(purchases|feast)\//);
       const history = await granary(made, folder, 'history', (await deletedId(made, 'view/totals')) ?? '');
       expect(history.stdout).toMatch(/@\S+ +delete +reason: "not used", entities: 3, versions: 0, run: "/);
     });
