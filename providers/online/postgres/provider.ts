@@ -26,7 +26,7 @@ import { readRows } from './read-rows.js';
 import { collectTombstones, removeBelow } from './remove-rows.js';
 import { rotatingClient } from './rotating-client.js';
 import { dropViewTables, ensureViewTables } from './tables.js';
-import { encodeRows, writeRows } from './write-rows.js';
+import { encodeBatch, writeRows } from './write-rows.js';
 
 /** Feature rows, and entities, of one statement: the size of the arrays, not the round trip, is what counts beyond it. */
 const FEATURES_PER_STATEMENT = 50_000;
@@ -117,7 +117,7 @@ class PostgresOnlineProvider implements OnlineProvider {
       Math.ceil(FEATURES_PER_STATEMENT / Math.max(view.features.length, 1)),
     );
     for (let from = 0; from < newest.rows.length; from += size) {
-      const encoded = encodeRows(view, batch, {
+      const encoded = encodeBatch(view, batch, {
         ...newest,
         keys: newest.keys.slice(from, from + size),
         rows: newest.rows.slice(from, from + size),

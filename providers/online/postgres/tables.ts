@@ -40,7 +40,8 @@ export interface StoreTables {
 /** Runs statements in one transaction; each is cancelled by the server after a minute. */
 export async function inTransaction<T>(client: ClientBase, run: () => Promise<T>): Promise<T> {
   // Not a setting of the connection: poolers such as PgBouncer refuse those.
-  await client.query(`BEGIN; SET LOCAL statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
+  // Compiling a statement takes longer than running it: thousands of look-ups by key look dear to the planner.
+  await client.query(`BEGIN; SET LOCAL statement_timeout = ${STATEMENT_TIMEOUT_MS}; SET LOCAL jit = off`);
   try {
     const result = await run();
     await client.query('COMMIT');

@@ -22,7 +22,7 @@ export interface EncodedRows {
 }
 
 /** Encodes some rows of a batch. @throws GranaryError `ValueOutOfRange` by the name of the feature. */
-export function encodeRows(view: OnlineView, batch: OnlineBatch, { keys, rows }: NewestRows): EncodedRows {
+export function encodeBatch(view: OnlineView, batch: OnlineBatch, { keys, rows }: NewestRows): EncodedRows {
   const columns = [
     timestampArray(rows.map((row) => batch.eventTimes[row] ?? 0n)),
     timestampArray(rows.map((row) => batch.createdTimes[row] ?? null)),
