@@ -10,7 +10,7 @@ import { BEGINNING } from '../definitions/window.js';
 import type { Bounds } from '../providers/offline/source-relation.js';
 import { cut, verifySources } from './inputs.js';
 import type { StagedLoad, StagedRef, StepRequest } from './messages.js';
-import { newestRows } from './newest-rows.js';
+import { newestRows } from '../providers/offline/newest-rows.js';
 import { onlineContents } from './online-contents.js';
 import { isUnsettled, viewAtWork } from './promotion.js';
 import { onlineStoreOf, onlineView } from '../registry/online-view.js';

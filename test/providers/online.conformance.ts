@@ -3,6 +3,7 @@ import type { OnlineView } from '../../providers/online/provider.js';
 import { contentsConformance } from './online-contents.conformance.js';
 import { newerWinsConformance } from './online-newer-wins.conformance.js';
 import { promotionConformance } from './online-promotion.conformance.js';
+import { readAllConformance } from './online-read-all.conformance.js';
 import { removeConformance } from './online-remove.conformance.js';
 import { tombstoneConformance } from './online-tombstones.conformance.js';
 import { type OnlineStoreUnderTest, readValue, T0, userView, writeRows } from './online-rows.js';
@@ -30,6 +31,7 @@ export function onlineConformance(name: string, store: OnlineStoreUnderTest): vo
     removeConformance(store, provider);
     promotionConformance(provider);
     tombstoneConformance(provider);
+    readAllConformance(provider);
 
     describe('what is refused', () => {
       it('refuses a NULL key by name and writes nothing of the batch', async () => {
@@ -77,6 +79,7 @@ export function onlineConformance(name: string, store: OnlineStoreUnderTest): vo
           away.state('p'),
           away.write(view, 1, batch),
           away.read(view, [[1n]], ['f']),
+          away.readStored([{ view, keys: [[1n]], features: ['f'] }]),
         ];
         for (const result of await Promise.allSettled(attempts)) {
           expect(result).toMatchObject({

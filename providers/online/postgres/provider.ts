@@ -4,11 +4,14 @@ import type { EntityKeyVersion, OnlineLayout } from '../../../definitions/provid
 import { sqlState } from '../../../definitions/postgres-errors.js';
 import { EntityKeySerializer } from '../../../feast/entity-key.js';
 import { refuseNullKeys } from '../null-keys.js';
+import { asStoredRows } from '../stored-rows.js';
 import type {
   OnlineBatch,
   OnlineProvider,
+  OnlineRead,
   OnlineRow,
   OnlineView,
+  StoredRows,
   StoreState,
   WriteCounts,
 } from '../provider.js';
@@ -45,7 +48,7 @@ export function postgresOnlineProvider(
     readonly url: string | (() => string);
     readonly schema: string;
   } & OnlineLayout,
-): PostgresOnlineProvider {
+): OnlineProvider {
   const { url, schema, entityKeySerialization = 3 } = options;
   return new PostgresOnlineProvider(
     typeof url === 'string' ? () => url : url,
@@ -54,7 +57,7 @@ export function postgresOnlineProvider(
   );
 }
 
-export class PostgresOnlineProvider implements OnlineProvider {
+class PostgresOnlineProvider implements OnlineProvider {
   readonly description: string;
   readonly #pool: pg.Pool;
   readonly #schema: string;
@@ -139,6 +142,15 @@ export class PostgresOnlineProvider implements OnlineProvider {
     );
   }
 
+  async readAll(reads: readonly OnlineRead[]): Promise<(OnlineRow | undefined)[][]> {
+    return await Promise.all(reads.map(({ view, keys, features }) => this.read(view, keys, features)));
+  }
+
+  async readStored(reads: readonly OnlineRead[]): Promise<StoredRows[]> {
+    const rows = await this.readAll(reads);
+    return reads.map((read, i) => asStoredRows(read, rows[i] ?? []));
+  }
+
   async fence(view: OnlineView, promotion: number): Promise<void> {
     await this.#run((client) => raiseFence(client, this.#schema, view, promotion));
   }
@@ -151,7 +163,6 @@ export class PostgresOnlineProvider implements OnlineProvider {
     return this.#run((client) => removeBelow(client, this.#schema, view, promotion, tombstone));
   }
 
-  /** Removes the tombstones of a view whose event time is before `before` (microseconds); resolves to how many. Safe to repeat and to kill. */
   async collectTombstones(view: OnlineView, before: bigint): Promise<number> {
     return this.#run((client) => collectTombstones(client, this.#schema, view, before));
   }

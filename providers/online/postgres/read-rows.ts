@@ -4,11 +4,11 @@ import { decodeValue } from '../../../feast/value-decoder.js';
 import type { OnlineRow, OnlineView } from '../provider.js';
 import { statements } from './statements.js';
 
-/** A feature row of an entity; of each entity that is there at least one comes, asked for or not. */
-interface StoredFeature {
+/** An entity that is there. */
+interface StoredEntity {
   readonly position: number;
-  readonly feature_name: string;
-  readonly value: Uint8Array | null;
+  /** Null when it has none of the features. */
+  readonly packed: Buffer | null;
   /** Microseconds, as text: the greatest of the entity's rows. */
   readonly event_time: string | null;
   /** Null when Feast wrote last. */
@@ -26,13 +26,16 @@ export async function readRows(
   features: readonly string[],
 ): Promise<(OnlineRow | undefined)[]> {
   const types = new Map(view.features.map(({ name, type }) => [name, type]));
-  const places = new Map<string, number[]>();
-  features.forEach((name, i) => places.set(name, [...(places.get(name) ?? []), i]));
-  const rows = Array.from<(OnlineRow & { readonly values: unknown[] }) | undefined>({ length: keys.count });
+  const rows = Array.from<OnlineRow | undefined>({ length: keys.count });
   for (const stored of await select(client, schema, view, keys.array, features)) {
     const eventTime = BigInt(stored.event_time ?? 0);
-    const row = (rows[stored.position - 1] ??= {
-      values: Array.from({ length: features.length }),
+    const found = unpack(stored.packed ?? Buffer.alloc(0));
+    rows[stored.position - 1] = {
+      values: features.map((name) => {
+        const type = types.get(name);
+        const value = found.get(name);
+        return type && value ? decodeValue(type, value, `The feature ${view.name}:${name}`) : undefined;
+      }),
       eventTime,
       order:
         stored.promotion === null
@@ -43,16 +46,21 @@ export async function readRows(
               createdTime: BigInt(stored.created_time ?? 0),
               generation: Number(stored.generation),
             },
-    });
-    const type = types.get(stored.feature_name);
-    for (const place of type === undefined ? [] : (places.get(stored.feature_name) ?? []))
-      row.values[place] = decodeValue(
-        type ?? 'bytes',
-        stored.value ?? new Uint8Array(),
-        `The feature ${view.name}:${stored.feature_name}`,
-      );
+    };
   }
   return rows;
+}
+
+/** The bytes of each feature by name. */
+function unpack(packed: Buffer): Map<string, Uint8Array> {
+  const found = new Map<string, Uint8Array>();
+  for (let at = 0; at < packed.length;) {
+    const value = at + 4 + packed.readInt32BE(at);
+    const end = value + 4 + packed.readInt32BE(value);
+    found.set(packed.toString('utf8', at + 4, value), packed.subarray(value + 4, end));
+    at = end;
+  }
+  return found;
 }
 
 async function select(
@@ -61,9 +69,9 @@ async function select(
   view: OnlineView,
   keys: Buffer,
   features: readonly string[],
-): Promise<StoredFeature[]> {
+): Promise<StoredEntity[]> {
   try {
-    const { rows } = await client.query<StoredFeature>(statements(schema, view).read, [keys, [...features]]);
+    const { rows } = await client.query<StoredEntity>(statements(schema, view).read, [keys, [...features]]);
     return rows;
   } catch (error) {
     // A view that was never prepared, or was removed, has no rows.

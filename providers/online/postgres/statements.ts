@@ -5,8 +5,8 @@ import { writeStatement } from './write-statement.js';
 /**
  * The SQL of one view's two tables.
  *
- * A row's order lies in a table of Granary's own, not in a feature row of Feast's table: Feast hands out every feature row of an entity where
- * no features were asked for by name, parses its value, and takes the event time of any of them, so a mark there would be a
+ * A row's order lies in a table of Granary's own, not in a feature row of Feast's table: whoever reads all rows of an entity (Feast's reader
+ * where no features are named, SQL) takes each for a feature, parses its value, and its event time for the entity's. There a mark would be a
  * feature, and a tombstone an entity. Beside it, the order is typed, narrow, and the one row an entity that loaders lock.
  *
  * The order holds a copy of the event time that it was written with. Where the greatest `event_ts` of the entity's feature rows is another
@@ -32,7 +32,10 @@ export interface Statements {
   readonly removeBelow: string;
   /** Deletes the tombstones before $1, an instant in an array. */
   readonly collect: string;
-  /** The feature rows of `$1::bytea[]` whose names are in $2, and of each entity at least one, with its order. */
+  /**
+   * The entities of `$1::bytea[]` that are there, one row each, with the order and, in `packed`, the features of $2: the lengths of name and
+   * value as int4, each before its bytes. A row a feature would cost the client more than the server takes to read it.
+   */
   readonly read: string;
 }
 
@@ -81,15 +84,17 @@ SELECT count(*)::int4 AS seen, (count(*) FILTER (WHERE NOT removed))::int4 AS re
   (SELECT entity_key FROM gone ORDER BY entity_key DESC LIMIT 1) AS last FROM gone`,
     collect: `DELETE FROM ${orders} WHERE removed AND event_ts < ($1::timestamptz[])[1]`,
     // The orders first, as loaders do: whoever drops both tables locks them in this order.
-    read: `SELECT i.position::int4, f.feature_name, f.value, ${micros('f.newest')} AS event_time,
+    read: `SELECT i.position::int4, f.packed, ${micros('f.newest')} AS event_time,
   CASE WHEN o.event_ts = f.newest THEN o.promotion END::text AS promotion,
   ${micros('o.created_ts')} AS created_time, o.generation::text
 FROM unnest($1::bytea[]) WITH ORDINALITY AS i (entity_key, position)
 LEFT JOIN ${orders} AS o ON o.entity_key = i.entity_key AND NOT o.removed
 CROSS JOIN LATERAL (
-  SELECT feature_name, value, max(event_ts) OVER () AS newest, row_number() OVER () AS row
+  SELECT max(event_ts) AS newest, count(*) AS rows, string_agg(
+    int4send(octet_length(feature_name)) || convert_to(feature_name, 'UTF8') || int4send(coalesce(length(value), 0)) || coalesce(value, ''), ''
+  ) FILTER (WHERE feature_name = ANY($2::text[])) AS packed
   FROM ${features} AS f WHERE f.entity_key = i.entity_key
 ) AS f
-WHERE f.feature_name = ANY($2::text[]) OR f.row = 1`,
+WHERE f.rows > 0`,
   };
 }

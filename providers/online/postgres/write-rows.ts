@@ -1,11 +1,10 @@
 import type { ClientBase } from 'pg';
 import { GranaryError } from '../../../definitions/errors.js';
 import { sqlState } from '../../../definitions/postgres-errors.js';
-import { ByteWriter } from '../../../feast/byte-writer.js';
 import { valueEncoder } from '../../../feast/value.js';
 import { hasText, valueText } from '../../../feast/value-text.js';
 import type { OnlineBatch, OnlineView, WriteCounts } from '../provider.js';
-import { byteaArray, int8Array, textArray, timestampArray } from './binary-array.js';
+import { binaryArray, byteaArray, int8Array, textArray, timestampArray } from './binary-array.js';
 import { lockForWriting } from './fences.js';
 import type { NewestRows } from './newest-rows.js';
 import { statements } from './statements.js';
@@ -29,19 +28,10 @@ export function encodeRows(view: OnlineView, batch: OnlineBatch, { keys, rows }:
     timestampArray(rows.map((row) => batch.createdTimes[row] ?? null)),
     int8Array(rows.map((row) => batch.generations[row] ?? 0)),
   ];
-  const writer = new ByteWriter();
   view.features.forEach(({ name, type }, i) => {
     const encode = valueEncoder(type, `The feature ${view.name}:${name}`);
     const values = batch.values[i] ?? [];
-    columns.push(
-      byteaArray(
-        rows.map((row) => {
-          writer.reset();
-          encode(writer, values[row]);
-          return writer.take();
-        }),
-      ),
-    );
+    columns.push(binaryArray('bytea', rows, (writer, row) => encode(writer, values[row])));
     if (hasText(type)) columns.push(textArray(rows.map((row) => valueText(type, values[row]))));
   });
   return { keys: byteaArray(keys), columns, rows: rows.length };
