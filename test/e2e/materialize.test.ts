@@ -45,7 +45,14 @@ describe('client.materialize', () => {
     const { project, view } = await shop(name, join(world.folder, name));
     await world.withWorker(project, async (client) => {
       await record(client, ['2026-01-01', '2026-01-03']);
-      const first = await load(client, { views: [view] });
+      const run = await client.materialize({ views: [view] });
+      const first = await run.result();
+      expect(await run.loads()).toEqual([
+        {
+          step: expect.stringMatching(/^view\/totals\./) as unknown,
+          ...{ state: 'done', total: 3, written: 3, older: 0, skipped: 0 },
+        },
+      ]);
       expect(intervals(first)).toEqual([['view/totals', 'made', 2, 0]]);
       expect(first.steps[0]).toMatchObject({
         loaded: { written: 3, older: 0, unchanged: 0 },
