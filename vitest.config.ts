@@ -8,7 +8,7 @@ export default defineConfig({
     // Examples say `granary`; in the tests that is these very sources, not a second copy in lib/.
     alias: [
       { find: /^granary$/, replacement: room('definitions/index.ts') },
-      { find: /^granary\/(worker|workflows|client|testing)$/, replacement: room('$1/index.ts') },
+      { find: /^granary\/(worker|workflows|client|server|testing)$/, replacement: room('$1/index.ts') },
     ],
   },
   test: {

@@ -7,6 +7,7 @@ import type { ClientFlags } from './connect.js';
 import { count } from './count.js';
 import { addDelete } from './delete.js';
 import { addDescribe } from './describe.js';
+import { addFeatures } from './features.js';
 import { addGet } from './get.js';
 import { addHistory } from './history.js';
 import { addLineage } from './lineage.js';
@@ -20,6 +21,7 @@ import { addPromote } from './promote.js';
 import { addProvider } from './provider.js';
 import { addRollback } from './rollback.js';
 import { addSearch } from './search.js';
+import { addServe } from './serve.js';
 import { addStatus } from './status.js';
 import { addTag } from './tag.js';
 import { addTrainingSet } from './training-set.js';
@@ -102,6 +104,8 @@ addTag(program);
 addTrainingSet(program);
 addModel(program);
 addDelete(program);
+addServe(program);
+addFeatures(program);
 
 // A reader that has seen enough (`granary list | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -7,7 +7,7 @@ import type { Schema, Value } from '../definitions/types.js';
 import type { OpenProject } from '../providers/bind.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegisteredResource } from '../registry/resources.js';
-import { readValues, registeredView, type ServedView } from './features.js';
+import { readViews, registeredView, type ServedView } from './features.js';
 import { vector, type Vector } from './printed.js';
 
 /**
@@ -63,20 +63,13 @@ export async function readVectors(
   const names = wanted.flatMap(({ view, features }) => features.map((name) => `${view.name}:${name}`));
   const values: unknown[][] = rows.map(() => []);
   // A view that is asked for twice is read once.
-  const read = new Map<string, Promise<readonly Readonly<Record<string, unknown>>[]>>();
-  for (const { view } of wanted)
-    if (!read.has(view.id))
-      read.set(
-        view.id,
-        readValues(
-          open,
-          view,
-          rows.map((row) => keysOf(resources, view, row)),
-        ).then((found) => found.map((one) => one.values)),
-      );
-  await Promise.all(read.values());
+  const views = [...new Map(wanted.map(({ view }) => [view.id, view])).values()];
+  const read = await readViews(
+    open,
+    views.map((view) => ({ view, entities: rows.map((row) => keysOf(resources, view, row)) })),
+  );
   for (const { view, features } of wanted)
-    for (const [i, found] of ((await read.get(view.id)) ?? []).entries())
+    for (const [i, { values: found }] of (read[views.indexOf(view)] ?? []).entries())
       values[i]?.push(...features.map((name) => found[name] ?? null));
   const vectors = values.map((list) => vector<Readonly<Record<string, unknown>>>(names, list));
   const [only] = vectors;

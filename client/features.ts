@@ -4,6 +4,7 @@ import { didYouMean } from '../definitions/names.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import type { Schema, Value, ValueType } from '../definitions/types.js';
 import type { OpenProject } from '../providers/bind.js';
+import type { OnlineRow, OnlineView } from '../providers/online/provider.js';
 import { reader } from '../providers/rows.js';
 import { onlineStoreOf, onlineView } from '../registry/online-view.js';
 import type { Registry } from '../registry/registry.js';
@@ -53,32 +54,76 @@ export function registeredView(
   );
 }
 
+/** All features of one registered view, for entities given by its join keys. */
+export interface ValuesWanted {
+  readonly view: ServedView;
+  readonly entities: readonly Readonly<Record<string, Value>>[];
+}
+
 /** Reads all features of a registered view for some entities, given by its join keys. */
 export async function readValues<F extends Schema>(
-  { scope, providers }: OpenProject,
+  open: OpenProject,
   view: ServedView,
   entities: readonly Readonly<Record<string, Value>>[],
 ): Promise<OnlineFeatures<F>[]> {
-  const { name } = view;
-  const target = onlineView(scope, view);
-  const keys = entities.map((entity) =>
-    target.joinKeys.map(({ name: key, type }) => {
-      const value = Object.hasOwn(entity, key) ? entity[key] : undefined;
-      if (value === undefined)
-        throw new GranaryError(
-          'InvalidInput',
-          `An entity has no "${key}". The view ${name} is read by ${target.joinKeys.map((k) => k.name).join(', ')}.`,
-        );
-      return type === 'timestamp' ? Timestamp.from(value as Timestamp).micros : value;
+  const [found = []] = await readViews(open, [{ view, entities }]);
+  return found as OnlineFeatures<F>[];
+}
+
+/** As {@link readValues} for several views: one round trip an online store. */
+export async function readViews(
+  { scope, providers }: OpenProject,
+  wanted: readonly ValuesWanted[],
+): Promise<OnlineFeatures[][]> {
+  const reads = wanted.map(({ view, entities }) => {
+    const target = onlineView(scope, view);
+    return {
+      store: onlineStoreOf(view),
+      types: target.features.map(({ type }: { type: ValueType }) => reader(type)),
+      read: {
+        view: target,
+        keys: entities.map((entity) => keysOf(target, view.name, entity)),
+        features: target.features.map((feature) => feature.name),
+      },
+    };
+  });
+  const found: OnlineFeatures[][] = [];
+  await Promise.all(
+    [...new Set(reads.map(({ store }) => store))].map(async (store) => {
+      const places = reads.flatMap((one, i) => (one.store === store ? [i] : []));
+      const rows = await providers.online(store).readAll(places.flatMap((i) => reads[i]?.read ?? []));
+      for (const [i, place] of places.entries()) {
+        const { read, types } = reads[place] ?? {};
+        if (read && types) found[place] = (rows[i] ?? []).map((row) => valuesOf(read.features, types, row));
+      }
     }),
   );
-  const features = target.features.map((feature) => feature.name);
-  const rows = await providers.online(onlineStoreOf(view)).read(target, keys, features);
-  const read = target.features.map(({ type }: { type: ValueType }) => reader(type));
-  return rows.map((row) => ({
-    values: Object.fromEntries(
-      features.map((feature, i) => [feature, read[i]?.(row?.values[i]) ?? null]),
-    ) as OnlineFeatures<F>['values'],
-    eventTime: row && new Timestamp(row.eventTime),
-  }));
+  return found;
 }
+
+function keysOf(
+  { joinKeys }: OnlineView,
+  name: string,
+  entity: Readonly<Record<string, Value>>,
+): readonly unknown[] {
+  return joinKeys.map(({ name: key, type }) => {
+    const value = Object.hasOwn(entity, key) ? entity[key] : undefined;
+    if (value === undefined)
+      throw new GranaryError(
+        'InvalidInput',
+        `An entity has no "${key}". The view ${name} is read by ${joinKeys.map((k) => k.name).join(', ')}.`,
+      );
+    return type === 'timestamp' ? Timestamp.from(value as Timestamp).micros : value;
+  });
+}
+
+const valuesOf = (
+  features: readonly string[],
+  types: readonly ((value: unknown) => unknown)[],
+  row: OnlineRow | undefined,
+): OnlineFeatures => ({
+  values: Object.fromEntries(
+    features.map((feature, i) => [feature, types[i]?.(row?.values[i]) ?? null]),
+  ) as OnlineFeatures['values'],
+  eventTime: row && new Timestamp(row.eventTime),
+});

@@ -56,27 +56,31 @@ export class EntityKeySerializer {
    */
   write(writer: ByteWriter, columns: readonly (readonly unknown[])[], row: number): void {
     writer.raw(this.#head);
-    for (const { name, type, index } of this.#columns) {
-      const value = columns[index]?.[row];
-      if (value === null || value === undefined)
-        throw new GranaryError('NullKey', `The join key "${name}" is NULL in row ${row} of the batch.`, {
-          details: { joinKey: name, row },
-        });
-      writer.u32le(KEY_TYPES[type]);
-      writeKeyValue(writer, type, value, name);
-    }
+    for (const { name, type, index } of this.#columns)
+      writeColumn(writer, name, type, columns[index]?.[row], row);
+  }
+
+  /** Appends one entity's key from its values in the join keys' order. @throws as {@link write}. */
+  writeValues(writer: ByteWriter, values: readonly unknown[]): void {
+    writer.raw(this.#head);
+    for (const { name, type, index } of this.#columns) writeColumn(writer, name, type, values[index], 0);
   }
 
   /** One entity's key from its values in the join keys' order. */
   serialize(values: readonly unknown[]): Uint8Array {
     const writer = new ByteWriter();
-    this.write(
-      writer,
-      values.map((value) => [value]),
-      0,
-    );
+    this.writeValues(writer, values);
     return writer.take();
   }
+}
+
+function writeColumn(writer: ByteWriter, name: string, type: KeyType, value: unknown, row: number): void {
+  if (value === null || value === undefined)
+    throw new GranaryError('NullKey', `The join key "${name}" is NULL in row ${row} of the batch.`, {
+      details: { joinKey: name, row },
+    });
+  writer.u32le(KEY_TYPES[type]);
+  writeKeyValue(writer, type, value, name);
 }
 
 /** The join keys and values of a serialized key of version 3 (in its sorted order), and the bytes after it: in Redis the project. */

@@ -78,6 +78,12 @@ export function openProject(project: Project | Contract, environment?: string): 
   };
 }
 
+/** The same project for a part that closes what it is given: the providers stay open. */
+export const sharedProviders = (open: OpenProject): OpenProject => ({
+  ...open,
+  providers: { ...open.providers, close: () => Promise.resolve() },
+});
+
 /** Binds an environment's provider names. `schema` is the Postgres schema for online tables; `<schema>_offline` holds what SQL made. */
 function bindProviders(environmentName: string, environment: Environment, schema: string): BoundProviders {
   const files = new Map<string, FileProvider>();

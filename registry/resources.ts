@@ -130,6 +130,20 @@ export class Resources {
     );
   }
 
+  /** A text that changes with what readers of features go by: definitions, names in storage, defaults. */
+  async version(): Promise<string> {
+    const { db } = this.#database;
+    const { version } = await db
+      .selectFrom('resources')
+      .select(
+        sql<string>`md5(coalesce(string_agg(concat_ws('|', id, fingerprint, location, is_default, promotion), ',' ORDER BY id), ''))`.as(
+          'version',
+        ),
+      )
+      .executeTakeFirstOrThrow();
+    return version;
+  }
+
   /** The name of a resource in storage at this moment. */
   async location(id: string): Promise<string | undefined> {
     const { db } = this.#database;

@@ -47,6 +47,7 @@ const ENTRIES: Readonly<Record<string, readonly string[]>> = {
   'granary/worker': ['GranaryPlugin', 'runWorker', 'workflowsPath'],
   'granary/workflows': ['apply', 'materialize', 'pipeline', 'promote', 'remove', 'rollback', 'trainingSet'],
   'granary/client': ['GranaryClient'],
+  'granary/server': ['listen'],
   'granary/testing': ['runOnFixtures'],
 };
 

@@ -50,6 +50,25 @@ export interface OnlineRow {
   readonly order: OnlineOrder | undefined;
 }
 
+/** Features of one view for some entities. `keys[i]` holds the i-th entity's values in the order of the view's join keys. */
+export interface OnlineRead {
+  readonly view: OnlineView;
+  readonly keys: readonly (readonly unknown[])[];
+  readonly features: readonly string[];
+}
+
+/**
+ * The rows of one read as they are stored, without an object a value. The i-th entity's places begin at `at[first + i * stride]`: pairs of start
+ * and end in `bytes`, first of its `google.protobuf.Timestamp`, then of each feature's `feast.types.Value`; a start of -1 means that the
+ * store has no such field. `bytes` stays as it is.
+ */
+export interface StoredRows {
+  readonly bytes: Buffer;
+  readonly at: Int32Array;
+  readonly first: number;
+  readonly stride: number;
+}
+
 /** Contents of an online store, and the process that holds them. */
 export interface StoreState {
   /** Random; a new one when the contents were lost. */
@@ -113,6 +132,13 @@ export interface OnlineProvider {
     keys: readonly (readonly unknown[])[],
     features: readonly string[],
   ): Promise<(OnlineRow | undefined)[]>;
+  /**
+   * Several views at once, one such list a read: in Redis one pipelined round trip, in which views that share their join keys and their
+   * `keys` (the same array) share a command.
+   */
+  readAll(reads: readonly OnlineRead[]): Promise<(OnlineRow | undefined)[][]>;
+  /** As {@link readAll}, but the bytes as they are stored: the feature server's way. */
+  readStored(reads: readonly OnlineRead[]): Promise<StoredRows[]>;
   /**
    * Lets no row of a lower promotion into a view any more, whoever comes with it: a load of the variant that bore the name before may sleep
    * for as long as it likes. A higher fence stays. Resolves once no write that began below the fence is under way.

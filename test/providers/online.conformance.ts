@@ -3,6 +3,7 @@ import type { OnlineView } from '../../providers/online/provider.js';
 import { contentsConformance } from './online-contents.conformance.js';
 import { newerWinsConformance } from './online-newer-wins.conformance.js';
 import { promotionConformance } from './online-promotion.conformance.js';
+import { readAllConformance } from './online-read-all.conformance.js';
 import { removeConformance } from './online-remove.conformance.js';
 import { tombstoneConformance } from './online-tombstones.conformance.js';
 import { type OnlineStoreUnderTest, readValue, T0, userView, writeRows } from './online-rows.js';
@@ -29,7 +30,8 @@ export function onlineConformance(name: string, store: OnlineStoreUnderTest): vo
     contentsConformance(store, provider);
     removeConformance(store, provider);
     promotionConformance(provider);
-    if (store.tombstones !== false) tombstoneConformance(provider);
+    tombstoneConformance(provider);
+    readAllConformance(provider);
 
     describe('what is refused', () => {
       it('refuses a NULL key by name and writes nothing of the batch', async () => {
@@ -77,6 +79,7 @@ export function onlineConformance(name: string, store: OnlineStoreUnderTest): vo
           away.state('p'),
           away.write(view, 1, batch),
           away.read(view, [[1n]], ['f']),
+          away.readStored([{ view, keys: [[1n]], features: ['f'] }]),
         ];
         for (const result of await Promise.allSettled(attempts)) {
           expect(result).toMatchObject({
@@ -120,6 +123,37 @@ export function onlineConformance(name: string, store: OnlineStoreUnderTest): vo
       if (state.server !== '')
         expect(await provider.acknowledge(project, 'v', { ...state, server: 'another' }, 9)).toBe(false);
       expect(await provider.receipt(project, 'v')).toBe(7);
+    });
+
+    it('holds other contents under keys of another version; removals take both', async () => {
+      const second = store.openKeys2();
+      const view = await newView();
+      const [three, two] = [await provider.state(view.project), await second.state(view.project)];
+      expect(two.id).not.toBe(three.id);
+      expect(await second.state(view.project)).toEqual(two);
+      expect(await second.acknowledge(view.project, view.name, three, 3)).toBe(false);
+      expect(await second.acknowledge(view.project, view.name, two, 3)).toBe(true);
+      await second.renew(view.project, two.id);
+      expect((await provider.state(view.project)).id).toBe(three.id);
+
+      await writeRows(provider, view, 1, [{ event: 9, value: 3n }]);
+      expect(await readValue(second, view)).toBeUndefined();
+      await writeRows(second, view, 1, [{ event: 0, value: 2n }]);
+      expect([await readValue(provider, view), await readValue(second, view)]).toEqual([3n, 2n]);
+      await writeRows(second, view, 2, [{ id: 5n, event: 0, value: 5n }]);
+      await second.fence(view, 2);
+      expect(await second.removeBelow(view, 2)).toBe(2);
+      expect([await readValue(provider, view), await readValue(second, view)]).toEqual([
+        undefined,
+        undefined,
+      ]);
+      await writeRows(provider, view, 2, [{ event: 9, value: 3n }]);
+      await second.remove(view, () => Promise.resolve(true));
+      expect([await readValue(provider, view), await readValue(second, view, 5n)]).toEqual([
+        undefined,
+        undefined,
+      ]);
+      await second.close();
     });
 
     it('gets a new id when it is renewed, once for all who saw the loss', async () => {

@@ -2,28 +2,29 @@ import { Redis } from 'ioredis';
 import { GranaryError } from '../../../definitions/errors.js';
 import type { EntityKeyVersion, OnlineLayout } from '../../../definitions/provider.js';
 import { ByteWriter } from '../../../feast/byte-writer.js';
-import { featureField, timestampField } from '../../../feast/redis-layout.js';
-import { decodeTimestamp } from '../../../feast/timestamp.js';
-import { decodeValue } from '../../../feast/value-decoder.js';
 import { refuseNullKeys } from '../null-keys.js';
 import type {
   OnlineBatch,
   OnlineProvider,
+  OnlineRead,
   OnlineRow,
   OnlineView,
+  StoredRows,
   StoreState,
   WriteCounts,
 } from '../provider.js';
 import { BatchEncoder, WireBuffer } from './batch-encoder.js';
 import { RedisContents } from './contents.js';
 import { fencesKey, RAISE_FENCE } from './fences.js';
-import { ORDER_BYTES, orderField, readOrder } from './order.js';
 import { RawCommand } from './raw-command.js';
+import { ReadConnection } from './read-connection.js';
 import { RedisCredentials } from './credentials.js';
 import { checkServer } from './health.js';
 import { isRefused, redisError, replyWord } from './redis-errors.js';
 import { collectTombstones, removeBelow, removeView } from './remove-view.js';
+import { rowCodec } from './row-codec.js';
 import { Slots } from './slots.js';
+import { StoredReads } from './stored-reads.js';
 
 /** Rows of one script call: long enough that the call costs little, short enough to block the server for under 1 ms. */
 const ROWS_PER_CALL = 100;
@@ -59,6 +60,9 @@ class RedisOnlineProvider implements OnlineProvider {
   readonly #encoders = new WeakMap<OnlineView, BatchEncoder>();
   readonly #credentials: RedisCredentials;
   readonly #keyVersion: EntityKeyVersion;
+  readonly #stored: StoredReads;
+  /** A connection of its own: reads do not queue behind writes, and their replies are not made into objects. */
+  readonly #reader: ReadConnection;
   #connectionError: Error | undefined;
 
   constructor(credentials: RedisCredentials, keyVersion: EntityKeyVersion) {
@@ -78,7 +82,12 @@ class RedisOnlineProvider implements OnlineProvider {
         return Math.min(50 * 2 ** attempt, 1000);
       },
     });
-    this.#contents = new RedisContents(this.#redis, this.description);
+    this.#contents = new RedisContents(this.#redis, this.description, keyVersion);
+    this.#stored = new StoredReads(keyVersion);
+    this.#reader = new ReadConnection(() => {
+      this.#credentials.renew(this.#redis);
+      return this.#redis.options;
+    });
     this.#redis.on('error', (error: Error) => (this.#connectionError = error));
     this.#redis.on('ready', () => (this.#connectionError = undefined));
   }
@@ -155,41 +164,37 @@ class RedisOnlineProvider implements OnlineProvider {
     keys: readonly (readonly unknown[])[],
     features: readonly string[],
   ): Promise<(OnlineRow | undefined)[]> {
-    const types = new Map(view.features.map(({ name, type }) => [name, type]));
-    const { keys: serializer, project } = this.#encoder(view);
-    const fields = [
-      Buffer.from(timestampField(view.name)),
-      Buffer.from(orderField(view.name)),
-      ...features.map((feature) => Buffer.from(featureField(view.name, feature))),
-    ];
-    const rows: (OnlineRow | undefined)[] = [];
-    const writer = new ByteWriter();
-    for (let from = 0; from < keys.length; from += KEYS_PER_READ) {
+    const [rows = []] = await this.readAll([{ view, keys, features }]);
+    return rows;
+  }
+
+  async readAll(reads: readonly OnlineRead[]): Promise<(OnlineRow | undefined)[][]> {
+    const codecs = reads.map((read) => rowCodec(read, this.#encoder(read.view)));
+    const rows = reads.map((): (OnlineRow | undefined)[] => []);
+    const places = reads.flatMap(({ keys }, r) => keys.map((values) => ({ r, values })));
+    for (let from = 0; from < places.length; from += KEYS_PER_READ) {
+      const part = places.slice(from, from + KEYS_PER_READ);
       const pipeline = this.#redis.pipeline();
-      for (const values of keys.slice(from, from + KEYS_PER_READ)) {
-        writer.reset();
-        writer.raw(serializer.serialize(values));
-        writer.raw(project);
-        pipeline.hmgetBuffer(Buffer.from(writer.take()), ...fields);
+      for (const { r, values } of part) {
+        const codec = codecs[r];
+        if (codec) pipeline.hmgetBuffer(codec.key(values), ...codec.fields);
       }
-      for (const [error, reply] of (await this.#run(() => pipeline.exec())) ?? []) {
+      const replies = (await this.#run(() => pipeline.exec())) ?? [];
+      for (const [i, [error, reply]] of replies.entries()) {
         if (error) throw redisError(error, this.description, this.#connectionError);
-        const [timestamp, mark, ...values] = reply as (Buffer | null)[];
-        rows.push(
-          (timestamp && {
-            values: values.map((value, i) => {
-              const name = features[i] ?? '';
-              const type = types.get(name);
-              return value && type ? decodeValue(type, value, `The feature ${view.name}:${name}`) : undefined;
-            }),
-            eventTime: decodeTimestamp(timestamp),
-            order: mark && timestamp.equals(mark.subarray(ORDER_BYTES)) ? readOrder(mark) : undefined,
-          }) ||
-            undefined,
-        );
+        const { r = 0 } = part[i] ?? {};
+        rows[r]?.push(codecs[r]?.row(reply as (Buffer | null)[]));
       }
     }
     return rows;
+  }
+
+  async readStored(reads: readonly OnlineRead[]): Promise<StoredRows[]> {
+    try {
+      return await this.#stored.read(reads, (wire, asked) => this.#reader.ask(wire, asked));
+    } catch (error) {
+      throw redisError(error, this.description);
+    }
   }
 
   async fence({ project, name }: OnlineView, promotion: number): Promise<void> {
@@ -214,6 +219,7 @@ class RedisOnlineProvider implements OnlineProvider {
 
   async close(): Promise<void> {
     this.#redis.disconnect();
+    this.#reader.close();
     return Promise.resolve();
   }
 

@@ -1,0 +1,177 @@
+import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
+import { ByteWriter } from '../../../feast/byte-writer.js';
+import { ReplyScanner, type Answer, type Asked } from './reply-scanner.js';
+
+/** Where to connect and as whom: the part of ioredis's options that counts here. */
+export interface ConnectOptions {
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+  readonly username?: string | null | undefined;
+  readonly password?: string | null | undefined;
+  readonly db?: number | undefined;
+  readonly tls?: ConnectionOptions | undefined;
+}
+
+const CONNECT_TIMEOUT_MS = 1500;
+const ANSWER_TIMEOUT_MS = 2000;
+const WATCH_MS = 250;
+
+interface Waiting extends Asked {
+  readonly since: number;
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * A connection to Redis for reads alone, in RESP2: what is asked for within one turn of the event loop leaves in one write, and answers
+ * are scanned, not parsed into objects. Connects at the first use and again after a loss; every call ends within four seconds.
+ */
+export class ReadConnection {
+  readonly #options: () => ConnectOptions;
+  #socket: Socket | undefined;
+  #ready: Promise<void> | undefined;
+  #isOpen = false;
+  #waiting: Waiting[] = [];
+  #unsent: Buffer[] = [];
+  #scanner = new ReplyScanner();
+  #watch: NodeJS.Timeout | undefined;
+
+  /** `options` is asked at each connection, so that a rotated password is taken up. */
+  constructor(options: () => ConnectOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Sends commands as they are on the wire, and resolves to where their answers lie. A connection that was lost meanwhile is replaced once.
+   * @throws Error of the network; one named `ReplyError` for an error that Redis answered.
+   */
+  async ask(wire: Buffer, asked: Asked): Promise<Answer> {
+    const wasOpen = this.#isOpen;
+    try {
+      return await this.#try(wire, asked);
+    } catch (error) {
+      // The server may have closed an old connection, as when it was restarted; a silent one is not asked twice.
+      if (!wasOpen || !isLost(error)) throw error;
+      return await this.#try(wire, asked);
+    }
+  }
+
+  close(): void {
+    this.#drop(new Error('the connection was closed'));
+  }
+
+  async #try(wire: Buffer, asked: Asked): Promise<Answer> {
+    if (!this.#isOpen) await (this.#ready ??= this.#connect());
+    // Lost again before this one had its turn.
+    if (!this.#isOpen) throw lost();
+    const answer = await new Promise<Answer>((resolve, reject) => {
+      this.#waiting.push({ ...asked, since: performance.now(), resolve, reject });
+      this.#unsent.push(wire);
+      if (this.#unsent.length === 1) setImmediate(() => this.#flush());
+    });
+    if (answer.error !== undefined) throw replyError(answer.error);
+    return answer;
+  }
+
+  #flush(): void {
+    const wires = this.#unsent;
+    this.#unsent = [];
+    const [only] = wires;
+    if (only) this.#socket?.write(wires.length === 1 ? only : Buffer.concat(wires));
+  }
+
+  async #connect(): Promise<void> {
+    const { host = '127.0.0.1', port = 6379, username, password, db = 0, tls } = this.#options();
+    const socket = tls
+      ? connectTls({ servername: host, ...tls, host, port })
+      : connectTcp({ host, port, noDelay: true });
+    socket.setNoDelay(true);
+    this.#socket = socket;
+    this.#scanner = new ReplyScanner();
+    const slow = setTimeout(
+      () => socket.destroy(new Error('connect ETIMEDOUT: it accepts no connection in time')),
+      CONNECT_TIMEOUT_MS,
+    );
+    let failure: Error | undefined;
+    socket.on('error', (error: Error) => void (failure = error));
+    socket.on('close', () => {
+      if (this.#socket === socket) this.#drop(failure ?? lost());
+    });
+    socket.on('data', (chunk: Buffer) => {
+      if (this.#socket === socket) this.#take(chunk);
+    });
+    const hello: string[][] = [
+      ...(hasText(password) ? [['AUTH', ...(hasText(username) ? [username] : []), password]] : []),
+      ...(Number(db) === 0 ? [] : [['SELECT', String(db)]]),
+      ['PING'],
+    ];
+    try {
+      const answer = await new Promise<Answer>((resolve, reject) => {
+        this.#waiting = [{ replies: hello.length, fields: 0, since: performance.now(), resolve, reject }];
+        socket.once(tls ? 'secureConnect' : 'connect', () => socket.write(commands(hello)));
+      });
+      if (answer.error !== undefined) throw replyError(answer.error);
+      this.#isOpen = true;
+      this.#watch = setInterval(() => this.#check(), WATCH_MS).unref();
+    } catch (error) {
+      if (this.#socket === socket) this.#drop(error as Error);
+      throw error;
+    } finally {
+      clearTimeout(slow);
+    }
+  }
+
+  #take(chunk: Buffer): void {
+    try {
+      this.#scanner.push(chunk);
+      for (;;) {
+        const [first] = this.#waiting;
+        const answer = first && this.#scanner.take(first);
+        if (!answer) return;
+        this.#waiting.shift();
+        first.resolve(answer);
+      }
+    } catch (error) {
+      this.#drop(error as Error);
+    }
+  }
+
+  #check(): void {
+    const [oldest] = this.#waiting;
+    if (oldest && performance.now() - oldest.since > ANSWER_TIMEOUT_MS)
+      this.#drop(new Error(`no answer within ${ANSWER_TIMEOUT_MS} ms`));
+  }
+
+  /** Ends the connection and fails what waits on it. */
+  #drop(error: Error): void {
+    clearInterval(this.#watch);
+    const failed = this.#waiting;
+    this.#waiting = [];
+    this.#unsent = [];
+    const socket = this.#socket;
+    this.#socket = this.#ready = undefined;
+    this.#isOpen = false;
+    socket?.destroy();
+    for (const { reject } of failed) reject(error);
+  }
+}
+
+const hasText = (text: string | null | undefined): text is string => (text ?? '') !== '';
+
+const LOST = 'ECONNRESET';
+const lost = (): Error => Object.assign(new Error('the connection was closed by the server'), { code: LOST });
+
+const isLost = (error: unknown): boolean =>
+  ['ECONNRESET', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '');
+
+const replyError = (message: string): Error => Object.assign(new Error(message), { name: 'ReplyError' });
+
+function commands(list: readonly (readonly string[])[]): Buffer {
+  const writer = new ByteWriter();
+  for (const words of list) {
+    writer.utf8(`*${words.length}\r\n`);
+    for (const word of words) writer.utf8(`$${Buffer.byteLength(word)}\r\n${word}\r\n`);
+  }
+  return Buffer.from(writer.take());
+}

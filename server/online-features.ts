@@ -1,0 +1,110 @@
+import { GranaryError } from '../definitions/errors.js';
+import type { BoundProviders } from '../providers/bind.js';
+import type { OnlineRead, StoredRows } from '../providers/online/provider.js';
+import { answerText, type EchoedKey, type StatusCounts, type StatusRule } from './answer.js';
+import { keyColumn, type KeyColumn } from './entity-values.js';
+import { planOf, type Plan, type PlannedKey } from './plan.js';
+import type { FeaturesRequest } from './request.js';
+import type { Snapshot } from './snapshot.js';
+
+/** An answer, and what the metrics tell of it. */
+export interface Answered {
+  readonly text: string;
+  readonly statuses: readonly StatusCounts[];
+  readonly readSeconds: number;
+  readonly features: number;
+  readonly views: number;
+}
+
+/**
+ * Answers a request: one round trip to each online store that its views are in, usually one.
+ * @throws GranaryError `InvalidInput`, `UnknownResource`; `ProviderUnreachable` when a store does not answer.
+ */
+export async function onlineFeatures(
+  providers: BoundProviders,
+  snapshot: Snapshot,
+  request: FeaturesRequest,
+  rule: StatusRule,
+): Promise<Answered> {
+  const plan = planOf(snapshot, request);
+  const columns = new Map<PlannedKey, KeyColumn>();
+  const keys = plan.keys.map((planned) => rowsOf(planned, request, columns));
+  const echoed = echo(plan, request, columns, snapshot.joinKeys);
+  const began = performance.now();
+  const stored = await readAll(providers, plan, keys);
+  const readSeconds = (performance.now() - began) / 1000;
+  const { withViews, rows } = request;
+  const { text, statuses } = answerText(plan, rows, echoed, stored, {
+    ...{ rule, withViews, now: Date.now() * 1000 },
+  });
+  return { text, statuses, readSeconds, features: plan.columns.length, views: plan.reads.length };
+}
+
+/** The keys of each entity, in the order of the view's join keys. */
+function rowsOf(
+  planned: readonly PlannedKey[],
+  { entities }: FeaturesRequest,
+  columns: Map<PlannedKey, KeyColumn>,
+): (readonly unknown[])[] {
+  const found = planned.map((key) => {
+    const given =
+      entities.get(key.column) ?? (key.entity === undefined ? undefined : entities.get(key.entity));
+    if (!given)
+      throw new GranaryError(
+        'InvalidInput',
+        `"entities" has no column "${key.column}", a join key of the feature view ${key.view}. It has ${[...entities.keys()].slice(0, 20).join(', ').slice(0, 200)}.`,
+      );
+    const column = keyColumn(key.column, key.type, given);
+    columns.set(key, column);
+    return column.values;
+  });
+  const [first = [], ...more] = found;
+  if (more.length === 0) return first.map((value) => [value]);
+  return first.map((value, i) => [value, ...more.map((values) => values[i])]);
+}
+
+/** The join keys of the request in its order, as Feast repeats them; what is no join key of anything is left out. */
+function echo(
+  plan: Plan,
+  { entities }: FeaturesRequest,
+  columns: ReadonlyMap<PlannedKey, KeyColumn>,
+  joinKeys: ReadonlySet<string>,
+): EchoedKey[] {
+  const echoed = new Map<string, string>();
+  const planned = plan.keys.flat();
+  for (const [column, values] of entities) {
+    const key = planned.find((k) => k.column === column) ?? planned.find((k) => k.entity === column);
+    const known = key && columns.get(key);
+    if (known) echoed.set(key.column, known.text);
+    else if (joinKeys.has(column)) echoed.set(column, values.map(asGiven).join(','));
+  }
+  return [...echoed].map(([name, text]) => ({ name, text }));
+}
+
+const asGiven = (value: unknown): string =>
+  typeof value === 'bigint' ? String(value) : JSON.stringify(value);
+
+async function readAll(
+  providers: BoundProviders,
+  plan: Plan,
+  keys: readonly (readonly (readonly unknown[])[])[],
+): Promise<readonly StoredRows[]> {
+  const reads = plan.reads.map(({ served, features, keys: place }): OnlineRead => ({
+    ...{ view: served.view, features, keys: keys[place] ?? [] },
+  }));
+  const stores = new Set(plan.reads.map(({ store }) => store));
+  const [only] = stores;
+  if (only !== undefined && stores.size === 1) return await providers.online(only).readStored(reads);
+  const rows: StoredRows[] = [];
+  await Promise.all(
+    [...stores].map(async (store) => {
+      const places = plan.reads.flatMap((read, i) => (read.store === store ? [i] : []));
+      const found = await providers.online(store).readStored(places.flatMap((i) => reads[i] ?? []));
+      for (const [i, place] of places.entries()) {
+        const one = found[i];
+        if (one) rows[place] = one;
+      }
+    }),
+  );
+  return rows;
+}

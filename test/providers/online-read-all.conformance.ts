@@ -1,0 +1,76 @@
+import { expect, it } from 'vitest';
+import { decodeTimestamp } from '../../feast/timestamp.js';
+import { decodeValue } from '../../feast/value-decoder.js';
+import type { OnlineProvider, OnlineView, StoredRows } from '../../providers/online/provider.js';
+import { T0, userView, writeRows } from './online-rows.js';
+
+/** Rows of one feature, read from the places that the store gives. */
+const decoded = ({ bytes, at, first, stride }: StoredRows, rows: number): unknown[] =>
+  Array.from({ length: rows }, (_, i) => {
+    const [timeStart = -1, timeEnd = -1, start = -1, end = -1] = at.subarray(first + i * stride);
+    if (timeStart < 0) return undefined;
+    const eventTime = decodeTimestamp(bytes.subarray(timeStart, timeEnd)) - T0;
+    return [start < 0 ? undefined : decodeValue('int64', bytes.subarray(start, end)), eventTime];
+  });
+
+/** Reading several views at once. */
+export function readAllConformance(provider: OnlineProvider): void {
+  it('reads several views at once, decoded and as stored: each in the order of its keys', async () => {
+    const orders: OnlineView = userView({ name: 'orders' });
+    const visits: OnlineView = { ...orders, name: 'visits' };
+    const stores: OnlineView = userView({
+      project: orders.project,
+      name: 'stores',
+      joinKeys: [{ name: 'store', type: 'string' }],
+    });
+    for (const view of [orders, visits, stores]) await provider.prepare(view);
+    await writeRows(provider, orders, 1, [
+      { id: 1n, event: 1, value: 11n },
+      { id: 3n, event: 3, value: null },
+    ]);
+    await writeRows(provider, visits, 1, [{ id: 3n, event: 9, value: 2n ** 53n + 1n }]);
+    await provider.write(stores, 1, {
+      ...{ rows: 1, keys: [['S1']], values: [[-5n]], eventTimes: [T0], createdTimes: [null] },
+      generations: [1],
+    });
+    const keys = [[1n], [2n], [3n]];
+    const reads = [
+      { view: orders, keys, features: ['f'] },
+      { view: stores, keys: [['S1'], ['none']], features: ['f'] },
+      { view: visits, keys, features: ['f'] },
+      { view: visits, keys: [], features: ['f'] },
+    ];
+    const expected = [
+      [[11n, 1n], undefined, [null, 3n]],
+      [[-5n, 0n], undefined],
+      [undefined, undefined, [2n ** 53n + 1n, 9n]],
+      [],
+    ];
+    const rows = await provider.readAll(reads);
+    expect(rows.map((list) => list.map((row) => row && [row.values[0], row.eventTime - T0]))).toEqual(
+      expected,
+    );
+    const stored = await provider.readStored(reads);
+    expect(stored.map((part, r) => decoded(part, reads[r]?.keys.length ?? 0))).toEqual(expected);
+  });
+
+  it('reads thousands of entities as stored, whatever the sizes of the pieces they come in', async () => {
+    const view = userView();
+    await provider.prepare(view);
+    const ids = Array.from({ length: 6000 }, (_, i) => BigInt(i));
+    await writeRows(
+      provider,
+      view,
+      1,
+      ids.filter((id) => id % 3n !== 0n).map((id) => ({ id, event: Number(id), value: id ** 4n })),
+    );
+    const keys = ids.map((id) => [id]);
+    const readers = Array.from({ length: 5 }, () =>
+      provider.readStored([{ view, keys, features: ['f', 'absent'] }]),
+    );
+    for (const [rows] of await Promise.all(readers))
+      expect(rows && decoded(rows, keys.length)).toEqual(
+        ids.map((id) => (id % 3n === 0n ? undefined : [id ** 4n, id])),
+      );
+  });
+}

@@ -1,0 +1,181 @@
+import { writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fromEnv, fromFile } from 'granary';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { listenOn, type FeatureServer, type ListenOptions } from '../../server/server.js';
+import { fuzz } from '../support/fuzzed-bodies.js';
+import { ownServers, type OwnServers } from '../support/own-servers.js';
+import { aUser, served, type Served } from '../support/served.js';
+
+let servers: OwnServers;
+let shop: Served;
+let server: FeatureServer;
+const before = { postgres: process.env['DATABASE_URL'] ?? '' };
+const logged: string[] = [];
+
+beforeAll(async () => {
+  servers = await ownServers(['redis', 'postgres']);
+  shop = await served();
+  await shop.load('users', [aUser()]);
+  server = await serve();
+});
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await shop[Symbol.asyncDispose]();
+  await servers[Symbol.asyncDispose]();
+  process.env['DATABASE_URL'] = before.postgres;
+});
+
+const serve = (options: ListenOptions = {}): Promise<FeatureServer> =>
+  listenOn(shop.open, { port: 0, log: (line) => logged.push(line), ...options });
+
+const ask = async (
+  { url }: FeatureServer,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; text: string; seconds: number }> => {
+  const began = performance.now();
+  const answer = await fetch(`${url}/get-online-features`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify({ features: ['users:small'], entities: { user_id: [1001] } }),
+  });
+  return { status: answer.status, text: await answer.text(), seconds: (performance.now() - began) / 1000 };
+};
+const status = async (of = server, headers = {}): Promise<number> => (await ask(of, headers)).status;
+
+/** What a raw connection is told, until the server ends it. */
+const raw = async (text: string): Promise<string> => {
+  const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+  let told = '';
+  socket.on('data', (chunk) => (told += chunk.toString()));
+  socket.on('error', () => undefined);
+  socket.write(text);
+  await once(socket, 'close');
+  return told;
+};
+
+it('a thousand bodies of every kind of wrongness give no 5xx, and the server lives', async () => {
+  const statuses = await fuzz(server.url, 1000, Number(process.env['GRANARY_SEED'] ?? 7));
+  expect(statuses.get(200)).toBeGreaterThan(50);
+  expect(await status()).toBe(200);
+});
+
+it('a client that is slow with its head or its body, or speaks no HTTP, is told so and let go; others are served', async () => {
+  await using hasty = await serve({ headTimeout: 300, requestTimeout: 600 });
+  const slow = async (text: string): Promise<string> => {
+    const socket = connect(Number(new URL(hasty.url).port), '127.0.0.1');
+    let told = '';
+    socket.on('data', (chunk) => (told += chunk.toString()));
+    socket.on('error', () => undefined);
+    socket.write(text);
+    await once(socket, 'close');
+    return told;
+  };
+  const head = 'POST /get-online-features HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
+  const told = await Promise.all([slow(head), slow(`${head}content-length: 50\r\n\r\n{"`), status(hasty)]);
+  expect(told).toEqual([
+    expect.stringMatching(/^HTTP\/1.1 408/),
+    expect.stringMatching(/^HTTP\/1.1 408/),
+    200,
+  ]);
+  expect(await raw('\u0016\u0003\u0001 hello\r\n\r\n')).toMatch(/^HTTP\/1.1 400/);
+  expect(await status()).toBe(200);
+});
+
+it('answers 503 within seconds while Redis is gone or silent, and recovers by itself', async () => {
+  const redis = servers.handle('redis');
+  expect(await status()).toBe(200);
+  const outages: [string, () => Promise<unknown>, () => Promise<unknown>][] = [
+    ['gone', () => redis.kill(), () => redis.start()],
+    [
+      'silent',
+      async () => process.kill(redis.pid ?? 0, 'SIGSTOP'),
+      async () => process.kill(redis.pid ?? 0, 'SIGCONT'),
+    ],
+  ];
+  for (const [how, begin, end] of outages) {
+    await begin();
+    for (const away of await Promise.all([ask(server), ask(server), ask(server)])) {
+      expect([how, away.status, away.text]).toEqual([how, 503, expect.stringContaining('redis at redis://')]);
+      expect(away.seconds).toBeLessThan(6);
+    }
+    await end();
+    await expect.poll(() => status(), { timeout: 10_000 }).toBe(200);
+  }
+  await shop.load('users', [aUser()]);
+});
+
+it('goes on serving while the Postgres of the registry is gone, and sees what changes after it is back', async () => {
+  const postgres = servers.handle('postgres');
+  await postgres.kill();
+  await expect.poll(() => logged.join('\n'), { timeout: 10_000 }).toContain('the registry is away');
+  expect(await status()).toBe(200);
+  await postgres.start();
+  await expect
+    .poll(
+      () =>
+        shop
+          .registry(
+            `UPDATE {schema}.resources SET location = 'people' WHERE kind = 'view' AND name = 'users'`,
+          )
+          .then(() => 'done', String),
+      { timeout: 20_000 },
+    )
+    .toBe('done');
+  await expect.poll(() => status(), { timeout: 15_000 }).toBe(404);
+  await shop.registry(`UPDATE {schema}.resources SET location = 'users' WHERE location = 'people'`);
+  const began = performance.now();
+  await expect.poll(() => status(), { timeout: 5000 }).toBe(200);
+  expect(performance.now() - began).toBeLessThan(2000);
+});
+
+it('takes bearer tokens by role, and a rotated one without a restart', async () => {
+  const file = join(tmpdir(), `granary-token-${process.pid}`);
+  await writeFile(file, 'first\n');
+  process.env['SERVE_TEST_TOKEN'] = 'runner';
+  await using guarded = await serve({
+    tokens: [
+      { role: 'read', secret: fromFile(file) },
+      { role: 'run', secret: fromEnv('SERVE_TEST_TOKEN') },
+    ],
+  });
+  const bearer = (token: string): Promise<number> => status(guarded, { authorization: `Bearer ${token}` });
+  expect(await status(guarded)).toBe(401);
+  expect(await bearer('second')).toBe(401);
+  expect(await bearer('')).toBe(401);
+  expect(await bearer('first')).toBe(200);
+  expect(await bearer('runner')).toBe(200);
+  expect((await fetch(`${guarded.url}/health`)).status).toBe(200);
+  await writeFile(file, 'second');
+  await expect.poll(() => bearer('second'), { timeout: 5000 }).toBe(200);
+  expect(await bearer('first')).toBe(401);
+  await expect(serve({ tokens: [{ role: 'read', secret: fromEnv('SERVE_TEST_NONE') }] })).rejects.toThrow(
+    /SERVE_TEST_NONE/,
+  );
+});
+
+it('drains: /health says so first, what is under way is finished, nothing new is taken', async () => {
+  const leaving = await serve();
+  const address = new URL(leaving.url);
+  // A request whose body is still coming.
+  const socket = connect(Number(address.port), '127.0.0.1');
+  const body = JSON.stringify({ features: ['users:small'], entities: { user_id: [1001] } });
+  socket.write(
+    `POST /get-online-features HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body.slice(0, 9)}`,
+  );
+  let told = '';
+  socket.on('data', (chunk) => (told += chunk.toString()));
+  await once(socket, 'connect');
+  expect((await fetch(`${leaving.url}/health`)).status).toBe(200);
+  const drained = leaving.drain(700);
+  expect((await fetch(`${leaving.url}/health`)).status).toBe(503);
+  expect(await status(leaving)).toBe(200);
+  await expect.poll(() => status(leaving).catch(() => 'refused'), { timeout: 5000 }).toBe('refused');
+  socket.write(body.slice(9));
+  await once(socket, 'close');
+  expect(told).toMatch(/^HTTP\/1.1 200[^]*"values":\[-7\]/);
+  await drained;
+});
