@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { featureField, timestampField } from '../../feast/redis-layout.js';
 import { encodeTimestamp } from '../../feast/timestamp.js';
 import { bank } from '../fixtures/bank.js';
-import { shopIn, writeSales } from '../fixtures/shop.js';
+import { postgresOnline, shop, shopIn, writeSales } from '../fixtures/shop.js';
 import { failureOf } from '../support/failure.js';
 import { shopCommand } from '../support/granary-command.js';
 import { createWorld, type World } from '../support/world.js';
@@ -63,6 +63,17 @@ describe('granary verify', () => {
       });
       await (await client.materialize()).result();
       expect(await client.verify(view)).toMatchObject({ equal: 2, newer: 1, missing: 0, different: 0 });
+    });
+  });
+
+  it('reads a store in Postgres as well', async () => {
+    const name = unique();
+    const { project, view } = await shop(name, join(world.folder, name), { online: postgresOnline() });
+    await world.withWorker(project, async (client) => {
+      await (await client.run('shop_daily', { date: '2026-01-02', targets: ['source/totals'] })).result();
+      const { steps } = await (await client.materialize()).result();
+      expect(steps[0]?.check).toEqual({ compared: 3, newer: 0, missing: 0, different: 0 });
+      expect(await client.verify(view)).toMatchObject({ compared: 3, equal: 3, ...NONE });
     });
   });
 
