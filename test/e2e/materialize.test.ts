@@ -164,7 +164,8 @@ describe('the check after a load', () => {
       await world.registry(project, `DELETE FROM {schema}.ledger WHERE target LIKE 'view/%'`);
       const failed = await command();
       expect(failed).toMatchObject({ status: 1 });
-      expect(failed.stdout).toMatch(/^(view\/totals\.\w+: .*\n)+$/);
+      // How often it was asked how far it is depends on the machine.
+      expect(failed.stdout).toMatch(/^(view\/totals\.\w+: .*\n)*$/);
       expect(failed.stderr).toMatch(
         /totals: of 3 entities.*1 is not what was loaded\. \{user_id: \d+\}: the feature n is 99 online and \d offline.*\[OnlineMismatch\]/,
       );
