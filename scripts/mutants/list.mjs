@@ -62,6 +62,18 @@ export const mutants = [
     inWorkerProcess: true,
   },
   {
+    name: 'check-after-load',
+    without: 'a load that the online store does not hold is recorded',
+    edits: [
+      {
+        file: 'activities/check-shard.ts',
+        from: 'if (missing + different === 0) return counts;',
+        to: 'if (missing + different >= 0) return counts;',
+      },
+    ],
+    tests: ['test/e2e/materialize.test.ts'],
+  },
+  {
     name: 'checkpoint-checksum',
     without: 'a load resumes at a checkpoint of other bytes',
     edits: [{ file: 'activities/load-shard.ts', from: ' && kept.sha256 === sha256', to: '' }],

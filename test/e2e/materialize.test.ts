@@ -45,7 +45,14 @@ describe('client.materialize', () => {
     const { project, view } = await shop(name, join(world.folder, name));
     await world.withWorker(project, async (client) => {
       await record(client, ['2026-01-01', '2026-01-03']);
-      const first = await load(client, { views: [view] });
+      const run = await client.materialize({ views: [view] });
+      const first = await run.result();
+      expect(await run.loads()).toEqual([
+        {
+          step: expect.stringMatching(/^view\/totals\./) as unknown,
+          ...{ state: 'done', total: 3, written: 3, older: 0, skipped: 0 },
+        },
+      ]);
       expect(intervals(first)).toEqual([['view/totals', 'made', 2, 0]]);
       expect(first.steps[0]).toMatchObject({
         loaded: { written: 3, older: 0, unchanged: 0 },
@@ -157,7 +164,8 @@ describe('the check after a load', () => {
       await world.registry(project, `DELETE FROM {schema}.ledger WHERE target LIKE 'view/%'`);
       const failed = await command();
       expect(failed).toMatchObject({ status: 1 });
-      expect(failed.stdout).toMatch(/^(view\/totals\.\w+: .*\n)+$/);
+      // How often it was asked how far it is depends on the machine.
+      expect(failed.stdout).toMatch(/^(view\/totals\.\w+: .*\n)*$/);
       expect(failed.stderr).toMatch(
         /totals: of 3 entities.*1 is not what was loaded\. \{user_id: \d+\}: the feature n is 99 online and \d offline.*\[OnlineMismatch\]/,
       );
