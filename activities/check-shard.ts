@@ -4,7 +4,7 @@ import type { ColumnBatch } from '../providers/columns.js';
 import { compareRows, differenceText, newComparison } from '../providers/online/compare-rows.js';
 import type { OnlineBatch, OnlineProvider, OnlineView } from '../providers/online/provider.js';
 import type { CheckCounts, StagedLoad } from './messages.js';
-import { toOnline } from './stream-shard.js';
+import { keyRows, toOnline } from '../providers/staged-shard.js';
 
 /** Entities of a load that are read back, at least, where it has as many. */
 const SAMPLE = 1000;
@@ -69,10 +69,6 @@ export async function checkShard(check: ShardCheck): Promise<CheckCounts> {
     { details: { ...counts } },
   );
 }
-
-/** A batch's keys, one list an entity. */
-export const keyRows = ({ rows, keys }: OnlineBatch): unknown[][] =>
-  Array.from({ length: rows }, (_, row) => keys.map((column) => column[row]));
 
 /** Some rows of a batch. */
 function pick(batch: OnlineBatch, rows: readonly number[]): OnlineBatch {

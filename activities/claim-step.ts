@@ -45,7 +45,8 @@ async function stepInputs(
       return await inputsOf(runtime, source, { interval, by: 'interval', from: undefined });
     if (isRecorded) {
       const current = await runtime.registry.datasets.current(source.id);
-      return current.filter((dataset) => sameInterval(dataset.interval, interval)).map(datasetInput);
+      const own = current.filter((dataset) => sameInterval(dataset.interval, interval));
+      if (own.length > 0) return own.map(datasetInput);
     }
     return (await inputsOf(runtime, source, { interval, by: 'interval', from: undefined })).slice(-1);
   }

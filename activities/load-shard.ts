@@ -8,7 +8,8 @@ import { onlineStoreOf, onlineView } from '../registry/online-view.js';
 import type { ColumnBatch } from '../providers/columns.js';
 import { withEngine, withTables, type Runtime } from './runtime.js';
 import type { Attempt } from './step.js';
-import { shardRelation, streamShard } from './stream-shard.js';
+import { shardRelation } from '../providers/staged-shard.js';
+import { streamShard } from './stream-shard.js';
 
 /**
  * Streams one staged shard into the online store. Newer wins in the store itself, so that loads may overlap and repeat. A retry resumes

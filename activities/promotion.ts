@@ -46,6 +46,15 @@ export function requireUnmoved(
 }
 
 /**
+ * Whether rows from before a promotion or a refresh may still be online. A load then brings everything, whatever part it was asked for: what it left
+ * out would be taken away after it, and what it brought would win over newer rows of a lower number.
+ */
+export async function isUnsettled({ registry }: Runtime, view: RegisteredResource): Promise<boolean> {
+  if ((await registry.refreshes.unretired(view.id)).length > 0) return true;
+  return view.isDefault && (await registry.promotions.unretired(view.name)).length > 0;
+}
+
+/**
  * Takes away what promotions of a view's name, and full refreshes of the view, replaced online: entities that no version brought under the number
  * of now, and the rows under the name that the view itself bore before. Any load does it, so that a promotion or a refresh that was killed is
  * finished by the next run. Resolves to how many entities went.

@@ -1,5 +1,8 @@
 import { readFile } from 'node:fs/promises';
+import { isRaw } from '../definitions/contract.js';
 import { feastProject } from '../definitions/project.js';
+import { resourceOf } from '../definitions/resource-of.js';
+import { Timestamp } from '../definitions/timestamp.js';
 import { crashPoint } from './crash-points.js';
 import { datasetInput, inputsHash, type DatasetInput } from '../registry/dataset.js';
 import type { Ledger } from '../registry/ledger.js';
@@ -59,7 +62,7 @@ export async function recordLoad(
   }
   await crashPoint('load.after-record');
   if (!request.promotion && !request.refresh) {
-    await retireReplaced(runtime, view);
+    if (await isWhole(runtime, request)) await retireReplaced(runtime, view);
     await collectTombstones(runtime, view);
   }
   await registry.resources.mark(step.id, 'READY');
@@ -88,6 +91,18 @@ export async function recordLoad(
           },
         }),
   };
+}
+
+/**
+ * Whether a load has brought all that the view has: what it did not bring bears the number from before a refresh, and would be removed. A version
+ * of a source without timestamps is whole, but only the newest is the view's.
+ */
+async function isWhole({ registry }: Runtime, { step, interval }: StepRequest): Promise<boolean> {
+  const resources = await registry.resources.all();
+  const { spec } = resourceOf(resources, resourceOf(resources, step.id, 'view').spec.source, 'source');
+  if (isRaw(spec) || spec.timestampField !== undefined) return true;
+  const last = (await registry.ledger.of(step.id)).at(-1)?.interval.end ?? interval.end;
+  return Timestamp.from(last).micros <= Timestamp.from(interval.end).micros;
 }
 
 function sumChecks(counts: readonly LoadCounts[]): CheckCounts {

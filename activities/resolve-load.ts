@@ -1,4 +1,4 @@
-import { isKind, isRaw, type Resource } from '../definitions/contract.js';
+import { isRaw, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import { ALL_TIME, intervalName, type Interval } from '../definitions/interval.js';
 import { loadPlan, type Plan } from '../definitions/plan.js';
@@ -11,7 +11,7 @@ import type { Resources } from './inputs.js';
 import type { RunRequest } from './messages.js';
 import { onlineContents } from './online-contents.js';
 import { recordedVersions } from './recorded-versions.js';
-import { checkTarget, targetIds } from './resolve-request.js';
+import { viewIds } from './resolve-request.js';
 import type { Runtime } from './runtime.js';
 
 /** A run that loads what is recorded, with everything settled. */
@@ -33,22 +33,12 @@ export async function resolveLoad(runtime: Runtime, request: RunRequest): Promis
   const { registry } = runtime;
   await registry.migrate();
   const definitions = await definitionsOf(runtime);
-  const named = request.targets && [...new Set(targetIds(definitions, request))];
-  for (const id of named ?? []) checkTarget(definitions, request, id);
+  const ids = viewIds(definitions, request);
   await definitions.register();
   const resources = await registry.resources.all();
   const now = Timestamp.from(await registry.runs.clock());
   const window = windowOf(request, now);
-  const views = named
-    ? named.map((id) => resourceOf(resources, id, 'view') as RegisteredView)
-    : [...resources.values()].filter(
-        (r): r is RegisteredView => isKind(r, 'view') && r.spec.online !== undefined,
-      );
-  if (views.length === 0)
-    throw new GranaryError(
-      'InvalidInput',
-      'No feature view is served online, so there is nothing to load. Declare one with online: <store>.',
-    );
+  const views = ids.map((id) => resourceOf(resources, id, 'view') as RegisteredView);
   const notes: string[] = [];
   if (window && Timestamp.from(window.end).micros > now.micros)
     notes.push(
@@ -59,7 +49,7 @@ export async function resolveLoad(runtime: Runtime, request: RunRequest): Promis
     const { interval, left } = await intervalToLoad(runtime, resources, view, window);
     notes.push(...left.map((text) => `${view.id}: ${text}`));
     if (interval) steps.push({ view, interval });
-    else if (named && !window)
+    else if (request.targets && !window)
       throw new GranaryError('SourceMissing', `${view.id} cannot be loaded: ${left.join(' ')}`);
   }
   return {

@@ -1,4 +1,4 @@
-import { isKind, isRaw, type Resource } from '../definitions/contract.js';
+import { isRaw, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import { ALL_TIME, intervalName, type Interval } from '../definitions/interval.js';
 import { refreshPlan, type Plan } from '../definitions/plan.js';
@@ -7,7 +7,7 @@ import { Timestamp } from '../definitions/timestamp.js';
 import { instantOf } from '../definitions/window.js';
 import { definitionsOf } from './definitions.js';
 import type { RefreshRef, RunRequest } from './messages.js';
-import { checkTarget, targetIds } from './resolve-request.js';
+import { viewIds } from './resolve-request.js';
 import type { Runtime } from './runtime.js';
 
 /**
@@ -26,13 +26,9 @@ export async function resolveRefresh(
     );
   await registry.migrate();
   const definitions = await definitionsOf(runtime);
-  const named = request.targets && [...new Set(targetIds(definitions, request))];
-  for (const id of named ?? []) checkTarget(definitions, request, id);
+  const ids = viewIds(definitions, request);
   await definitions.register();
   const resources = await registry.resources.all();
-  const ids =
-    named ??
-    [...resources.values()].filter((r) => isKind(r, 'view') && r.spec.online !== undefined).map((r) => r.id);
   const views = await Promise.all(
     ids.map(async (id) => {
       const view = resourceOf(resources, id, 'view');

@@ -83,8 +83,26 @@ export function targetIds({ resources }: Definitions, { type, targets }: RunRequ
   });
 }
 
+/**
+ * The views that a request names, each once, or all that are served online.
+ * @throws GranaryError `UnknownResource`; `InvalidInput` when one is not served online, or there is none.
+ */
+export function viewIds(definitions: Definitions, request: RunRequest): readonly string[] {
+  const ids = request.targets
+    ? [...new Set(targetIds(definitions, request))]
+    : [...definitions.resources.values()]
+        .filter((r) => isKind(r, 'view') && r.spec.online !== undefined)
+        .map(({ id }) => id);
+  for (const id of ids) checkTarget(definitions, request, id);
+  if (ids.length > 0) return ids;
+  throw new GranaryError(
+    'InvalidInput',
+    'No feature view is served online, so there is nothing to load. Declare one with online: <store>.',
+  );
+}
+
 /** @throws GranaryError `InvalidInput` when a workflow of one kind of target is given another, or a view that is not served online. */
-export function checkTarget({ resources }: Definitions, request: RunRequest, id: string): void {
+function checkTarget({ resources }: Definitions, request: RunRequest, id: string): void {
   const kind = request.type === 'materialize' ? 'view' : 'trainingSet';
   const target = resources.get(id);
   if (target?.kind !== kind)

@@ -5,7 +5,7 @@ import type { DatasetInput } from '../registry/dataset.js';
 import type { RegisteredResource } from '../registry/resources.js';
 import { crashPoint } from './crash-points.js';
 import type { StagedLoad, StepRequest } from './messages.js';
-import { newestRows } from './newest-rows.js';
+import { newestRows } from '../providers/offline/newest-rows.js';
 import { tableOf } from './relations.js';
 import { withTables, type Runtime } from './runtime.js';
 import type { Attempt } from './step.js';

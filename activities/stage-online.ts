@@ -10,9 +10,9 @@ import { BEGINNING } from '../definitions/window.js';
 import type { Bounds } from '../providers/offline/source-relation.js';
 import { cut, verifySources } from './inputs.js';
 import type { StagedLoad, StagedRef, StepRequest } from './messages.js';
-import { newestRows } from './newest-rows.js';
+import { newestRows } from '../providers/offline/newest-rows.js';
 import { onlineContents } from './online-contents.js';
-import { viewAtWork } from './promotion.js';
+import { isUnsettled, viewAtWork } from './promotion.js';
 import { onlineStoreOf, onlineView } from '../registry/online-view.js';
 import { beginRefresh } from './refresh.js';
 import { recordedVersions } from './recorded-versions.js';
@@ -41,7 +41,9 @@ export async function stageOnline(
   const online = runtime.providers.online(onlineStoreOf(view));
   const { id: storeId, server } = await onlineContents(runtime, view);
   await online.prepare(onlineView(runtime.scope, view));
-  const { inputs, valid } = await inputsToLoad(runtime, request, { view, source, storeId });
+  const whole = await isUnsettled(runtime, view);
+  const { inputs, valid } = await inputsToLoad(runtime, request, { view, source, storeId, whole });
+  const rows = whole ? await allRows(runtime, source, request) : rowsToLoad(source, request);
   const eventTime = isAllTime(interval) ? await readInstant(runtime, request, inputs) : interval.end;
   if (inDatabase(source.spec))
     return {
@@ -51,7 +53,7 @@ export async function stageOnline(
         inputs,
         eventTime,
         token,
-        rows: rowsToLoad(source, request),
+        rows,
         store: { id: storeId, server },
       })),
       ...valid,
@@ -64,7 +66,7 @@ export async function stageOnline(
   const store = runtime.providers.files(storeName);
   return await withEngine(runtime, request, attempt, async (session, folder, at) => {
     const engine = { session, folder, signal: at.signal };
-    const relation = await relationOf(runtime, source, inputs, engine, rowsToLoad(source, request));
+    const relation = await relationOf(runtime, source, inputs, engine, rows);
     await session.inspect(relation);
     const shardFolder = join(folder, 'shards');
     await mkdir(shardFolder);
@@ -113,17 +115,32 @@ export async function stageOnline(
 const rowsToLoad = (source: Resource<'source'>, { interval, window }: StepRequest): Bounds =>
   cut(source, interval, window === undefined || window.start === BEGINNING ? undefined : window.start);
 
+/** The rows of a raw source up to where the view was loaded last, or further where the run's interval ends later. */
+async function allRows(
+  { registry }: Runtime,
+  source: Resource<'source'>,
+  { step, interval }: StepRequest,
+): Promise<Bounds> {
+  const last = (await registry.ledger.of(step.id)).at(-1)?.interval ?? interval;
+  return cut(source, Timestamp.from(last.end).micros > Timestamp.from(interval.end).micros ? last : interval);
+}
+
 /** The run's pinned input, and every current version of its source that the store's contents lack; of a window only what lies in it. */
 async function inputsToLoad(
   runtime: Runtime,
   { run, step, window, promotion }: StepRequest,
-  of: { readonly view: Resource<'view'>; readonly source: Resource<'source'>; readonly storeId: string },
+  of: {
+    readonly view: Resource<'view'>;
+    readonly source: Resource<'source'>;
+    readonly storeId: string;
+    readonly whole: boolean;
+  },
 ): Promise<{ readonly inputs: readonly DatasetInput[]; readonly valid: { readonly valid?: number } }> {
-  const { view, source, storeId } = of;
+  const { view, source, storeId, whole } = of;
   const pinned = await runtime.registry.runs.inputs(run.id, step.id);
   if (isRaw(source.spec) || source.spec.timestampField === undefined) return { inputs: pinned, valid: {} };
   const { missing, valid } = await recordedVersions(runtime, view, source, {
-    ...{ storeId, window },
+    ...{ storeId, window: whole ? undefined : window },
     // A promotion loads everything: what is loaded lies under another name.
     all: promotion !== undefined,
   });

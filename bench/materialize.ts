@@ -1,6 +1,7 @@
 /**
  * How fast entities go online: staged Parquet shards, through the code of the load activity, into Redis, newer wins;
- * against `redis-cli --pipe` of HSETs that store the same fields, and against the same load with blind HSETs. Run:
+ * against `redis-cli --pipe` of HSETs that store the same fields, and against the same load with blind HSETs. And from the Parquet file itself
+ * against `feast materialize` of that file, where `npm run python` has made its environment. Run:
  * `npm run bench -- materialize [--entities 1000000] [--rounds 3]`. Starts a redis-server of its own, or uses the empty
  * database at REDIS_URL. Needs apt's redis-server (with redis-cli). The machine's other work shows in all figures: trust
  * the ratios, which are taken within a round.
@@ -51,13 +52,13 @@ async function makeDays(): Promise<readonly [Day, Day]> {
   });
   try {
     const make = async (day: number): Promise<Day> => {
-      const shards = await stageDay(session, { entities, day, folder });
+      const { parquet, shards } = await stageDay(session, { entities, day, folder });
       const pipe = join(folder, `day-${day}.resp`);
       const bytes = await writePipeFile(session, shards, pipe);
       console.log(
         `staged  day ${day}: ${shards.length} shards; as HSETs ${bytes.toLocaleString('en')} bytes`,
       );
-      return { shards, pipe };
+      return { parquet, shards, pipe };
     };
     return [await make(0), await make(1)];
   } finally {

@@ -25,6 +25,7 @@ import { addServe } from './serve.js';
 import { addStatus } from './status.js';
 import { addTag } from './tag.js';
 import { addTrainingSet } from './training-set.js';
+import { addVerify } from './verify.js';
 import { addVersions } from './versions.js';
 
 interface WorkerFlags extends ClientFlags {
@@ -88,6 +89,7 @@ addStatus(program);
 addCompile(program);
 addProvider(program);
 addMaterialize(program);
+addVerify(program);
 addPromote(program);
 addRollback(program);
 addList(program);

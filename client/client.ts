@@ -44,6 +44,7 @@ import { checkProviders, type ProviderHealth } from './provider-health.js';
 import { ResourceCatalog } from './resources.js';
 import { openTrainingRows, type VersionChoice } from './training-rows.js';
 import { listVersions, staleOf, type FeatureSetVersion } from './versions.js';
+import { verifyView, type Verification } from './verify.js';
 import { Workflows, type Started } from './workflows.js';
 
 const isView = (asked: FeatureView | readonly FeatureReference[]): asked is FeatureView =>
@@ -121,7 +122,7 @@ export class GranaryClient {
    * @throws GranaryError `ProviderUnreachable` when no worker polls the task queue.
    */
   async materialize(options: MaterializeOptions = {}): Promise<RunHandle> {
-    await this.requireWorker();
+    await this.#workflows.awaitWorker();
     return this.#run(await startMaterialize(this.#workflows, options));
   }
 
@@ -205,6 +206,18 @@ export class GranaryClient {
    */
   async requireWorker(): Promise<void> {
     await this.#workflows.requireWorker();
+  }
+
+  /**
+   * Compares the newest rows of a view's source with what its online store holds: a sample of the entities, or `all`. Reads only, in this process.
+   * @throws GranaryError `UnknownResource`; `InvalidInput` when the view is not served online; `SourceMissing` when there is nothing yet.
+   */
+  async verify(view: FeatureView | string, options: { readonly all?: boolean } = {}): Promise<Verification> {
+    return await verifyView(
+      { open: this.#open, registry: this.#registry },
+      typeof view === 'string' ? view : nameOf(view),
+      options,
+    );
   }
 
   /** A run as the registry has it; a workflow that closed without recording its end counts as Temporal closed it. */

@@ -12,6 +12,7 @@ export type { ApplyItem } from '../registry/applies.js';
 export type { ApplyPlan } from '../definitions/apply-plan.js';
 export type { GranaryClientOptions, RemovalHandle, RunHandle } from './handles.js';
 export type { LoadProgress, MaterializeOptions } from './loads.js';
+export type { Verification } from './verify.js';
 export type { VersionLineage, VersionNode } from './lineage.js';
 export { type Example, type Vector } from './printed.js';
 export type {

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { QueryNotRegisteredError } from '@temporalio/client';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import type { FeatureView } from '../definitions/feature-view.js';
-import { caller } from './caller.js';
 import type { LoadCheckpoint, LoadState, MaterializeInput, RunResult } from '../workflows/index.js';
+import { caller } from './caller.js';
 import type { Started, Workflows } from './workflows.js';
 
 /** What `client.materialize` loads. */

@@ -1,6 +1,6 @@
 import { inDatabase, tableName, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
-import { isAllTime } from '../definitions/interval.js';
+import { isAllTime, type Interval } from '../definitions/interval.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import type { BoundProviders } from '../providers/bind.js';
 import type { FileRelation, RelationFile } from '../providers/offline/provider.js';
@@ -20,13 +20,14 @@ export interface Sources {
 
 /**
  * What a source holds now as files on this machine: a raw source's files or table, or the current version of each interval. `bounds` spares the
- * extraction of a table's rows; files are read as a whole.
+ * extraction of a table's rows; files are read as a whole. Of versions only those of the intervals that `isWanted` are taken.
  * @throws GranaryError `SourceMissing` when there is nothing yet.
  */
 export async function sourceFiles(
   { providers, registry, scratch }: Sources,
   source: Resource<'source'>,
   bounds: Bounds,
+  isWanted: (interval: Interval) => boolean = () => true,
 ): Promise<FileRelation> {
   const { spec } = source;
   const to = { ...scratch, signal: new AbortController().signal };
@@ -51,7 +52,10 @@ export async function sourceFiles(
       });
     return { ...sourceShape(source), format: spec.format, files };
   }
-  const datasets = currentVersions(source, await registry.datasets.current(source.id));
+  const datasets = currentVersions(
+    source,
+    (await registry.datasets.current(source.id)).filter(({ interval }) => isWanted(interval)),
+  );
   if (inDatabase(spec)) {
     const provider = providers.offline(spec.store);
     const relation: TableRelation = {

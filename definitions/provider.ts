@@ -50,7 +50,7 @@ export function onlineStore(name: string): OnlineStore {
 }
 
 /** Where a Redis server is: a URL (`redis://host:6379/0`, `rediss://` for TLS), or its parts. */
-export type RedisAddress =
+export type RedisAddress = (
   | { readonly url: string | Secret }
   | {
       readonly host: string | Secret;
@@ -62,7 +62,14 @@ export type RedisAddress =
       readonly password?: Secret;
       /** Default false. */
       readonly tls?: boolean;
-    };
+    }
+) & {
+  /**
+   * With TLS: the certificates (PEM) of the authorities that the server's certificate may come from, in place of those that Node knows:
+   * `fromFile('/run/secrets/redis-ca.pem')`. Read again for each new connection.
+   */
+  readonly ca?: Secret;
+};
 
 /** How rows lie in an online store. */
 export interface OnlineLayout {
@@ -106,7 +113,25 @@ function splitLayout<A extends object>(
   return { layout: { entityKeySerialization }, address };
 }
 
-function checkRedisAddress(address: RedisAddress): RedisAddress {
+function checkRedisAddress({ ca, ...address }: RedisAddress): RedisAddress {
+  if (ca === undefined) return checkRedisPlace(address);
+  if (typeof ca !== 'object' || !('env' in ca || 'file' in ca))
+    throw new GranaryError(
+      'InvalidDefinition',
+      "redisStore: ca is where the certificates are read from. Write fromFile('/run/secrets/redis-ca.pem') or fromEnv('NAME').",
+    );
+  const place = checkRedisPlace(address);
+  const isPlain =
+    'url' in place ? typeof place.url === 'string' && !place.url.startsWith('rediss:') : !place.tls;
+  if (isPlain)
+    throw new GranaryError(
+      'InvalidDefinition',
+      'redisStore: ca is for TLS, and this connection has none. Write tls: true, or a URL that begins with rediss://.',
+    );
+  return { ...place, ca };
+}
+
+function checkRedisPlace(address: RedisAddress): RedisAddress {
   if ('url' in address) {
     const others = Object.keys(address).filter((key) => key !== 'url');
     if (others.length > 0)

@@ -11,7 +11,7 @@ import {
 } from '../definitions/project.js';
 import { compiledContract, headOf, isContract, type Contract } from '../definitions/contract-file.js';
 import type { Resource } from '../definitions/contract.js';
-import { fromEnv } from '../definitions/secret.js';
+import { fromEnv, type Secret } from '../definitions/secret.js';
 import type { Binding } from '../definitions/provider.js';
 import { postgresUrl, redisUrl } from './addresses.js';
 import { localFileProvider } from './files/local.js';
@@ -136,7 +136,11 @@ function bindProviders(environmentName: string, environment: Environment, schema
       const made =
         bound.type === 'redis'
           ? // Read where it is used, and again after it was rotated.
-            redisOnlineProvider({ url: () => redisUrl(what, bound), entityKeySerialization })
+            redisOnlineProvider({
+              url: () => redisUrl(what, bound),
+              ...(bound.ca === undefined ? {} : { ca: caOf(what, bound.ca) }),
+              entityKeySerialization,
+            })
           : postgresOnlineProvider({ url: () => postgresUrl(what, bound), schema, entityKeySerialization });
       online.set(name, made);
       return made;
@@ -162,6 +166,9 @@ function bindProviders(environmentName: string, environment: Environment, schema
   };
   return bound;
 }
+
+const caOf = (what: string, ca: Secret) => (): string =>
+  resolveSecret(`The certificate authority of ${what}`, ca);
 
 const wrongKind = (environment: string, name: string, type: string, needed: string): GranaryError =>
   new GranaryError(

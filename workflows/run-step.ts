@@ -68,11 +68,12 @@ export async function runStep(
       return await publish(settings, say('roll back')).rollbackVersion(request);
     case 'promote': {
       const promoted = await publish(settings, say('promote')).promoteVariant(request);
-      // Feast's readers follow once all is loaded, and before what was replaced is taken away.
       await exportFeast(settings);
       return promoted;
     }
     case 'retire':
+      // The load before it has switched: Feast's readers follow now, before what was replaced is taken away.
+      await exportFeast(settings);
       return await clearing(settings, say('retire')).retireVariant(request);
     case 'materialize':
       return await materializeStep();

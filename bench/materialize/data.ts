@@ -39,44 +39,54 @@ function rowsSql(entities: number, day: number): string {
   FROM (SELECT range AS i FROM range(${entities}))`;
 }
 
-/** Makes one day's Parquet file and stages it as the stage activity does; resolves to the paths of the shards. */
+const SOURCE = {
+  name: 'the rows of a day',
+  schema: {
+    user_id: 'int64',
+    event_timestamp: 'timestamp',
+    ...Object.fromEntries(VIEW.features.map(({ name, type }) => [name, type])),
+  },
+  timestampField: 'event_timestamp',
+} as const;
+
+/** Makes one day's Parquet file and stages it as the stage activity does; resolves to the file, and to the paths of the shards. */
 export async function stageDay(
   session: OfflineSession,
   { entities, day, folder }: { readonly entities: number; readonly day: number; readonly folder: string },
-): Promise<readonly string[]> {
+): Promise<{ readonly parquet: string; readonly shards: readonly string[] }> {
   const shards = join(folder, `day-${day}`);
   await mkdir(shards);
-  const source = {
-    name: `day ${day}`,
-    schema: {
-      user_id: 'int64',
-      event_timestamp: 'timestamp',
-      ...Object.fromEntries(VIEW.features.map(({ name, type }) => [name, type])),
-    },
-    timestampField: 'event_timestamp',
-  } as const;
   const parquet = join(folder, `day-${day}.parquet`);
   await session.query({
     sql: rowsSql(entities, day),
     inputs: {},
-    output: { ...source, keys: ['user_id'], parquet },
+    output: { ...SOURCE, keys: ['user_id'], parquet },
     deterministic: false,
   });
+  return { parquet, shards: await stageFile(session, parquet, shards) };
+}
+
+/** Stages a day's Parquet file as the stage activity does; resolves to the paths of the shards. */
+export async function stageFile(
+  session: OfflineSession,
+  parquet: string,
+  folder: string,
+): Promise<readonly string[]> {
   const relation: FileRelation = {
-    ...source,
+    ...SOURCE,
     format: 'parquet',
     files: [{ path: parquet, uri: parquet, generation: 1 }],
   };
   const staged = await session.stageNewest({
-    name: source.name,
+    name: SOURCE.name,
     relation,
     joinKeys: VIEW.joinKeys.map((key) => ({ ...key, column: key.name })),
     features: VIEW.features.map((feature) => ({ ...feature, column: feature.name })),
-    timestampField: source.timestampField,
+    timestampField: SOURCE.timestampField,
     eventTime: '2026-01-02T00:00:00Z',
     rowsPerShard: ROWS_PER_SHARD,
     rowsPerGroup: ROWS_PER_GROUP,
-    folder: shards,
+    folder,
   });
-  return staged.map(({ file }) => join(shards, file));
+  return staged.map(({ file }) => join(folder, file));
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { shardRelation, streamShard } from '../../activities/stream-shard.js';
+import { streamShard } from '../../activities/stream-shard.js';
+import { shardRelation } from '../../providers/staged-shard.js';
 import { ByteWriter } from '../../feast/byte-writer.js';
 import type { OfflineSession } from '../../providers/offline/provider.js';
 import type { OnlineBatch } from '../../providers/online/provider.js';

@@ -13,6 +13,8 @@ const LINES = [
   ['newer wins, over older', 'over older'],
   ['newer wins, replayed', 'over older'],
   ['newer wins, older rows', 'over older'],
+  ['newer wins, of a file', 'of a file'],
+  ['feast materialize, of a file', 'of a file'],
 ] as const;
 
 /** The medians of some rounds as a Markdown table; ratios are taken within a round. */
@@ -34,6 +36,7 @@ export function table(rounds: readonly Round[]): string {
       Math.round(of(name, ({ rate }) => rate)).toLocaleString('en'),
       digits(of(name, against('redis-cli --pipe')), 2),
       digits(of(name, against('blind HSET')), 2),
+      digits(of(name, against('feast materialize')), 1),
       digits(
         of(name, ({ clientCpu }) => clientCpu),
         2,
@@ -46,6 +49,13 @@ export function table(rounds: readonly Round[]): string {
         of(name, ({ peakMiB }) => peakMiB),
         0,
       ),
+      digits(
+        of(
+          name,
+          ({ peakMiB }, round) => peakMiB / (round.get(`feast materialize, ${state}`)?.peakMiB ?? NaN),
+        ),
+        2,
+      ),
     ];
   });
   const head = [
@@ -53,9 +63,11 @@ export function table(rounds: readonly Round[]): string {
     'entities/s',
     'x of redis-cli --pipe',
     'x of blind HSET',
+    'x of feast materialize',
     'client cores',
     'server cores',
     'peak RSS, MiB',
+    'x of feast materialize',
   ];
   return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }

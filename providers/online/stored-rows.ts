@@ -4,7 +4,7 @@ import { valueEncoder } from '../../feast/value.js';
 import type { OnlineRead, OnlineRow, StoredRows } from './provider.js';
 
 /** Decoded rows in the form of {@link StoredRows}: for a store whose client decodes them anyway. */
-export function encodeRows(
+export function asStoredRows(
   { view, features }: Pick<OnlineRead, 'view' | 'features'>,
   rows: readonly (OnlineRow | undefined)[],
 ): StoredRows {

@@ -62,6 +62,18 @@ export const mutants = [
     inWorkerProcess: true,
   },
   {
+    name: 'check-after-load',
+    without: 'a load that the online store does not hold is recorded',
+    edits: [
+      {
+        file: 'activities/check-shard.ts',
+        from: 'if (missing + different === 0) return counts;',
+        to: 'if (missing + different >= 0) return counts;',
+      },
+    ],
+    tests: ['test/e2e/materialize.test.ts'],
+  },
+  {
     name: 'checkpoint-checksum',
     without: 'a load resumes at a checkpoint of other bytes',
     edits: [{ file: 'activities/load-shard.ts', from: ' && kept.sha256 === sha256', to: '' }],
@@ -175,5 +187,33 @@ export const mutants = [
       },
     ],
     tests: ['test/registry/database.test.ts'],
+  },
+  {
+    name: 'tombstone-check',
+    without: 'an older row brings back an entity that a full refresh has removed',
+    edits: [
+      {
+        file: 'providers/online/redis/write-script.ts',
+        from: 'byte(g, 29) == 255 and compare(m, g) <= 0 then x = -1',
+        to: 'byte(g, 29) == 255 and compare(m, g) <= 0 then x = 1',
+      },
+    ],
+    tests: ['test/providers/online.test.ts'],
+    only: 'tombstones',
+  },
+  {
+    name: 'refresh-whole',
+    without:
+      'the load of an old day, after a refresh that was cut off, wins over newer rows, and the rest is taken away',
+    edits: [
+      {
+        file: 'activities/stage-online.ts',
+        from: 'const whole = await isUnsettled(runtime, view);',
+        to: 'const whole = (await isUnsettled(runtime, view)) && step.name === undefined;',
+      },
+    ],
+    tests: ['test/faults/refresh-kill.test.ts'],
+    only: 'terminated',
+    inWorkerProcess: true,
   },
 ];

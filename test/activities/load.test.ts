@@ -96,7 +96,13 @@ describe('a load', () => {
     environment.on('heartbeat', (details: unknown) => kept.push(details));
     await environment.run(() => activities.loadShard({ ...request, load, shard: 0 }));
     expect(kept.filter((details) => details !== undefined)).toContainEqual(
-      expect.objectContaining({ v: 1, storeId: load.storeId, sha256: load.shards[0]?.sha256, shard: 0 }),
+      expect.objectContaining({
+        v: 1,
+        step: request.step.id,
+        storeId: load.storeId,
+        sha256: load.shards[0]?.sha256,
+        shard: 0,
+      }),
     );
   });
 

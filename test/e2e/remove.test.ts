@@ -100,7 +100,7 @@ describe('deleting resources', () => {
       await using lake = openLake(made.lake);
       const files = (await lake.list('.')).filter((path) => !path.includes('_staging/'));
       expect(files.length).toBeGreaterThan(0);
-      for (const path of files) expect(path).toMatch(/^purchases\//);
+      for (const path of files) expect(path).toMatch(/^(purchases|feast)\//);
       const history = await granary(made, folder, 'history', (await deletedId(made, 'view/totals')) ?? '');
       expect(history.stdout).toMatch(/@\S+ +delete +reason: "not used", entities: 3, versions: 0, run: "/);
     });
@@ -111,7 +111,7 @@ describe('deleting resources', () => {
     expect(again.size).toBe(3);
   }, 240_000);
 
-  it('removes files in S3 and a table in Postgres', async () => {
+  it('removes files in S3 and the tables in Postgres', async () => {
     const name = `d${randomBytes(5).toString('hex')}`;
     const made = await shop(name, join(world.folder, name), {
       lake: `s3://${BUCKET}/${name}`,
@@ -120,8 +120,11 @@ describe('deleting resources', () => {
     await world.withWorker(made.project, async (client) => {
       for (const date of DAYS) await (await client.run('shop_daily', { date })).result();
       const tables = async (): Promise<unknown[]> =>
-        await world.registry(made.project, `SELECT FROM pg_tables WHERE tablename = '${name}_dev__totals'`);
-      expect(await tables()).toHaveLength(1);
+        await world.registry(
+          made.project,
+          `SELECT FROM pg_tables WHERE tablename IN ('${name}_dev_totals', '__granary:${name}_dev_totals')`,
+        );
+      expect(await tables()).toHaveLength(2);
       await using lake = openLake(made.lake);
       for (const id of ['pipeline/shop_daily', 'trainingSet/large_purchases', 'view/totals', 'source/totals'])
         await (await client.remove(id)).result();

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EntityKeySerializer } from '../../feast/entity-key.js';
 import { redisKey } from '../../feast/redis-layout.js';
@@ -63,6 +64,48 @@ describe('a stored key is that of a view', () => {
     ["Granary's own", dev(Buffer.from('__granary:store:dev'))],
   ])('not of %s', (_, matches) => {
     expect(matches).toBe(false);
+  });
+
+  it('only of these join keys and this project, in either serialization, whatever ends or begins alike', () => {
+    const names = ['a', 'id', 'user', 'user_id', 'user_id2'];
+    const project = fc.constantFrom('dev', 'features_dev', 's_dev', 'dev_dev', 'a_features_dev', 'v');
+    const joinKeys = fc.uniqueArray(fc.constantFrom(...names), { minLength: 1, maxLength: 3 });
+    const value = fc.oneof(
+      fc.record({ type: fc.constant('int64' as const), value: fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n) }),
+      fc.record({
+        type: fc.constant('string' as const),
+        value: fc.oneof(
+          fc.string({ unit: 'grapheme' }),
+          fc.constantFrom('dev', 'features_dev', '\0\0\0\0dev'),
+        ),
+      }),
+      fc.record({ type: fc.constant('bytes' as const), value: fc.uint8Array({ maxLength: 20 }) }),
+    );
+    const entity = joinKeys.chain((keys) =>
+      fc.record({ keys: fc.constant(keys), values: fc.array(value, { minLength: 3, maxLength: 3 }) }),
+    );
+    fc.assert(
+      fc.property(
+        entity,
+        project,
+        joinKeys,
+        project,
+        fc.constantFrom(2, 3),
+        (stored, at, keys, of, version) => {
+          const types = stored.keys.map((name, i) => ({ name, type: stored.values[i]?.type ?? 'int64' }));
+          const serialized = new EntityKeySerializer(types, version).serialize(
+            stored.keys.map((_, i) => stored.values[i]?.value),
+          );
+          const isSame = at === of && [...keys].sort().join() === [...stored.keys].sort().join();
+          const matches = storedKeyMatcher(
+            keys.map((name) => ({ name })),
+            of,
+          );
+          expect(matches(redisKey(serialized, at))).toBe(isSame);
+        },
+      ),
+      { numRuns: 2000 },
+    );
   });
 
   it('takes any value, also one whose bytes look like a project', () => {

@@ -183,7 +183,7 @@ export function contentsConformance(store: OnlineStoreUnderTest, provider: Onlin
       const names = ['event_timestamp', 'entity_key', 'generation', 'x'.repeat(80), `${'x'.repeat(79)}y`];
       for (let i = 0; i < 295; i++) names.push(`f${i}`);
       const view = await newView({
-        name: 'v'.repeat(80),
+        name: 'v'.repeat(store.longestName),
         features: names.map((feature) => ({ name: feature, type: 'int64' })),
       });
       await provider.write(view, 1, {

@@ -6,12 +6,14 @@ import type { OnlineProvider, OnlineView } from '../../providers/online/provider
 export interface OnlineStoreUnderTest {
   /** A provider as another process would have one. */
   open(): OnlineProvider;
+  /** One that writes entity keys in Feast's serialization 2. */
+  openKeys2(): OnlineProvider;
   /** A provider for an address where nothing listens, with the password `s3cret`, and what its errors must name. */
   unreachable(): { readonly provider: OnlineProvider; readonly address: string };
-  /** `false` while its removals leave no tombstones. */
-  readonly tombstones?: false;
   /** Empties the store of one project, as FLUSHDB or DROP SCHEMA would. */
   wipe(project: string): Promise<void>;
+  /** Characters of the longest name of a view, in a project of {@link userView}. */
+  readonly longestName: number;
 }
 
 /** One row in the words of a test: event time in microseconds from {@link T0}. */

@@ -30,8 +30,8 @@ export function onlineConformance(name: string, store: OnlineStoreUnderTest): vo
     contentsConformance(store, provider);
     removeConformance(store, provider);
     promotionConformance(provider);
+    tombstoneConformance(provider);
     readAllConformance(provider);
-    if (store.tombstones !== false) tombstoneConformance(provider);
 
     describe('what is refused', () => {
       it('refuses a NULL key by name and writes nothing of the batch', async () => {
@@ -123,6 +123,37 @@ export function onlineConformance(name: string, store: OnlineStoreUnderTest): vo
       if (state.server !== '')
         expect(await provider.acknowledge(project, 'v', { ...state, server: 'another' }, 9)).toBe(false);
       expect(await provider.receipt(project, 'v')).toBe(7);
+    });
+
+    it('holds other contents under keys of another version; removals take both', async () => {
+      const second = store.openKeys2();
+      const view = await newView();
+      const [three, two] = [await provider.state(view.project), await second.state(view.project)];
+      expect(two.id).not.toBe(three.id);
+      expect(await second.state(view.project)).toEqual(two);
+      expect(await second.acknowledge(view.project, view.name, three, 3)).toBe(false);
+      expect(await second.acknowledge(view.project, view.name, two, 3)).toBe(true);
+      await second.renew(view.project, two.id);
+      expect((await provider.state(view.project)).id).toBe(three.id);
+
+      await writeRows(provider, view, 1, [{ event: 9, value: 3n }]);
+      expect(await readValue(second, view)).toBeUndefined();
+      await writeRows(second, view, 1, [{ event: 0, value: 2n }]);
+      expect([await readValue(provider, view), await readValue(second, view)]).toEqual([3n, 2n]);
+      await writeRows(second, view, 2, [{ id: 5n, event: 0, value: 5n }]);
+      await second.fence(view, 2);
+      expect(await second.removeBelow(view, 2)).toBe(2);
+      expect([await readValue(provider, view), await readValue(second, view)]).toEqual([
+        undefined,
+        undefined,
+      ]);
+      await writeRows(provider, view, 2, [{ event: 9, value: 3n }]);
+      await second.remove(view, () => Promise.resolve(true));
+      expect([await readValue(provider, view), await readValue(second, view, 5n)]).toEqual([
+        undefined,
+        undefined,
+      ]);
+      await second.close();
     });
 
     it('gets a new id when it is renewed, once for all who saw the loss', async () => {

@@ -15,6 +15,7 @@ if (redisUrl === undefined) {
 } else {
   onlineConformance('redis', {
     open: () => redisOnlineProvider({ url: redisUrl }),
+    openKeys2: () => redisOnlineProvider({ url: redisUrl, entityKeySerialization: 2 }),
     unreachable: () => ({
       provider: redisOnlineProvider({ url: 'redis://user:s3cret@127.0.0.1:1/0' }),
       address: '127.0.0.1:1',
@@ -24,6 +25,7 @@ if (redisUrl === undefined) {
       await redis.del(`__granary:store:${project}`);
       redis.disconnect();
     },
+    longestName: 80,
   });
 }
 
@@ -44,11 +46,12 @@ if (databaseUrl === undefined) {
   afterAll(dropSchema);
   onlineConformance('postgres', {
     open: () => postgresOnlineProvider({ url: databaseUrl, schema }),
+    openKeys2: () => postgresOnlineProvider({ url: databaseUrl, schema, entityKeySerialization: 2 }),
     unreachable: () => ({
       provider: postgresOnlineProvider({ url: 'postgresql://user:s3cret@127.0.0.1:1/db', schema }),
       address: '127.0.0.1:1',
     }),
     wipe: dropSchema,
-    tombstones: false,
+    longestName: 48,
   });
 }

@@ -1,7 +1,7 @@
 import { CRASH_POINTS } from '../../activities/crash-points.js';
 import { applyKills } from '../support/apply-kills.js';
 
-const OWN = CRASH_POINTS.filter((point) => point.startsWith('apply.'));
+const OWN = CRASH_POINTS.filter((point) => /^(apply|feast)\./.test(point));
 /** Of the steps that its runs do. */
 const STEPS = [
   'run.before-begin',

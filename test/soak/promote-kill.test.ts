@@ -1,6 +1,13 @@
 import { promoteKills } from '../support/promote-kills.js';
 
 promoteKills(
-  ['load.before-record', 'load.after-record', 'promote.before-retire', 'promote.after-retire'],
+  [
+    'load.before-record',
+    'load.after-record',
+    'feast.before-write',
+    'feast.after-write',
+    'promote.before-retire',
+    'promote.after-retire',
+  ],
   ['promote.before-switch', 'promote.after-switch'],
 );

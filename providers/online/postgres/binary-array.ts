@@ -2,7 +2,7 @@ import { GranaryError } from '../../../definitions/errors.js';
 import { ByteWriter } from '../../../feast/byte-writer.js';
 
 /** Object ids of the element types, as in `pg_type`. */
-const OIDS = { bytea: 17, int8: 20, int4: 23, timestamptz: 1184 } as const;
+const OIDS = { bytea: 17, int8: 20, text: 25, timestamptz: 1184 } as const;
 
 /** Microseconds from 1970 to 2000, from which Postgres counts. */
 const EPOCH_2000 = 946_684_800_000_000n;
@@ -57,4 +57,9 @@ export function timestampArray(values: readonly (bigint | null)[]): Buffer {
 /** An array of bytea. */
 export function byteaArray(values: readonly (Uint8Array | null)[]): Buffer {
   return binaryArray('bytea', values, (writer, value) => writer.raw(value ?? new Uint8Array()));
+}
+
+/** An array of text. U+0000 is refused by Postgres. */
+export function textArray(values: readonly (string | null)[]): Buffer {
+  return binaryArray('text', values, (writer, value) => writer.utf8(value ?? ''));
 }

@@ -1,9 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { GranaryError } from '../../../definitions/errors.js';
+import type { EntityKeyVersion } from '../../../definitions/provider.js';
 import type { StoreState } from '../provider.js';
 
-const idKey = (project: string): string => `__granary:store:${project}`;
+/**
+ * Rows under keys of one version are none to readers of the other: they are contents of their own, with an id of their own, and whoever changes the
+ * version loads every view anew.
+ */
+const idKey = (project: string, keys: EntityKeyVersion): string =>
+  `__granary:store:${keys === 3 ? '' : `keys_${keys}:`}${project}`;
 /** A sorted set: the views of a project by their greatest receipt. */
 export const receiptsKey = (project: string): string => `__granary:receipts:${project}`;
 
@@ -27,22 +33,27 @@ return 1`;
 export class RedisContents {
   readonly #redis: Redis;
   readonly #description: string;
+  readonly #keys: EntityKeyVersion;
 
-  constructor(redis: Redis, description: string) {
+  constructor(redis: Redis, description: string, keys: EntityKeyVersion) {
     this.#redis = redis;
     this.#description = description;
+    this.#keys = keys;
   }
 
   async state(project: string): Promise<StoreState> {
-    await this.#redis.set(idKey(project), randomUUID(), 'NX');
-    const [id, info] = await Promise.all([this.#redis.get(idKey(project)), this.#redis.info('server')]);
+    await this.#redis.set(idKey(project, this.#keys), randomUUID(), 'NX');
+    const [id, info] = await Promise.all([
+      this.#redis.get(idKey(project, this.#keys)),
+      this.#redis.info('server'),
+    ]);
     if (id === null)
       throw new GranaryError('StoreReplaced', `${this.#description} was emptied a moment ago.`);
     return { id, server: /run_id:(\w+)/.exec(info)?.[1] ?? '' };
   }
 
   async renew(project: string, lost: string): Promise<void> {
-    await this.#redis.eval(RENEW, 1, idKey(project), lost, randomUUID());
+    await this.#redis.eval(RENEW, 1, idKey(project, this.#keys), lost, randomUUID());
   }
 
   async receipt(project: string, view: string): Promise<number> {
@@ -50,7 +61,7 @@ export class RedisContents {
   }
 
   async acknowledge(project: string, view: string, state: StoreState, receipt: number): Promise<boolean> {
-    const keys = [idKey(project), receiptsKey(project)] as const;
+    const keys = [idKey(project, this.#keys), receiptsKey(project)] as const;
     return (await this.#redis.eval(ACKNOWLEDGE, 2, ...keys, state.id, state.server, view, receipt)) === 1;
   }
 }

@@ -3,11 +3,18 @@ import type { Redis } from 'ioredis';
 /** Reads a Redis URL again where it may have been rotated, and hands new credentials to a client before it connects anew. */
 export class RedisCredentials {
   readonly #url: () => string;
+  readonly #ca: (() => string) | undefined;
   #known: string;
 
-  constructor(url: () => string) {
+  constructor(url: () => string, ca?: () => string) {
     this.#url = url;
+    this.#ca = ca;
     this.#known = url();
+  }
+
+  /** The client's options for TLS: the authorities to trust, as they are at this moment. */
+  get tls(): { readonly tls?: { readonly ca: string } } {
+    return this.#ca === undefined ? {} : { tls: { ca: this.#ca() } };
   }
 
   /** The URL as it was read last. */
@@ -20,6 +27,8 @@ export class RedisCredentials {
     let url: string;
     try {
       url = this.#url();
+      // An authority may be replaced as well; whether it was, the next connection shows.
+      Object.assign(redis.options, this.tls);
     } catch {
       // A secret that is being replaced may be absent for a moment: what was known may still do.
       return false;

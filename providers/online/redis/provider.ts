@@ -43,11 +43,15 @@ const RETRIES = 3;
  * @throws GranaryError `ConfigurationMissing` when the URL is not one.
  */
 export function redisOnlineProvider(
-  options: { readonly url: string | (() => string) } & OnlineLayout,
+  options: {
+    readonly url: string | (() => string);
+    /** For `rediss://`: the certificates (PEM) of the authorities to trust in place of those that Node knows. */
+    readonly ca?: () => string;
+  } & OnlineLayout,
 ): OnlineProvider {
-  const { url, entityKeySerialization = 3 } = options;
+  const { url, ca, entityKeySerialization = 3 } = options;
   return new RedisOnlineProvider(
-    new RedisCredentials(typeof url === 'string' ? () => url : url),
+    new RedisCredentials(typeof url === 'string' ? () => url : url, ca),
     entityKeySerialization,
   );
 }
@@ -71,6 +75,7 @@ class RedisOnlineProvider implements OnlineProvider {
     this.description = `redis at ${publicAddress(credentials.url)}`;
     this.#redis = new Redis(credentials.url, {
       lazyConnect: true,
+      ...credentials.tls,
       // Nothing here needs RESP3, and RESP2 goes through every proxy.
       protocol: 2,
       disableClientInfo: true,
@@ -82,7 +87,7 @@ class RedisOnlineProvider implements OnlineProvider {
         return Math.min(50 * 2 ** attempt, 1000);
       },
     });
-    this.#contents = new RedisContents(this.#redis, this.description);
+    this.#contents = new RedisContents(this.#redis, this.description, keyVersion);
     this.#stored = new StoredReads(keyVersion);
     this.#reader = new ReadConnection(() => {
       this.#credentials.renew(this.#redis);

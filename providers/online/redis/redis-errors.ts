@@ -26,6 +26,13 @@ export function redisError(error: unknown, server: string, lastConnectionError?:
   // ioredis hangs the failed command on its errors, and that of AUTH holds the password.
   const cause = new Error(message);
   const word = replyWord(error);
+  const distrust = [lastConnectionError, error].find(isDistrust);
+  if (word === undefined && distrust)
+    return new GranaryError(
+      'ConfigurationMissing',
+      `${server}: its certificate is not trusted (${distrust.message}). Give the authority that issued it: redisStore({ ..., ca: fromFile('/run/secrets/redis-ca.pem') }), or NODE_EXTRA_CA_CERTS for the whole process; the address must be one that the certificate names.`,
+      { cause },
+    );
   if (word === undefined) {
     const reason = lastConnectionError ? describe(lastConnectionError) : message.replace(/\.$/, '');
     return new GranaryError('ProviderUnreachable', `${server} does not answer: ${reason}.`, { cause });
@@ -55,6 +62,11 @@ export function replyWord(error: unknown): string | undefined {
   const known = /(?:^|[:\s-])(OOM|WRONGTYPE|READONLY|MISCONF|NOSCRIPT) /.exec(error.message)?.[1];
   return known ?? error.message.split(' ', 1)[0];
 }
+
+/** Whether TLS refused the server's certificate. */
+const isDistrust = (error: unknown): error is Error =>
+  error instanceof Error &&
+  /CERT|^UNABLE_TO_|ALTNAME/.test(String((error as NodeJS.ErrnoException).code ?? ''));
 
 function describe(error: Error): string {
   if (error instanceof AggregateError && error.errors.length > 0)

@@ -1,5 +1,5 @@
-import type { Resource } from '../definitions/contract.js';
-import type { NewestRows, Relation } from '../providers/offline/provider.js';
+import type { Resource } from '../../definitions/contract.js';
+import type { NewestRows, Relation } from './provider.js';
 
 /** What staging a load asks an engine for: the newest row per entity of the view's source. `eventTime` (ISO-8601) is that of rows without one. */
 export function newestRows<R extends Relation>(
