@@ -6,7 +6,6 @@ import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { registeredView } from '../client/features.js';
@@ -16,7 +15,7 @@ import { onlineView } from '../registry/online-view.js';
 import { openRegistry } from '../registry/registry.js';
 import { pythonPath } from '../scripts/python-environment.mjs';
 import { measure, startServer, USERS, type Measured } from './serve/measure.js';
-import { FEATURES, VIEW } from './serve/project.js';
+import project, { FEATURES, VIEW } from './serve/project.js';
 
 const { values: flags } = parseArgs({
   options: {
@@ -26,8 +25,6 @@ const { values: flags } = parseArgs({
   },
 });
 const numbers = (text: string): number[] => text.split(',').map(Number);
-process.env['BENCH_PROJECT'] = `b${randomBytes(4).toString('hex')}`;
-const { default: project } = await import('./serve/project.js');
 const open = openProject(project);
 const registry = openRegistry(open.registry);
 const folder = await mkdtemp(join(tmpdir(), 'granary-bench-serve-'));

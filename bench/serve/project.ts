@@ -33,7 +33,7 @@ const view = featureView(VIEW, {
 });
 
 export default defineProject({
-  name: process.env['BENCH_PROJECT'] ?? 'bench_serve',
+  name: 'bench_serve',
   resources: [view],
   environments: {
     dev: {
