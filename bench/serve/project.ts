@@ -32,6 +32,7 @@ const view = featureView(VIEW, {
   online: onlineStore('redis'),
 });
 
+// eslint-disable-next-line no-restricted-exports -- `granary serve` loads the file's default export
 export default defineProject({
   name: 'bench_serve',
   resources: [view],
