@@ -7,6 +7,7 @@ import type { ClientFlags } from './connect.js';
 import { count } from './count.js';
 import { addDelete } from './delete.js';
 import { addDescribe } from './describe.js';
+import { addFeast } from './feast.js';
 import { addFeatures } from './features.js';
 import { addGet } from './get.js';
 import { addHistory } from './history.js';
@@ -106,6 +107,7 @@ addModel(program);
 addDelete(program);
 addServe(program);
 addFeatures(program);
+addFeast(program);
 
 // A reader that has seen enough (`granary list | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

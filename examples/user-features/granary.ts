@@ -46,14 +46,14 @@ const features = featureSet('user_features', {
     user_id: t.int64,
     event_timestamp: t.timestamp,
     f_total_events_7d: t.int64,
-    f_avg_session_sec: t.float64,
+    f_avg_session_sec_7d: t.float64,
     f_last_event_age_sec: t.int64,
   },
   build: sql`
     SELECT user_id,
            ${intervalEnd} AS event_timestamp,
            count(*) AS f_total_events_7d,
-           avg(session_sec) AS f_avg_session_sec,
+           avg(session_sec) AS f_avg_session_sec_7d,
            CAST(epoch(${intervalEnd} - max(event_time)) AS BIGINT) AS f_last_event_age_sec
     FROM ${events}
     WHERE event_time >= ${intervalEnd} - INTERVAL 7 DAY
@@ -65,7 +65,7 @@ export const userFeatures = featureView('user_features', {
   entities: [user],
   source: features,
   ttl: '7d',
-  features: ['f_total_events_7d', 'f_avg_session_sec', 'f_last_event_age_sec'],
+  features: ['f_total_events_7d', 'f_avg_session_sec_7d', 'f_last_event_age_sec'],
   online: onlineStore('online'),
   owner: 'ml',
 });

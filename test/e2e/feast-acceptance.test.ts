@@ -1,9 +1,13 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { environmentOf, daily, purchases } from '../../examples/user-features/granary.js';
 import { makeEvents } from '../../examples/user-features/make-events.js';
+import { exportToFeast } from '../../cli/feast-export.js';
 import { GranaryClient } from '../../client/index.js';
 import { defineProject, type Project } from '../../definitions/index.js';
+import { openProject } from '../../providers/bind.js';
+import { openRegistry } from '../../registry/registry.js';
 import { query } from '../support/duckdb.js';
 import { python, runPython } from '../support/python.js';
 import { BUCKET, createS3World, s3Endpoint, type S3World } from '../support/s3.js';
@@ -15,7 +19,7 @@ import datetime, json, os, sys
 import pandas as pd
 from feast import FeatureStore, RepoConfig
 redis, version, *stores = sys.argv[1:]
-names = ['f_total_events_7d', 'f_avg_session_sec', 'f_last_event_age_sec']
+names = ['f_total_events_7d', 'f_avg_session_sec_7d', 'f_last_event_age_sec']
 refs = ['user_features:' + n for n in names]
 keys = [{'user_id': 1001}, {'user_id': 1042}, {'user_id': 7}]
 at = datetime.datetime(2026, 2, 3, tzinfo=datetime.timezone.utc)
@@ -36,6 +40,15 @@ def read(project, registry):
         'ttl': store.get_feature_view('user_features').ttl.total_seconds(),
     }
 print('\\n' + json.dumps([read(*store.split(' ')) for store in stores]))
+`;
+
+const READ_REPO = `
+import json, sys
+from feast import FeatureStore
+store = FeatureStore(repo_path=sys.argv[1])
+keys = [{'user_id': 1001}, {'user_id': 1042}, {'user_id': 7}]
+service = store.get_feature_service('purchases')
+print('\\n' + json.dumps(store.get_online_features(features=service, entity_rows=keys).to_dict()))
 `;
 
 interface Read {
@@ -102,11 +115,29 @@ describe.skipIf(python === undefined).each([2, 3] as const)('The Feast SDK, enti
     });
     const types = read[environment]?.['types'] as string[][];
     expect(types.map((type) => type.join(' ')).sort()).toEqual([
-      'f_avg_session_sec Float64',
+      'f_avg_session_sec_7d Float64',
       'f_last_event_age_sec Int64',
       'f_total_events_7d Int64',
       'user_id Int64',
     ]);
+  });
+
+  it('reads the same through a folder that granary feast export wrote, and again over it', async () => {
+    const folder = join(world.folder, 'feast_repo');
+    const opened = openProject(userFeatures(world, bucket, version), 'dev');
+    const registry = openRegistry(opened.registry);
+    try {
+      const write = (): Promise<readonly string[]> => exportToFeast({ open: opened, registry }, folder);
+      await write();
+      expect(await write()).toEqual([join(folder, 'feature_store.yaml'), join(folder, 'features.py')]);
+      const said = await runPython(READ_REPO, [folder]);
+      expect(JSON.parse(said.trimEnd().split('\n').at(-1) ?? '')).toEqual(read['dev']?.online);
+      await writeFile(join(folder, 'features.py'), '# mine');
+      await expect(write()).rejects.toThrow(/features\.py is there and was not made by granary feast export/);
+      expect(await readFile(join(folder, 'features.py'), 'utf8')).toBe('# mine');
+    } finally {
+      await Promise.all([registry.close(), opened.providers.close()]);
+    }
   });
 
   it('sees other values in dev than in prod', () => {
@@ -167,6 +198,6 @@ async function byHand(events: string): Promise<number[][]> {
 
 const columns = ([first = [], second = []]: number[][]) => ({
   f_total_events_7d: [first[0], second[0], null],
-  f_avg_session_sec: [first[1], second[1], null],
+  f_avg_session_sec_7d: [first[1], second[1], null],
   f_last_event_age_sec: [first[2], second[2], null],
 });

@@ -9,7 +9,9 @@ import { SCALAR_TYPES, type ValueType } from '../../definitions/types.js';
 import type { FeastProject } from '../../feast/project.js';
 import { MaterializationIntervalSchema, RegistrySchema } from '../../feast/registry_pb.js';
 import { feastType } from '../../feast/registry-objects.js';
+import { pythonDefinitions } from '../../feast/python-definitions.js';
 import { writeRegistry } from '../../feast/registry.js';
+import { featureStoreYaml } from '../../feast/store-yaml.js';
 import { python, runPython } from '../support/python.js';
 
 const ALL_TYPES = SCALAR_TYPES.flatMap((type): ValueType[] => [type, `list<${type}>`]);
@@ -208,7 +210,96 @@ describe.skipIf(python === undefined)('The Feast SDK', () => {
       rmSync(folder, { recursive: true, force: true });
     }
   });
+
+  it('applies an exported folder to the very objects of registry.pb, also names that Python has no words for', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'granary-repo-'));
+    try {
+      const [totals] = project.views as [FeastProject['views'][number]];
+      const odd: FeastProject['views'][number] = {
+        ...totals,
+        name: 'żółw-1 "a"\\\n😀',
+        description: "it's",
+        ttl: 1n,
+        source: { ...source, name: 'class', s3Endpoint: 'http://127.0.0.1:1' },
+      };
+      const all = { ...project, views: [...project.views, odd] };
+      const ours = join(folder, 'ours.pb');
+      writeFileSync(ours, bytesOf(undefined, all, 1));
+      writeFileSync(join(folder, 'features.py'), pythonDefinitions(all));
+      const online = {
+        type: 'redis',
+        connectionString: 'localhost:1,password=${GRANARY_NO_SECRET}',
+      } as const;
+      writeFileSync(
+        join(folder, 'feature_store.yaml'),
+        featureStoreYaml({
+          ...{ project: all.name, registry: join(folder, 'theirs.pb'), entityKeySerialization: 3, online },
+          notes: ['A note.'],
+        }),
+      );
+      const said = await runPython(COMPARE, [folder, ours]);
+      expect(JSON.parse(said.trimEnd().split('\n').at(-1) ?? '')).toEqual({
+        differences: [],
+        compared: { entities: 3, feature_views: 3, feature_services: 1, data_sources: 2 },
+        connection: 'localhost:1,password=hush',
+      });
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
 });
+
+/** Registers an exported folder by the SDK, without what it deploys, and compares the specs with those of a file. */
+const COMPARE = `
+import difflib, importlib.util, json, os, sys
+os.environ['GRANARY_NO_SECRET'] = 'hush'
+from feast import FeatureStore, Entity, FeatureView, FeatureService, FileSource
+from feast.protos.feast.core.Registry_pb2 import Registry
+folder, ours = sys.argv[1:]
+spec = importlib.util.spec_from_file_location('features', folder + '/features.py')
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+store = FeatureStore(repo_path=folder)
+project = store.project
+for one in vars(module).values():
+    if isinstance(one, Entity): store.registry.apply_entity(one, project)
+    elif isinstance(one, FileSource): store.registry.apply_data_source(one, project)
+    elif isinstance(one, FeatureView): store.registry.apply_feature_view(one, project)
+for one in vars(module).values():
+    if isinstance(one, FeatureService):
+        one.infer_features({v.name: v for v in vars(module).values() if isinstance(v, FeatureView)})
+        store.registry.apply_feature_service(one, project)
+theirs, own = Registry(), Registry()
+theirs.ParseFromString(store.registry.proto().SerializeToString())
+own.ParseFromString(open(ours, 'rb').read())
+def specs(registry, kind):
+    found = {}
+    for one in getattr(registry, kind):
+        one = one if kind == 'data_sources' else one.spec
+        if one.name == '__dummy': continue
+        if kind == 'data_sources': one.ClearField('meta')
+        if kind == 'feature_views':
+            # As the SDK's apply leaves it: the source within a view says nothing of itself.
+            if one.HasField('batch_source'):
+                for field in ['meta', 'project']: one.batch_source.ClearField(field)
+            # No limit: Feast writes it as zero.
+            if one.ttl.ToNanoseconds() == 0: one.ClearField('ttl')
+        if kind == 'feature_services':
+            # The SDK repeats what stands in the view.
+            for each in one.features:
+                for field in ['batch_source', 'timestamp_field', 'created_timestamp_column']: each.ClearField(field)
+        found[one.name] = one
+    return found
+differences, compared = [], {}
+for kind in ['entities', 'feature_views', 'feature_services', 'data_sources']:
+    a, b = specs(own, kind), specs(theirs, kind)
+    compared[kind] = len(a)
+    for name in sorted(set(a) | set(b)):
+        lines = difflib.unified_diff(str(a.get(name)).splitlines(), str(b.get(name)).splitlines(), n=0, lineterm='')
+        differences.extend([kind, name, line] for line in lines)
+print()
+print(json.dumps(dict(differences=differences, compared=compared, connection=store.config.online_store.connection_string)))
+`;
 
 interface Said {
   readonly unknown: readonly string[];
