@@ -33,6 +33,7 @@ export async function exportToFeast(
   onlineStore?: string,
 ): Promise<readonly string[]> {
   const { scope, providers, environments } = open;
+  await registry.migrate();
   const resources = await registry.resources.all();
   const [files] = writtenStores(resources.values());
   if (files === undefined)
