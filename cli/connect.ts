@@ -2,7 +2,7 @@ import { GranaryClient } from '../client/index.js';
 import { GranaryError } from '../definitions/errors.js';
 import { openProject, type OpenProject } from '../providers/bind.js';
 import { registryError } from '../registry/database.js';
-import { workflowFailure } from './await-run.js';
+import { workflowFailure } from '../client/workflow-failure.js';
 import { loadProject } from './load-project.js';
 import type { ProjectFlags } from './options.js';
 

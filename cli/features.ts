@@ -9,7 +9,7 @@ import type { ScalarType, ValueType } from '../definitions/types.js';
 import { reader } from '../providers/rows.js';
 import type { OnlineRow } from '../providers/online/provider.js';
 import { onlineStoreOf, onlineView } from '../registry/online-view.js';
-import { keyColumn } from '../server/entity-values.js';
+import { keyExample, keyValue } from '../server/entity-values.js';
 import { show, useCatalog, withCatalogOptions, type CatalogFlags, type Opened } from './catalog.js';
 import { table } from './table.js';
 
@@ -67,11 +67,15 @@ async function readOne({ open, registry }: Opened, asked: string, given: readonl
         'InvalidInput',
         `The entity has no "${name}". ${view.name} is read by ${example(target.joinKeys)}.`,
       );
-    return { name, value: keyColumn(name, type, [value]).values[0] };
+    const key = keyValue(type, value);
+    if (key === undefined)
+      throw new GranaryError(
+        'InvalidInput',
+        `The join key "${name}" of ${view.name} is ${type}, and "${value}" is not. Write ${keyExample(type)}.`,
+      );
+    return key;
   });
-  const [row] = await open.providers
-    .online(onlineStoreOf(view))
-    .read(target, [keys.map(({ value }) => value)], features);
+  const [row] = await open.providers.online(onlineStoreOf(view)).read(target, [keys], features);
   const age = row && BigInt(Date.now()) * 1000n - row.eventTime;
   const isOld = age !== undefined && view.spec.ttl !== undefined && age > durationMicros(view.spec.ttl);
   return {

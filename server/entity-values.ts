@@ -29,6 +29,12 @@ export function keyColumn(column: string, type: ScalarType, given: readonly unkn
   return { values, text: texts.join(',') };
 }
 
+/** One such value; undefined where it is none of the type. */
+export const keyValue = (type: ScalarType, given: unknown): unknown => CONVERSIONS[type](given)?.value;
+
+/** How a join key of a type is written. */
+export const keyExample = (type: ScalarType): string => EXAMPLES[type] ?? type;
+
 interface Key {
   readonly value: unknown;
   readonly text: string;
@@ -101,6 +107,6 @@ function misfit(column: string, type: ScalarType, value: unknown, i: number): Gr
       : '';
   return new GranaryError(
     'InvalidInput',
-    `"entities": the column "${column}" is ${type}, but its value ${i + 1} is ${shown}${text}. Write ${EXAMPLES[type] ?? type}.`,
+    `"entities": the column "${column}" is ${type}, but its value ${i + 1} is ${shown}${text}. Write ${keyExample(type)}.`,
   );
 }

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { workflowFailure } from '../client/workflow-failure.js';
 import { GranaryError } from '../definitions/errors.js';
 import { isTexts, misshapen, objectOf } from './request.js';
 import { MATERIALIZE_SCHEMA } from './openapi.js';
@@ -25,13 +26,15 @@ const EXAMPLE = '{"start_ts": "2026-01-01", "end_ts": "2026-02-01", "feature_vie
  * run has ended. A run that this server started for the same and that is still open: 409.
  */
 export function materializeRoutes(app: FastifyInstance, materializer: () => Promise<Materializer>): void {
-  const open = new Map<string, StartedRun>();
+  // Noted before it is started: of two requests that come at once one starts it.
+  const open = new Map<string, Promise<StartedRun>>();
   const start = async (request: FastifyRequest, reply: FastifyReply, isWindow: boolean): Promise<string> => {
     const asked = readAsked(request.body, isWindow);
     const { async: detached } = request.query as { readonly async?: string };
-    const key = JSON.stringify([isWindow, asked.from, asked.views]);
-    const before = open.get(key);
+    const key = JSON.stringify([isWindow, asked.from, asked.to, asked.views && [...asked.views].sort()]);
     const views = asked.views ?? [];
+    const known = open.get(key);
+    const before = known && (await known);
     if (before) {
       void reply.code(409);
       return JSON.stringify({
@@ -39,13 +42,15 @@ export function materializeRoutes(app: FastifyInstance, materializer: () => Prom
         ...{ feature_views: views, workflow_id: before.workflowId, run_id: before.runId },
       });
     }
-    const run = await (await materializer()).materialize(asked);
-    open.set(key, run);
-    const ended = run.result().finally(() => open.delete(key));
+    const starting = materializer().then((client) => client.materialize(asked));
+    open.set(key, starting);
+    const forget = (): void => void (open.get(key) === starting && open.delete(key));
+    const ended = starting.then((run) => run.result().catch(refuse(run))).finally(forget);
+    // Without an answer to it, whoever started it asks Temporal or "granary status" how it ends.
+    ended.catch(() => undefined);
+    const run = await starting;
     const told = { feature_views: views, workflow_id: run.workflowId, run_id: run.runId };
     if (detached === 'true') {
-      // Who started it asks Temporal or "granary status" how it ends.
-      ended.catch(() => undefined);
       void reply.code(202);
       return JSON.stringify({ status: 'accepted', ...told });
     }
@@ -62,6 +67,16 @@ export function materializeRoutes(app: FastifyInstance, materializer: () => Prom
       reply.type('application/json').send(await start(request, reply, isWindow)),
     );
 }
+
+/** A run's failure by the code that it failed with. */
+const refuse =
+  ({ workflowId }: StartedRun) =>
+  (error: unknown): never => {
+    const failure = workflowFailure(error);
+    if (!failure) throw error;
+    const { code, cause } = failure;
+    throw new GranaryError(code, `The run ${workflowId} failed: ${cause.message}`, { cause: error });
+  };
 
 function readAsked(
   body: unknown,
