@@ -60,6 +60,8 @@ it.runIf(asked)(
         ['pipeline', 'pipeline', { date: '2026-01-02' }],
         ['pipeline-current', 'pipeline', { date: '2026-01-02' }],
         ['materialize', 'materialize', { view: 'totals', date: '2026-01-03' }],
+        ['materialize-recorded', 'materialize', { views: ['totals'], from: '2026-01-01', to: 'now' }],
+        ['full-refresh', 'materialize', { views: ['totals'], fullRefresh: true }],
         ['training-set', 'trainingSet', { trainingSet: 'large_purchases', date: '2026-01-03' }],
         ['wrong-input', 'pipeline', { dat: '2026-01-02' }],
       ] as const) {
@@ -82,6 +84,8 @@ it.runIf(asked)(
       });
       await ended(handle);
       await record('rollback', handle);
+      // As it is since views are refreshed in full.
+      await record('rollback-refresh', handle);
       for (const resource of ['pipeline/shop_daily', 'large_purchases', 'view/totals']) {
         const removed = await start(spoilt.project, 'remove', { resource, reason: 'not used' });
         await ended(removed);
@@ -97,6 +101,8 @@ it.runIf(asked)(
       const handle = await start(fresh.project, 'apply', {});
       await ended(handle);
       await record('apply', handle);
+      // As it is since an apply ends with registry.pb.
+      await record('apply-exported', handle);
     });
     const broken = applied(`${world.name}g`, join(world.folder, 'g'));
     await world.withWorker(broken, async () => {
