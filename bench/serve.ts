@@ -61,51 +61,55 @@ endings.push(async () => {
   await client.end();
   await rm(folder, { recursive: true, force: true });
 });
-const ours = await startServer(`http://127.0.0.1:${port}`, process.execPath, serve);
-endings.push(() => ours[Symbol.asyncDispose]());
-servers.set('granary', ours.url);
-if (python !== undefined) {
-  const yaml = join(folder, 'feature_store.yaml');
-  await writeFile(
-    yaml,
-    `project: ${name}\nprovider: local\nregistry: ${join(folder, 'registry.db')}\nonline_store: { type: redis, connection_string: "${new URL(redis).host}" }\noffline_store: { type: file }\nentity_key_serialization_version: 3\n`,
-  );
-  execFileSync(python, ['bench/serve/feast_repo.py', yaml], { stdio: ['ignore', 'ignore', 'inherit'] });
-  // Its worker is renewed after a thousand requests unless told otherwise, which would count against it.
-  const cli = ['-c', 'from feast.cli.cli import cli; cli()', '-c', folder, '--log-level', 'error', 'serve'];
-  const options = [
-    '-p',
-    String(port + 1),
-    '--no-access-log',
-    '--workers',
-    '1',
-    '--max-requests',
-    '1000000000',
-  ];
-  const theirs = await startServer(`http://127.0.0.1:${port + 1}`, python, [...cli, ...options]);
-  endings.push(() => theirs[Symbol.asyncDispose]());
-  servers.set('feast', theirs.url);
-}
-
-const shown = (number: number): string => (number >= 100 ? number.toFixed(0) : number.toPrecision(3));
-console.log(
-  ['entities', 'connections', 'server', 'requests/s', 'p50 ms', 'p99 ms', 'x Feast', 'x HMGET'].join('\t'),
-);
-for (const entities of numbers(flags.entities))
-  for (const connections of numbers(flags.connections)) {
-    const found = new Map<string, Measured>();
-    for (const [server, url] of servers)
-      found.set(
-        server,
-        await measure(url, { connections, entities, seconds: Number(flags.seconds), project: name }),
-      );
-    for (const [server, { perSecond, p50, p99 }] of found) {
-      const times = (other: string): string => {
-        const of = found.get(other)?.perSecond;
-        return of === undefined ? '' : shown(perSecond / of);
-      };
-      const cells = [server, shown(perSecond), shown(p50), shown(p99), times('feast'), times('HMGET')];
-      console.log([entities, connections, ...cells].join('\t'));
-    }
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+try {
+  const ours = await startServer(`http://127.0.0.1:${port}`, process.execPath, serve);
+  endings.push(() => ours[Symbol.asyncDispose]());
+  servers.set('granary', ours.url);
+  if (python !== undefined) {
+    const yaml = join(folder, 'feature_store.yaml');
+    await writeFile(
+      yaml,
+      `project: ${name}\nprovider: local\nregistry: ${join(folder, 'registry.db')}\nonline_store: { type: redis, connection_string: "${new URL(redis).host}" }\noffline_store: { type: file }\nentity_key_serialization_version: 3\n`,
+    );
+    execFileSync(python, ['bench/serve/feast_repo.py', yaml], { stdio: ['ignore', 'ignore', 'inherit'] });
+    // Its worker is renewed after a thousand requests unless told otherwise, which would count against it.
+    const cli = ['-c', 'from feast.cli.cli import cli; cli()', '-c', folder, '--log-level', 'error', 'serve'];
+    const options = [
+      '-p',
+      String(port + 1),
+      '--no-access-log',
+      '--workers',
+      '1',
+      '--max-requests',
+      '1000000000',
+    ];
+    const theirs = await startServer(`http://127.0.0.1:${port + 1}`, python, [...cli, ...options]);
+    endings.push(() => theirs[Symbol.asyncDispose]());
+    servers.set('feast', theirs.url);
   }
-for (const end of endings.reverse()) await end();
+
+  const shown = (number: number): string => (number >= 100 ? number.toFixed(0) : number.toPrecision(3));
+  console.log(
+    ['entities', 'connections', 'server', 'requests/s', 'p50 ms', 'p99 ms', 'x Feast', 'x HMGET'].join('\t'),
+  );
+  for (const entities of numbers(flags.entities))
+    for (const connections of numbers(flags.connections)) {
+      const found = new Map<string, Measured>();
+      for (const [server, url] of servers)
+        found.set(
+          server,
+          await measure(url, { connections, entities, seconds: Number(flags.seconds), project: name }),
+        );
+      for (const [server, { perSecond, p50, p99 }] of found) {
+        const times = (other: string): string => {
+          const of = found.get(other)?.perSecond;
+          return of === undefined ? '' : shown(perSecond / of);
+        };
+        const cells = [server, shown(perSecond), shown(p50), shown(p99), times('feast'), times('HMGET')];
+        console.log([entities, connections, ...cells].join('\t'));
+      }
+    }
+} finally {
+  for (const end of endings.reverse()) await end();
+}

@@ -134,7 +134,8 @@ function writeKeyValue(writer: ByteWriter, type: KeyType, value: unknown, name: 
   }
 }
 
-function readKeyValue(reader: ByteReader): { type: ScalarType; value: unknown } {
+/** A type, a size and a value, as they stand in a key. @throws GranaryError `SchemaMismatch`. */
+export function readKeyValue(reader: ByteReader): { type: ScalarType; value: unknown } {
   const tag = reader.u32le();
   const size = reader.u32le();
   switch (tag) {

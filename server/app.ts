@@ -11,12 +11,15 @@ import { onlineFeatures } from './online-features.js';
 import { DEFAULTS, type ServerOptions } from './options.js';
 import type { RegistryCache } from './registry-cache.js';
 import { readRequest } from './request.js';
+import { rowsRoute } from './rows.js';
 import { Tokens, type Role } from './tokens.js';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 /** Nothing has moved on a connection for so long: its client has gone, or does not read. */
 const IDLE_MS = 60_000;
 const KEEP_ALIVE_MS = 75_000;
+/** What the metrics call an answer that did not reach its end, as some proxies do. */
+const CLIENT_GONE = 499;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -78,6 +81,13 @@ export async function featureApp(
   app.decorateRequest('asked', undefined);
   app.addHook('onRequest', (request, reply, done) => {
     metrics.began();
+    // Not Fastify's onResponse, which does not come where the client has gone before the end.
+    reply.raw.once('close', () => {
+      const { features, views } = request.asked ?? {};
+      const status = reply.raw.writableFinished ? reply.statusCode : CLIENT_GONE;
+      const endpoint = request.routeOptions.url ?? 'unknown';
+      metrics.ended(endpoint, status, reply.elapsedTime / 1000, features, views);
+    });
     const needed = request.routeOptions.config.role;
     const refused = needed && !tokens.isOpen ? refusal(tokens, needed, request) : undefined;
     if (!refused) return done();
@@ -87,12 +97,6 @@ export async function featureApp(
   app.addHook('onSend', (_request, reply, payload, done) => {
     if (isDraining()) reply.header('connection', 'close');
     done(null, payload);
-  });
-  app.addHook('onResponse', (request, reply, done) => {
-    const { features, views } = request.asked ?? {};
-    const endpoint = request.routeOptions.url ?? 'unknown';
-    metrics.ended(endpoint, reply.statusCode, reply.elapsedTime / 1000, features, views);
-    done();
   });
   app.setErrorHandler((error, _request, reply) => {
     const { status, body, headers = {} } = failureOf(error, maxBody);
@@ -117,6 +121,7 @@ export async function featureApp(
       return reply.type(JSON_TYPE).send(answered.text);
     },
   );
+  rowsRoute(app, providers, cache, log);
   if (materializer) materializeRoutes(app, materializer);
   app.get('/health', { schema: HEALTH_SCHEMA }, (_request, reply) => {
     void reply.code(isDraining() ? 503 : 200).send();

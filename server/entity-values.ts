@@ -32,6 +32,13 @@ export function keyColumn(column: string, type: ScalarType, given: readonly unkn
 /** One such value; undefined where it is none of the type. */
 export const keyValue = (type: ScalarType, given: unknown): unknown => CONVERSIONS[type](given)?.value;
 
+/** A join key's value as JSON, as the answers repeat it. */
+export function keyText(type: ScalarType, value: unknown): string {
+  if (type === 'timestamp') return String(secondsOf(value as bigint));
+  if (value instanceof Uint8Array) return `"${Buffer.from(value).toString('base64')}"`;
+  return typeof value === 'string' ? JSON.stringify(value) : String(value);
+}
+
 /** How a join key of a type is written. */
 export const keyExample = (type: ScalarType): string => EXAMPLES[type] ?? type;
 

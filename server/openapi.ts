@@ -92,6 +92,22 @@ export const MATERIALIZE_SCHEMA = {
   response: { 200: run, 202: run, ...FAILURES },
 } as const;
 
+export const ROWS_SCHEMA = {
+  summary: 'All rows of a view, a JSON object a line',
+  description:
+    'Join keys, features and "event_timestamp" of each entity, in no order, whatever the TTL. An answer that was broken off has no end: the connection is closed.',
+  security,
+  params: { type: 'object', properties: { view: { type: 'string' } } },
+  querystring: {
+    type: 'object',
+    properties: { features: { type: 'string', description: 'Names with commas between. Default: all' } },
+  },
+  response: {
+    200: { description: 'Rows', content: { 'application/x-ndjson': { schema: { type: 'string' } } } },
+    ...FAILURES,
+  },
+} as const;
+
 export const HEALTH_SCHEMA = {
   summary: 'Whether the server takes requests',
   response: {

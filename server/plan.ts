@@ -84,19 +84,32 @@ function named(snapshot: Snapshot, reference: string): Wanted {
   const colon = reference.indexOf(':');
   const [view, feature] =
     colon < 0 ? [reference, reference] : [reference.slice(0, colon), reference.slice(colon + 1)];
+  const { served } = onlineViewOf(snapshot, view);
+  requireFeature(served, feature);
+  return { served, label: view, feature, joinKeyMap: {} };
+}
+
+/** A view that is served online, by the name that it has in Feast. @throws GranaryError `UnknownResource`. */
+export function onlineViewOf(
+  snapshot: Snapshot,
+  view: string,
+): { readonly served: ServedView; readonly store: string } {
   const served = snapshot.views.get(view);
   if (!served)
     throw notFound(
       'FeatureViewNotFoundException',
       `Feature view ${clip(view)} does not exist. ${didYouMean(clip(view), online(snapshot))}`,
     );
-  storeOf(served);
-  if (!served.features.has(feature))
-    throw notFound(
-      'FeastObjectNotFoundException',
-      `Feature ${clip(feature)} does not exist in the feature view ${view}. ${didYouMean(clip(feature), served.features)}`,
-    );
-  return { served, label: view, feature, joinKeyMap: {} };
+  return { served, store: storeOf(served) };
+}
+
+/** @throws GranaryError `UnknownResource`. */
+export function requireFeature({ name, features }: ServedView, feature: string): void {
+  if (features.has(feature)) return;
+  throw notFound(
+    'FeastObjectNotFoundException',
+    `Feature ${clip(feature)} does not exist in the feature view ${name}. ${didYouMean(clip(feature), features)}`,
+  );
 }
 
 function ofService(snapshot: Snapshot, name: string): Wanted[] {

@@ -43,10 +43,14 @@ export async function startServer(
     detached: true,
     env: { ...process.env, FEAST_USAGE: 'False', ...env },
   });
+  // It leads a group of its own, which nothing else would end when the bench ends early.
+  process.once('exit', () => kill(child));
   for (let tries = 0; ; tries++) {
     if ((await fetch(`${url}/health`).catch(() => undefined))?.ok) break;
-    if (child.exitCode !== null || tries > 600)
+    if (child.exitCode !== null || tries > 600) {
+      await stop(child);
       throw new Error(`${command} ${args.join(' ')} does not answer`);
+    }
     await sleep(200);
   }
   return { url, [Symbol.asyncDispose]: () => stop(child) };
@@ -54,8 +58,12 @@ export async function startServer(
 
 /** A server and its workers: they are one group of processes. */
 async function stop(child: ChildProcess): Promise<void> {
-  if (child.pid === undefined || child.exitCode !== null) return;
+  if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = new Promise((resolve) => child.once('exit', resolve));
-  process.kill(-child.pid, 'SIGKILL');
+  kill(child);
   await gone;
+}
+
+function kill({ pid, exitCode, signalCode }: ChildProcess): void {
+  if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, 'SIGKILL');
 }

@@ -69,6 +69,12 @@ export interface StoredRows {
   readonly stride: number;
 }
 
+/** Some entities of a view that have a row: `keys[i]` holds the i-th one's values in the order of the view's join keys. */
+export interface EntityRows {
+  readonly keys: readonly (readonly unknown[])[];
+  readonly rows: StoredRows;
+}
+
 /** Contents of an online store, and the process that holds them. */
 export interface StoreState {
   /** Random; a new one when the contents were lost. */
@@ -139,6 +145,12 @@ export interface OnlineProvider {
   readAll(reads: readonly OnlineRead[]): Promise<(OnlineRow | undefined)[][]>;
   /** As {@link readAll}, but the bytes as they are stored: the feature server's way. */
   readStored(reads: readonly OnlineRead[]): Promise<StoredRows[]>;
+  /**
+   * All entities that have a row in the view, each once, in no order, some hundreds at a time in memory that does not grow with the store; what comes or
+   * goes meanwhile may be there or not. Whoever stops iterating stops the reading. Fails, `ProviderUnreachable`, where it cannot
+   * know that it saw all of them.
+   */
+  entities(view: OnlineView, features: readonly string[]): AsyncIterable<EntityRows>;
   /**
    * Lets no row of a lower promotion into a view any more, whoever comes with it: a load of the variant that bore the name before may sleep
    * for as long as it likes. A higher fence stays. Resolves once no write that began below the fence is under way.

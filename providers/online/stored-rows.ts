@@ -1,7 +1,7 @@
 import { ByteWriter } from '../../feast/byte-writer.js';
 import { writeTimestamp } from '../../feast/timestamp.js';
 import { valueEncoder } from '../../feast/value.js';
-import type { OnlineRead, OnlineRow, StoredRows } from './provider.js';
+import type { EntityRows, OnlineRead, OnlineRow, StoredRows } from './provider.js';
 
 /** Decoded rows in the form of {@link StoredRows}: for a store whose client decodes them anyway. */
 export function asStoredRows(
@@ -30,4 +30,15 @@ export function asStoredRows(
     }
   }
   return { bytes: Buffer.from(writer.take().buffer), at, first: 0, stride };
+}
+
+/** Those of some entities that have a row, with their keys. */
+export function presentRows(keys: EntityRows['keys'], { bytes, at, first, stride }: StoredRows): EntityRows {
+  const places = keys.flatMap((_, i) => ((at[first + i * stride] ?? -1) < 0 ? [] : [i]));
+  const own = new Int32Array(places.length * stride);
+  for (const [to, i] of places.entries()) {
+    const from = first + i * stride;
+    own.set(at.subarray(from, from + stride), to * stride);
+  }
+  return { keys: places.map((i) => keys[i] ?? []), rows: { bytes, at: own, first: 0, stride } };
 }

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { decodeTimestamp } from '../../feast/timestamp.js';
 import { decodeValue } from '../../feast/value-decoder.js';
-import type { OnlineProvider, OnlineView, StoredRows } from '../../providers/online/provider.js';
-import { T0, userView, writeRows } from './online-rows.js';
+import type { EntityRows, OnlineProvider, OnlineView, StoredRows } from '../../providers/online/provider.js';
+import { type OnlineStoreUnderTest, T0, userView, writeRows } from './online-rows.js';
 
 /** Rows of one feature, read from the places that the store gives. */
 const decoded = ({ bytes, at, first, stride }: StoredRows, rows: number): unknown[] =>
@@ -13,8 +13,16 @@ const decoded = ({ bytes, at, first, stride }: StoredRows, rows: number): unknow
     return [start < 0 ? undefined : decodeValue('int64', bytes.subarray(start, end)), eventTime];
   });
 
-/** Reading several views at once. */
-export function readAllConformance(provider: OnlineProvider): void {
+/** Every entity of a view in its order, as often as the store tells it: its keys, its feature and its time. */
+async function everyone(pages: AsyncIterable<EntityRows>): Promise<unknown[]> {
+  const found: unknown[] = [];
+  for await (const { keys, rows } of pages)
+    found.push(...decoded(rows, keys.length).map((row, i) => [...(keys[i] ?? []), ...(row as unknown[])]));
+  return found.sort((a, b) => (String(a) < String(b) ? -1 : 1));
+}
+
+/** Reading several views at once, and all entities of one. */
+export function readAllConformance(store: OnlineStoreUnderTest, provider: OnlineProvider): void {
   it('reads several views at once, decoded and as stored: each in the order of its keys', async () => {
     const orders: OnlineView = userView({ name: 'orders' });
     const visits: OnlineView = { ...orders, name: 'visits' };
@@ -72,5 +80,45 @@ export function readAllConformance(provider: OnlineProvider): void {
       expect(rows && decoded(rows, keys.length)).toEqual(
         ids.map((id) => (id % 3n === 0n ? undefined : [id ** 4n, id])),
       );
+  });
+
+  it('lists all entities of a view, each once; none of another view, project, key, type or key version, and no tombstone', async () => {
+    const view = userView();
+    const older = store.openKeys2();
+    const others: OnlineView[] = [
+      { ...view, name: 'neighbour' },
+      { ...view, project: `x_${view.project}` },
+      { ...view, name: 'pairs', joinKeys: [...view.joinKeys, { name: 'merchant', type: 'string' }] },
+      { ...view, name: 'small', joinKeys: [{ name: 'user_id', type: 'int32' }] },
+    ];
+    for (const one of [view, ...others]) await provider.prepare(one);
+    expect(await everyone(provider.entities(view, ['f']))).toEqual([]);
+    const ids = Array.from({ length: 2500 }, (_, i) => BigInt(i) - 2n ** 62n);
+    await writeRows(provider, view, 1, [{ id: 7n, event: 1, value: 1n }]);
+    await writeRows(
+      provider,
+      view,
+      2,
+      ids.map((id, i) => ({ id, event: i, value: i % 7 === 0 ? null : id })),
+    );
+    for (const [i, other] of others.entries())
+      await provider.write(other, 1, {
+        ...{ rows: 1, keys: other.joinKeys.map(({ name }) => (name === 'merchant' ? ['M'] : [900 + i])) },
+        ...{ values: [[-5n]], eventTimes: [T0], createdTimes: [null], generations: [1] },
+      });
+    await writeRows(older, view, 1, [{ id: 5n, event: 1, value: 1n }]);
+    await provider.fence(view, 2);
+    await provider.removeBelow(view, 2, { eventTime: T0 });
+    const expected = ids.map((id, i) => [id, i % 7 === 0 ? null : id, BigInt(i)]);
+    expect(await everyone(provider.entities(view, ['f', 'absent']))).toEqual(
+      expected.sort((a, b) => (String(a) < String(b) ? -1 : 1)),
+    );
+    const pairs = others[2] ?? view;
+    expect(await everyone(provider.entities(pairs, ['f']))).toEqual([[902n, 'M', -5n, 0n]]);
+    for await (const { keys } of provider.entities(view, ['f'])) {
+      expect(keys.length).toBeLessThan(2500);
+      break;
+    }
+    await older.close();
   });
 }

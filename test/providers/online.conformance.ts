@@ -31,7 +31,7 @@ export function onlineConformance(name: string, store: OnlineStoreUnderTest): vo
     removeConformance(store, provider);
     promotionConformance(provider);
     tombstoneConformance(provider);
-    readAllConformance(provider);
+    readAllConformance(store, provider);
 
     describe('what is refused', () => {
       it('refuses a NULL key by name and writes nothing of the batch', async () => {
@@ -80,6 +80,7 @@ export function onlineConformance(name: string, store: OnlineStoreUnderTest): vo
           away.write(view, 1, batch),
           away.read(view, [[1n]], ['f']),
           away.readStored([{ view, keys: [[1n]], features: ['f'] }]),
+          away.entities(view, ['f'])[Symbol.asyncIterator]().next(),
         ];
         for (const result of await Promise.allSettled(attempts)) {
           expect(result).toMatchObject({

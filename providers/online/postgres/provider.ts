@@ -6,6 +6,7 @@ import { EntityKeySerializer } from '../../../feast/entity-key.js';
 import { refuseNullKeys } from '../null-keys.js';
 import { asStoredRows } from '../stored-rows.js';
 import type {
+  EntityRows,
   OnlineBatch,
   OnlineProvider,
   OnlineRead,
@@ -17,6 +18,7 @@ import type {
 } from '../provider.js';
 import { byteaArray } from './binary-array.js';
 import { greatestReceipt, leaveReceipt, renewState, storeState } from './contents.js';
+import { entityPages } from './entity-pages.js';
 import { raiseFence } from './fences.js';
 import { checkPrivileges } from './health.js';
 import { fitsPostgres } from './names.js';
@@ -149,6 +151,10 @@ class PostgresOnlineProvider implements OnlineProvider {
   async readStored(reads: readonly OnlineRead[]): Promise<StoredRows[]> {
     const rows = await this.readAll(reads);
     return reads.map((read, i) => asStoredRows(read, rows[i] ?? []));
+  }
+
+  entities(view: OnlineView, features: readonly string[]): AsyncIterable<EntityRows> {
+    return entityPages((use) => this.#run(use), this.#schema, view, features, this.#keyVersion);
   }
 
   async fence(view: OnlineView, promotion: number): Promise<void> {

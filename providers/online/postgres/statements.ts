@@ -37,6 +37,8 @@ export interface Statements {
    * value as int4, each before its bytes. A row a feature would cost the client more than the server takes to read it.
    */
   readonly read: string;
+  /** The first $2 keys beyond $1 (or of all, if NULL), in their order. */
+  readonly keys: string;
 }
 
 /** Microseconds since 1970 as text. */
@@ -83,6 +85,7 @@ export function statements(schema: string, view: OnlineView): Statements {
 SELECT count(*)::int4 AS seen, (count(*) FILTER (WHERE NOT removed))::int4 AS removed,
   (SELECT entity_key FROM gone ORDER BY entity_key DESC LIMIT 1) AS last FROM gone`,
     collect: `DELETE FROM ${orders} WHERE removed AND event_ts < ($1::timestamptz[])[1]`,
+    keys: `SELECT DISTINCT entity_key FROM ${features} WHERE $1::bytea IS NULL OR entity_key > $1 ORDER BY entity_key LIMIT $2`,
     // The orders first, as loaders do: whoever drops both tables locks them in this order.
     read: `SELECT i.position::int4, f.packed, ${micros('f.newest')} AS event_time,
   CASE WHEN o.event_ts = f.newest THEN o.promotion END::text AS promotion,

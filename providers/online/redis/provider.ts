@@ -4,6 +4,7 @@ import type { EntityKeyVersion, OnlineLayout } from '../../../definitions/provid
 import { ByteWriter } from '../../../feast/byte-writer.js';
 import { refuseNullKeys } from '../null-keys.js';
 import type {
+  EntityRows,
   OnlineBatch,
   OnlineProvider,
   OnlineRead,
@@ -18,6 +19,7 @@ import { RedisContents } from './contents.js';
 import { fencesKey, RAISE_FENCE } from './fences.js';
 import { RawCommand } from './raw-command.js';
 import { ReadConnection } from './read-connection.js';
+import { entityPages, type PageSource } from './entity-pages.js';
 import { RedisCredentials } from './credentials.js';
 import { checkServer } from './health.js';
 import { isRefused, redisError, replyWord } from './redis-errors.js';
@@ -200,6 +202,15 @@ class RedisOnlineProvider implements OnlineProvider {
     } catch (error) {
       throw redisError(error, this.description);
     }
+  }
+
+  entities(view: OnlineView, features: readonly string[]): AsyncIterable<EntityRows> {
+    const source: PageSource = {
+      description: this.description,
+      run: (command) => this.#run(() => command(this.#redis)),
+      read: (reads) => this.readStored(reads),
+    };
+    return entityPages(source, view, features, this.#keyVersion);
   }
 
   async fence({ project, name }: OnlineView, promotion: number): Promise<void> {
