@@ -14,8 +14,14 @@ const url = new URL(address);
 const count = Number(entities);
 const WARM_UP_MS = 1000;
 const latencies: number[] = [];
-const start = performance.now() + WARM_UP_MS;
-const end = start + Number(seconds) * 1000;
+let start = 0;
+let end = 0;
+
+/** From now on it counts, after a warm-up. */
+function begin(): void {
+  start = performance.now() + WARM_UP_MS;
+  end = start + Number(seconds) * 1000;
+}
 
 /** Notes an answer; `false` when time is up. */
 function note(began: number): boolean {
@@ -66,8 +72,7 @@ function overHttp(): Promise<void> {
   });
 }
 
-async function overRedis(): Promise<void> {
-  const connection = new ReadConnection(() => ({ host: url.hostname, port: Number(url.port) }));
+async function overRedis(connection: ReadConnection): Promise<void> {
   const keys = new EntityKeySerializer([{ name: 'user_id', type: 'int64' }]);
   const fields = [timestampField(VIEW), ...FEATURES.map(({ name }) => featureField(VIEW, name))];
   const bulk = (bytes: Uint8Array): Buffer =>
@@ -85,9 +90,20 @@ async function overRedis(): Promise<void> {
   connection.close();
 }
 
-await Promise.all(
-  Array.from({ length: Number(connections) }, url.protocol === 'redis:' ? overRedis : overHttp),
-);
+if (url.protocol === 'redis:') {
+  const open: ReadConnection[] = [];
+  for (let n = 0; n < Number(connections); n++) {
+    const connection = new ReadConnection(() => ({ host: url.hostname, port: Number(url.port) }));
+    // One after the other: those that load already would keep the others from connecting in time.
+    await connection.ask(Buffer.from('*1\r\n$4\r\nPING\r\n'), { replies: 1, fields: 0 });
+    open.push(connection);
+  }
+  begin();
+  await Promise.all(open.map(overRedis));
+} else {
+  begin();
+  await Promise.all(Array.from({ length: Number(connections) }, overHttp));
+}
 latencies.sort((a, b) => a - b);
 const at = (share: number): number => latencies[Math.floor(latencies.length * share)] ?? NaN;
 const measured: Measured = { perSecond: latencies.length / Number(seconds), p50: at(0.5), p99: at(0.99) };

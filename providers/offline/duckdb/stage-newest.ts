@@ -37,7 +37,7 @@ export async function stageNewestRows(
     keys: joinKeys.map(({ column }) => column),
     ...(timestampField === undefined ? {} : { timestampField }),
   });
-  await c.run(newestSql(request));
+  await c.run(newestSql(request, await isOneRowEach(c, request)));
   await checkRows(c, {
     name: request.name,
     table: quoteIdentifier(NEWEST),
@@ -64,19 +64,24 @@ export async function stageNewestRows(
   return staged;
 }
 
-/** Keys are named k0, k1, ... and features f0, f1, ... here: a column may be both. */
-function newestSql({
-  relation,
-  joinKeys,
-  features,
-  timestampField,
-  createdTimestampField,
-  eventTime,
-}: NewestRequest): string {
-  const keys = joinKeys.map(
+const keysOf = ({ relation, joinKeys }: NewestRequest): string[] =>
+  joinKeys.map(
     ({ column, type }, i) =>
       `${featureValue(quoteIdentifier(column), columnType(relation, column), type)} AS k${i}`,
   );
+
+/** Whether no key tuple has several rows, as in most versions of a feature set: then there is nothing to sort. */
+async function isOneRowEach(c: Connection, request: NewestRequest): Promise<boolean> {
+  const [isOne] = await c.row(
+    `SELECT (SELECT count(*) FROM ${ROWS}) = (SELECT count(*) FROM (SELECT DISTINCT ${keysOf(request).join(', ')} FROM ${ROWS}))`,
+  );
+  return isOne === true;
+}
+
+/** Keys are named k0, k1, ... and features f0, f1, ... here: a column may be both. */
+function newestSql(request: NewestRequest, isOneEach: boolean): string {
+  const { joinKeys, features, timestampField, createdTimestampField, eventTime } = request;
+  const keys = keysOf(request);
   const values = features.map(({ column }, i) => `${quoteIdentifier(column)} AS f${i}`);
   const event =
     timestampField === undefined
@@ -92,7 +97,9 @@ function newestSql({
   ];
   const names = joinKeys.map((_, i) => `k${i}`);
   const rows = `SELECT ${[...keys, ...values, `${event} AS event`, `${created} AS created`, STAGED_COLUMNS.generation].join(', ')} FROM ${ROWS}`;
-  return `CREATE TEMP TABLE ${NEWEST} AS SELECT *, ${shardHash(joinKeys)} AS ${SHARD_HASH} FROM (${rows})
+  const all = `CREATE TEMP TABLE ${NEWEST} AS SELECT *, ${shardHash(joinKeys)} AS ${SHARD_HASH} FROM (${rows})`;
+  if (isOneEach) return all;
+  return `${all}
     QUALIFY row_number() OVER (PARTITION BY ${quoteIdentifiers(names)} ORDER BY ${order.join(', ')}) = 1`;
 }
 

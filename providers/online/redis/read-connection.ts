@@ -68,7 +68,10 @@ export class ReadConnection {
     const answer = await new Promise<Answer>((resolve, reject) => {
       this.#waiting.push({ ...asked, since: performance.now(), resolve, reject });
       this.#unsent.push(wire);
-      if (this.#unsent.length === 1) setImmediate(() => this.#flush());
+      if (this.#unsent.length > 1) return;
+      // Alone it goes at once; while others are asked, what comes in this turn leaves together.
+      if (this.#waiting.length === 1) queueMicrotask(() => this.#flush());
+      else setImmediate(() => this.#flush());
     });
     if (answer.error !== undefined) throw replyError(answer.error);
     return answer;
