@@ -1,4 +1,4 @@
-import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { ByteWriter } from '../../../feast/byte-writer.js';
 import { ReplyScanner, type Answer, type Asked } from './reply-scanner.js';
@@ -87,7 +87,8 @@ export class ReadConnection {
   async #connect(): Promise<void> {
     const { host = '127.0.0.1', port = 6379, username, password, db = 0, tls } = this.#options();
     const socket = tls
-      ? connectTls({ servername: host, ...tls, host, port })
+      ? // An address is no name to ask a certificate for; Node then checks it against the host.
+        connectTls({ ...(isIP(host) === 0 ? { servername: host } : {}), ...tls, host, port })
       : connectTcp({ host, port, noDelay: true });
     socket.setNoDelay(true);
     this.#socket = socket;
