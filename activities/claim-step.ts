@@ -15,7 +15,7 @@ import type { ClaimResult, StepRequest, StepResult } from './messages.js';
 import { onlineContents } from './online-contents.js';
 import { isOpen, until } from './owner.js';
 import { ensurePublished, locationOf, projectLatest } from './publication.js';
-import { recordedVersions, type RecordedVersions } from './recorded-versions.js';
+import { recordedVersions, type RecordedVersions } from '../registry/recorded-versions.js';
 import type { Runtime } from './runtime.js';
 
 const sameInterval = (a: Interval, b: Interval): boolean => a.start === b.start && a.end === b.end;
@@ -131,7 +131,7 @@ async function recordedOf(
   const source = resourceOf(resources, target.spec.source, 'source');
   if (isRaw(source.spec)) return undefined;
   const { id: storeId } = await onlineContents(runtime, target);
-  return await recordedVersions(runtime, target, source, { storeId, window });
+  return await recordedVersions(runtime.registry, target, source, { storeId, window });
 }
 
 /** What a step pins. Steps that move what was made read nothing anew: theirs is what it was made from. */

@@ -34,6 +34,12 @@ export async function loadShard(
   const target = onlineView(runtime.scope, view);
   const resumed = resumeAt(attempt.checkpoint, load, shard, staged.sha256);
   const counts = { ...resumed };
+  /** Whoever has been overtaken stops here. */
+  const confirmOwner = async (): Promise<void> => {
+    if (load.token === undefined) return;
+    const claim = { target: request.step.id, interval: request.interval };
+    await runtime.registry.ownership.confirm(claim, request.run, load.token);
+  };
   const stream = async (batches: AsyncIterable<ColumnBatch>, at: Attempt): Promise<void> => {
     let kept = resumed.row;
     const settings = { batches, online, view: target, promotion: view.promotion, signal: at.signal };
@@ -53,12 +59,7 @@ export async function loadShard(
         ...counts,
       } satisfies LoadCheckpoint);
       await crashPoint('load.after-group');
-      if (load.token !== undefined)
-        await runtime.registry.ownership.confirm(
-          { target: request.step.id, interval: request.interval },
-          request.run,
-          load.token,
-        );
+      await confirmOwner();
     });
   };
   const every = sampleEvery(load, shard);
@@ -69,12 +70,7 @@ export async function loadShard(
       confirm: async () => {
         requireUnmoved(runtime, viewAtWork(await runtime.registry.resources.all(), request), load);
         await checkContents(runtime, view, load);
-        if (load.token !== undefined)
-          await runtime.registry.ownership.confirm(
-            { target: request.step.id, interval: request.interval },
-            request.run,
-            load.token,
-          );
+        await confirmOwner();
       },
     });
   };

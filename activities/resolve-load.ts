@@ -10,7 +10,7 @@ import { definitionsOf } from './definitions.js';
 import type { Resources } from './inputs.js';
 import type { RunRequest } from './messages.js';
 import { onlineContents } from './online-contents.js';
-import { recordedVersions } from './recorded-versions.js';
+import { recordedVersions } from '../registry/recorded-versions.js';
 import { viewIds } from './resolve-request.js';
 import type { Runtime } from './runtime.js';
 
@@ -79,7 +79,7 @@ async function intervalToLoad(
     };
   }
   const { id: storeId } = await onlineContents(runtime, view);
-  const { missing, valid, partly, timeless } = await recordedVersions(runtime, view, source, {
+  const { missing, valid, partly, timeless } = await recordedVersions(runtime.registry, view, source, {
     storeId,
     window,
   });

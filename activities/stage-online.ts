@@ -15,7 +15,7 @@ import { onlineContents } from './online-contents.js';
 import { isUnsettled, viewAtWork } from './promotion.js';
 import { onlineStoreOf, onlineView } from '../registry/online-view.js';
 import { beginRefresh } from './refresh.js';
-import { recordedVersions } from './recorded-versions.js';
+import { recordedVersions } from '../registry/recorded-versions.js';
 import { relationOf } from './relations.js';
 import { withEngine, type Runtime } from './runtime.js';
 import { stageInTable } from './stage-online-table.js';
@@ -139,7 +139,7 @@ async function inputsToLoad(
   const { view, source, storeId, whole } = of;
   const pinned = await runtime.registry.runs.inputs(run.id, step.id);
   if (isRaw(source.spec) || source.spec.timestampField === undefined) return { inputs: pinned, valid: {} };
-  const { missing, valid } = await recordedVersions(runtime, view, source, {
+  const { missing, valid } = await recordedVersions(runtime.registry, view, source, {
     ...{ storeId, window: whole ? undefined : window },
     // A promotion loads everything: what is loaded lies under another name.
     all: promotion !== undefined,

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { registeredView } from '../client/features.js';
 import { wantedOf } from '../client/feature-vectors.js';
 import { printed } from '../client/printed.js';
 import { GranaryError } from '../definitions/errors.js';
@@ -50,8 +49,7 @@ async function readOne({ open, registry }: Opened, asked: string, given: readonl
   // Whoever asks may be newer than the worker that ran last.
   await registry.migrate();
   const resources = await registry.resources.all();
-  const { view: found, features } = wantedOf(resources, asked);
-  const view = registeredView(resources, found.name, found.variant);
+  const { view, features } = wantedOf(resources, asked);
   const target = onlineView(open.scope, view);
   const pairs = new Map(given.map(pairOf));
   const unknown = [...pairs.keys()].find((key) => !target.joinKeys.some(({ name }) => name === key));
@@ -80,7 +78,7 @@ async function readOne({ open, registry }: Opened, asked: string, given: readonl
   const isOld = age !== undefined && view.spec.ttl !== undefined && age > durationMicros(view.spec.ttl);
   return {
     view: view.name,
-    entity: Object.fromEntries(given.map(pairOf)),
+    entity: Object.fromEntries(pairs),
     eventTime: row ? new Timestamp(row.eventTime).toString() : null,
     features: features.map((feature, i) => {
       const type = view.spec.features.find(({ name }) => name === feature)?.type ?? 'string';

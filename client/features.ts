@@ -5,6 +5,7 @@ import { Timestamp } from '../definitions/timestamp.js';
 import type { Schema, Value, ValueType } from '../definitions/types.js';
 import type { OpenProject } from '../providers/bind.js';
 import type { OnlineRow, OnlineView } from '../providers/online/provider.js';
+import { readByStore } from '../providers/online/read-by-store.js';
 import { reader } from '../providers/rows.js';
 import { onlineStoreOf, onlineView } from '../registry/online-view.js';
 import type { Registry } from '../registry/registry.js';
@@ -87,18 +88,8 @@ export async function readViews(
       },
     };
   });
-  const found: OnlineFeatures[][] = [];
-  await Promise.all(
-    [...new Set(reads.map(({ store }) => store))].map(async (store) => {
-      const places = reads.flatMap((one, i) => (one.store === store ? [i] : []));
-      const rows = await providers.online(store).readAll(places.flatMap((i) => reads[i]?.read ?? []));
-      for (const [i, place] of places.entries()) {
-        const { read, types } = reads[place] ?? {};
-        if (read && types) found[place] = (rows[i] ?? []).map((row) => valuesOf(read.features, types, row));
-      }
-    }),
-  );
-  return found;
+  const rows = await readByStore(reads, (store, some) => providers.online(store).readAll(some));
+  return reads.map(({ read, types }, i) => (rows[i] ?? []).map((row) => valuesOf(read.features, types, row)));
 }
 
 function keysOf(

@@ -5,13 +5,13 @@ import { isRaw, type Resource } from '../definitions/contract.js';
 import { isAllTime, type Interval } from '../definitions/interval.js';
 import { feastProject } from '../definitions/project.js';
 import { resourceOf } from '../definitions/resource-of.js';
-import { Timestamp } from '../definitions/timestamp.js';
 import type { OpenProject } from '../providers/bind.js';
 import { newestRows } from '../providers/offline/newest-rows.js';
 import { sourceShape, type Bounds } from '../providers/offline/source-relation.js';
 import { compareRows, newComparison, type Difference } from '../providers/online/compare-rows.js';
 import { keyRows, shardRelation, toOnline } from '../providers/staged-shard.js';
 import { onlineStoreOf, onlineView } from '../registry/online-view.js';
+import { recordedVersions, refreshedIntervals } from '../registry/recorded-versions.js';
 import type { Registry } from '../registry/registry.js';
 import { wantedOf } from './feature-vectors.js';
 import type { ServedView } from './features.js';
@@ -117,26 +117,19 @@ async function loadsOf(
   readonly notLoaded: readonly Interval[];
   readonly isWanted: (interval: Interval) => boolean;
 }> {
-  const since = (await registry.refreshes.last(view.id))?.from;
-  // What a full refresh left out is not online on purpose.
-  const isWanted = ({ end }: Interval): boolean =>
-    since === undefined || Timestamp.from(end).micros > Timestamp.from(since).micros;
-  const { id } = await open.providers.online(onlineStoreOf(view)).state(feastProject(open.scope));
-  const entries = (await registry.ledger.of(view.id)).filter(({ storeId }) => storeId === id);
+  const isWanted = await refreshedIntervals(registry, view.id);
+  const { id: storeId } = await open.providers.online(onlineStoreOf(view)).state(feastProject(open.scope));
   if (isRaw(source.spec)) {
-    const ends = entries.map(({ interval }) => interval);
+    const entries = await registry.ledger.of(view.id);
+    const ends = entries.filter((entry) => entry.storeId === storeId).map(({ interval }) => interval);
     const last = ends.at(-1);
     const bounds = last === undefined || ends.some(isAllTime) ? {} : { before: last.end };
     return { bounds, notLoaded: [], isWanted };
   }
-  const loaded = new Set(entries.map(({ dataset }) => dataset));
-  const current = await registry.datasets.current(source.id);
-  const counted = source.spec.timestampField === undefined ? current.slice(-1) : current;
+  const { missing } = await recordedVersions(registry, view, source, { storeId });
   return {
     bounds: {},
-    notLoaded: counted
-      .filter((dataset) => !loaded.has(dataset.id) && isWanted(dataset.interval))
-      .map(({ interval }) => interval),
+    notLoaded: missing.map(({ interval }) => interval),
     isWanted,
   };
 }

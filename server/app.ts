@@ -2,7 +2,7 @@ import swagger from '@fastify/swagger';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { messageOf } from '../definitions/errors.js';
 import type { BoundProviders } from '../providers/bind.js';
-import { detail, failureOf } from './errors.js';
+import { detail, failureOf, feastError } from './errors.js';
 import { parseJson } from './exact-json.js';
 import { Metrics } from './metrics.js';
 import { materializeRoutes, type Materializer } from './materialize.js';
@@ -148,6 +148,5 @@ function refusal(
     };
   if (role === 'run' || needed === 'read') return undefined;
   const message = `This token may read features, not start runs: ${request.method} ${request.routeOptions.url ?? ''} takes one with the role run.`;
-  const body = JSON.stringify({ module: 'feast.errors', class: 'FeastPermissionError', message });
-  return { status: 403, body: JSON.stringify(body) };
+  return { status: 403, body: feastError('FeastPermissionError', message) };
 }

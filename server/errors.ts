@@ -40,10 +40,7 @@ export function failureOf(thrown: unknown, maxBody: number): Failure {
     const code = typeof status === 'number' ? status : (STATUS[error.code] ?? 500);
     return {
       status: code,
-      body:
-        typeof feast === 'string'
-          ? JSON.stringify(JSON.stringify({ module: 'feast.errors', class: feast, message: error.message }))
-          : detail(error.message, error.code),
+      body: typeof feast === 'string' ? feastError(feast, error.message) : detail(error.message, error.code),
       ...(code === 503 ? { headers: { 'retry-after': '1' } } : {}),
     };
   }
@@ -55,6 +52,10 @@ export function failureOf(thrown: unknown, maxBody: number): Failure {
     body: detail(REFUSED[code]?.(maxBody) ?? messageOf(error), 'InvalidInput'),
   };
 }
+
+/** A class of Feast's as its server tells it: a text that holds JSON. */
+export const feastError = (name: string, message: string): string =>
+  JSON.stringify(JSON.stringify({ module: 'feast.errors', class: name, message }));
 
 /** A body in words. */
 export const detail = (message: string, code: string): string => JSON.stringify({ detail: message, code });

@@ -1,6 +1,6 @@
 import { GranaryError } from '../definitions/errors.js';
 import type { BoundProviders } from '../providers/bind.js';
-import type { OnlineRead, StoredRows } from '../providers/online/provider.js';
+import { readByStore } from '../providers/online/read-by-store.js';
 import { answerText, type EchoedKey, type StatusCounts, type StatusRule } from './answer.js';
 import { keyColumn, type KeyColumn } from './entity-values.js';
 import { planOf, type Plan, type PlannedKey } from './plan.js';
@@ -31,7 +31,10 @@ export async function onlineFeatures(
   const keys = plan.keys.map((planned) => rowsOf(planned, request, columns));
   const echoed = echo(plan, request, columns, snapshot.joinKeys);
   const began = performance.now();
-  const stored = await readAll(providers, plan, keys);
+  const reads = plan.reads.map(({ served, store, features, keys: place }) => ({
+    ...{ store, read: { view: served.view, features, keys: keys[place] ?? [] } },
+  }));
+  const stored = await readByStore(reads, (store, some) => providers.online(store).readStored(some));
   const readSeconds = (performance.now() - began) / 1000;
   const { withViews, rows } = request;
   const { text, statuses } = answerText(plan, rows, echoed, stored, {
@@ -83,28 +86,3 @@ function echo(
 
 const asGiven = (value: unknown): string =>
   typeof value === 'bigint' ? String(value) : JSON.stringify(value);
-
-async function readAll(
-  providers: BoundProviders,
-  plan: Plan,
-  keys: readonly (readonly (readonly unknown[])[])[],
-): Promise<readonly StoredRows[]> {
-  const reads = plan.reads.map(({ served, features, keys: place }): OnlineRead => ({
-    ...{ view: served.view, features, keys: keys[place] ?? [] },
-  }));
-  const stores = new Set(plan.reads.map(({ store }) => store));
-  const [only] = stores;
-  if (only !== undefined && stores.size === 1) return await providers.online(only).readStored(reads);
-  const rows: StoredRows[] = [];
-  await Promise.all(
-    [...stores].map(async (store) => {
-      const places = plan.reads.flatMap((read, i) => (read.store === store ? [i] : []));
-      const found = await providers.online(store).readStored(places.flatMap((i) => reads[i] ?? []));
-      for (const [i, place] of places.entries()) {
-        const one = found[i];
-        if (one) rows[place] = one;
-      }
-    }),
-  );
-  return rows;
-}

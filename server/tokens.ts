@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { describeSecret, type Secret } from '../definitions/secret.js';
+import type { Secret } from '../definitions/secret.js';
 import { readSecret, resolveSecret } from '../providers/secrets.js';
 
 /** `read`: features; `run`: also what starts runs. */
@@ -59,7 +59,3 @@ export class Tokens {
 
 // Of one length whatever the token, so that they can be compared without telling it.
 const digestOf = (text: string): Buffer => createHash('sha256').update(text).digest();
-
-/** For the log: where the tokens come from. */
-export const describeTokens = (tokens: readonly Token[]): string =>
-  tokens.map(({ role, secret }) => `${role}: ${describeSecret(secret)}`).join(', ');

@@ -47,8 +47,8 @@ const ask = async (
 const status = async (of = server, headers = {}): Promise<number> => (await ask(of, headers)).status;
 
 /** What a raw connection is told, until the server ends it. */
-const raw = async (text: string): Promise<string> => {
-  const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+const raw = async (text: string, of = server): Promise<string> => {
+  const socket = connect(Number(new URL(of.url).port), '127.0.0.1');
   let told = '';
   socket.on('data', (chunk) => (told += chunk.toString()));
   socket.on('error', () => undefined);
@@ -65,17 +65,12 @@ it('a thousand bodies of every kind of wrongness give no 5xx, and the server liv
 
 it('a client that is slow with its head or its body, or speaks no HTTP, is told so and let go; others are served', async () => {
   await using hasty = await serve({ headTimeout: 300, requestTimeout: 600 });
-  const slow = async (text: string): Promise<string> => {
-    const socket = connect(Number(new URL(hasty.url).port), '127.0.0.1');
-    let told = '';
-    socket.on('data', (chunk) => (told += chunk.toString()));
-    socket.on('error', () => undefined);
-    socket.write(text);
-    await once(socket, 'close');
-    return told;
-  };
   const head = 'POST /get-online-features HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
-  const told = await Promise.all([slow(head), slow(`${head}content-length: 50\r\n\r\n{"`), status(hasty)]);
+  const told = await Promise.all([
+    raw(head, hasty),
+    raw(`${head}content-length: 50\r\n\r\n{"`, hasty),
+    status(hasty),
+  ]);
   expect(told).toEqual([
     expect.stringMatching(/^HTTP\/1.1 408/),
     expect.stringMatching(/^HTTP\/1.1 408/),

@@ -104,10 +104,8 @@ export async function joinInTime(c: Connection, request: PointInTimeJoin): Promi
 }
 
 /** Most labels that one key tuple has. */
-async function mostLabels(c: Connection, { id }: KeyTable): Promise<number> {
-  const [most] = await c.row(
-    `SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM ${TIMES} WHERE ${id} IS NOT NULL GROUP BY ${id})`,
-  );
+async function mostLabels(c: Connection, { name }: KeyTable): Promise<number> {
+  const [most] = await c.row(`SELECT coalesce(max(labels), 0) FROM ${name}`);
   return Number(most);
 }
 
@@ -115,7 +113,7 @@ async function mostLabels(c: Connection, { id }: KeyTable): Promise<number> {
 const isNumber = ({ on }: KeyTable): boolean =>
   on.length === 1 && on.every(({ type }) => type === 'int32' || type === 'int64');
 
-/** The labels with a number for each key tuple; a NULL key has none, so it matches nothing. */
+/** The labels with a number for each key tuple, of which a table counts the labels; a NULL key has none, so it matches nothing. */
 async function createSpine(
   c: Connection,
   { spine }: PointInTimeJoin,
@@ -138,8 +136,8 @@ async function createSpine(
     );
     const tuples =
       on.length === 0
-        ? 'SELECT 1 AS one'
-        : `SELECT DISTINCT ${keys.map((key, i) => `${key} AS k${i}`).join(', ')} FROM ${RAW} WHERE ${keys.map((key) => `${key} IS NOT NULL`).join(' AND ')}`;
+        ? `SELECT count(*) AS labels FROM ${RAW}`
+        : `SELECT ${keys.map((key, i) => `${key} AS k${i}`).join(', ')}, count(*) AS labels FROM ${RAW} WHERE ${keys.map((key) => `${key} IS NOT NULL`).join(' AND ')} GROUP BY ALL`;
     const number = isNumber(table) ? 'k0' : 'row_number() OVER ()';
     await c.run(`CREATE TEMP TABLE ${name} AS SELECT *, ${number} AS id FROM (${tuples})`);
     ids.push(isNumber(table) ? `${keys.join('')} AS ${id}` : `${name}.id AS ${id}`);

@@ -30,7 +30,7 @@ export async function matchByPairs(
   const pairs = numbered
     ? `JOIN ${table} s ON ${source.equal('s', [id])}`
     : `JOIN ${keys} k ON ${source.equal('k')} JOIN ${table} s ON k.id = s.${id}`;
-  const newest = `SELECT s.label, first(s.${id}) AS id, first(s.${time}) AS t, max(${source.event}) AS event FROM ${source.from} ${pairs} WHERE ${source.event} + ${lag} <= s.${time} GROUP BY s.label`;
+  const newest = `SELECT s.label, first(s.${id}) AS id${ttl === undefined ? '' : `, first(s.${time}) AS t`}, max(${source.event}) AS event FROM ${source.from} ${pairs} WHERE ${source.event} + ${lag} <= s.${time} GROUP BY s.label`;
   // The TTL is applied to the match: a newest row that is too old must not give way to an older one.
   const young = ttl === undefined ? '' : ` WHERE event >= t - ${lag + ttl}`;
   const found = `${prefix}_found`;

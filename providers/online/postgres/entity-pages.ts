@@ -1,10 +1,10 @@
 import type pg from 'pg';
 import type { EntityKeyVersion } from '../../../definitions/provider.js';
-import { sqlState } from '../../../definitions/postgres-errors.js';
 import { storedKeyReader } from '../../../feast/stored-key.js';
 import type { EntityRows, OnlineView } from '../provider.js';
 import { asStoredRows, presentRows } from '../stored-rows.js';
 import { byteaArray } from './binary-array.js';
+import { isTableGone } from './postgres-errors.js';
 import { readRows } from './read-rows.js';
 import { statements } from './statements.js';
 
@@ -55,7 +55,7 @@ async function keysAfter(
     const { rows } = await client.query<{ readonly entity_key: Buffer }>(text, [after, ENTITIES]);
     return rows.map((row) => row.entity_key);
   } catch (error) {
-    if (after === null && ['42P01', '3F000'].includes(sqlState(error) ?? '')) return [];
+    if (after === null && isTableGone(error)) return [];
     throw error;
   }
 }

@@ -11,6 +11,9 @@ const OF_VIEWS: Readonly<Record<string, PostgresProblem>> = {
   },
 };
 
+/** Whether an error says that a table, or its schema, is not there. */
+export const isTableGone = (error: unknown): boolean => ['42P01', '3F000'].includes(sqlState(error) ?? '');
+
 /** An error of Postgres as a GranaryError that names the server, never the password. */
 export function postgresError(error: unknown, server: string): GranaryError {
   if (error instanceof GranaryError) return error;

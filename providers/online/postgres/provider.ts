@@ -173,8 +173,6 @@ class PostgresOnlineProvider implements OnlineProvider {
     return this.#run((client) => collectTombstones(client, this.#schema, view, before));
   }
 
-  /** No removal leaves any here. */
-
   async remove(view: OnlineView, isWanted: () => Promise<boolean>): Promise<undefined> {
     // A view whose name is too long for a table was never prepared.
     if (fitsPostgres(view)) await this.#run((client) => dropViewTables(client, this.#schema, view, isWanted));

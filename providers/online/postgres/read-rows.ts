@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg';
-import { sqlState } from '../../../definitions/postgres-errors.js';
 import { decodeValue } from '../../../feast/value-decoder.js';
 import type { OnlineRow, OnlineView } from '../provider.js';
+import { isTableGone } from './postgres-errors.js';
 import { statements } from './statements.js';
 
 /** An entity that is there. */
@@ -75,7 +75,7 @@ async function select(
     return rows;
   } catch (error) {
     // A view that was never prepared, or was removed, has no rows.
-    if (['42P01', '3F000'].includes(sqlState(error) ?? '')) return [];
+    if (isTableGone(error)) return [];
     throw error;
   }
 }

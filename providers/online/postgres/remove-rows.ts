@@ -1,8 +1,8 @@
 import type { ClientBase, QueryResult } from 'pg';
-import { sqlState } from '../../../definitions/postgres-errors.js';
 import type { OnlineView } from '../provider.js';
 import { timestampArray } from './binary-array.js';
 import { requireFence } from './fences.js';
+import { isTableGone } from './postgres-errors.js';
 import { statements } from './statements.js';
 
 /** Entities of one statement. */
@@ -57,7 +57,7 @@ export async function collectTombstones(
     const { rowCount } = await client.query(statements(schema, view).collect, [instant(before)]);
     return rowCount ?? 0;
   } catch (error) {
-    if (['42P01', '3F000'].includes(sqlState(error) ?? '')) return 0;
+    if (isTableGone(error)) return 0;
     throw error;
   }
 }
