@@ -38,6 +38,8 @@ export interface RunRequest {
   readonly previous?: boolean;
   /** The logical "now": the scheduled time of a scheduled run, else the workflow's start. ISO-8601. */
   readonly now: string;
+  /** Of one of several intervals that a workflow run makes: the part's name, without dots. */
+  readonly part?: string;
 }
 
 /** A run with everything settled; pinned for its whole life. */

@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import type { Claim, Ownership, RunRef } from '../registry/ownership.js';
+import { workflowRunId, type Claim, type Ownership, type RunRef } from '../registry/ownership.js';
 
 /**
  * Makes the run the owner of a claim, in place of an owner that works on it no more; resolves to the owner that still does, else to undefined.
@@ -32,7 +32,9 @@ export async function closeStatus(run: {
   readonly id: string | undefined;
 }): Promise<string | undefined> {
   try {
-    const { status } = await Context.current().client.workflow.getHandle(run.workflowId, run.id).describe();
+    const { status } = await Context.current()
+      .client.workflow.getHandle(run.workflowId, run.id === undefined ? undefined : workflowRunId(run.id))
+      .describe();
     return status.name === 'RUNNING' || status.name === 'PAUSED' ? undefined : status.name;
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return 'NOT_FOUND';

@@ -6,7 +6,7 @@ import { GranaryError, messageOf } from '../definitions/errors.js';
 import { isAllTime, isAsOf, type Interval } from '../definitions/interval.js';
 import { plan, type Plan } from '../definitions/plan.js';
 import { resourceOf } from '../definitions/resource-of.js';
-import type { RunRef } from '../registry/ownership.js';
+import { partOf, type RunRef } from '../registry/ownership.js';
 import { settle } from '../registry/settle.js';
 import { trainingReads, unversioned } from '../registry/training-reads.js';
 import { handlerMissing } from './build-rows.js';
@@ -28,7 +28,8 @@ import { currentRun } from './step.js';
  * checks that this worker has the code, and records the run. (A rollback needs neither definitions nor code of this worker.)
  */
 export async function resolveRun(runtime: Runtime, request: RunRequest): Promise<ResolvedRun> {
-  const run = currentRun();
+  const whole = currentRun();
+  const run = request.part === undefined ? whole : partOf(whole, request.part);
   const { registry } = runtime;
   const {
     plan: resolved,

@@ -3,6 +3,7 @@ import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { GranaryError, messageOf } from '../definitions/errors.js';
 import { defaultTaskQueue, feastProject, type Scope } from '../definitions/project.js';
+import { workflowRunId } from '../registry/ownership.js';
 
 /** `temporal.api.enums.v1.TaskQueueType`: the queue that starts workflows. */
 const WORKFLOW_TASKS = 1;
@@ -108,7 +109,9 @@ export class Workflows {
     readonly id: string | undefined;
   }): Promise<string | undefined> => {
     try {
-      const { status } = await this.temporal.workflow.getHandle(run.workflowId, run.id).describe();
+      const { status } = await this.temporal.workflow
+        .getHandle(run.workflowId, run.id === undefined ? undefined : workflowRunId(run.id))
+        .describe();
       return status.name === 'RUNNING' || status.name === 'PAUSED' ? undefined : status.name;
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return 'NOT_FOUND';

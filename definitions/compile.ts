@@ -280,7 +280,7 @@ class Compiler {
   }
 
   #pipeline(pipeline: Pipeline): PipelineSpec {
-    const { name, schedule, startDate, endDate, retries } = pipeline;
+    const { name, schedule, startDate, endDate, retries, dependsOnPast, lookback, deadline } = pipeline;
     return {
       name,
       targets: pipeline.targets.map((target) => this.#target(name, target)),
@@ -288,6 +288,9 @@ class Compiler {
       startDate,
       ...(endDate === undefined ? {} : { endDate }),
       retries,
+      ...(dependsOnPast === undefined ? {} : { dependsOnPast }),
+      ...(lookback === undefined ? {} : { lookback }),
+      ...(deadline === undefined ? {} : { deadline }),
       about: peopleOf(pipeline),
     };
   }

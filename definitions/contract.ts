@@ -1,3 +1,4 @@
+import type { Deadline, PipelineSchedule } from './pipeline.js';
 import type { KeyType } from './entity.js';
 import type { Split } from './split.js';
 import type { Schema, ValueType } from './types.js';
@@ -147,10 +148,14 @@ export interface Resource<K extends ResourceKind = ResourceKind> {
 export interface PipelineSpec {
   readonly name: string;
   readonly targets: readonly string[];
-  readonly schedule: { readonly cron: string; readonly timezone: string };
+  readonly schedule: PipelineSchedule;
   readonly startDate: string;
   readonly endDate?: string;
   readonly retries: { readonly max: number; readonly delay: string };
+  readonly dependsOnPast?: true;
+  /** Intervals before its own that a scheduled run goes over. */
+  readonly lookback?: number;
+  readonly deadline?: Deadline;
   readonly about: {
     readonly description?: string;
     readonly owner?: string;

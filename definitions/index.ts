@@ -30,7 +30,14 @@ export { splitByEntity, splitByTime, type Split, type SplitPart } from './split.
 export { label, type Label } from './label.js';
 export { trainingSet, type TrainingSet } from './training-set.js';
 export type { TrainingRow } from './training-row.js';
-export { pipeline, type Pipeline } from './pipeline.js';
+export {
+  pipeline,
+  type Deadline,
+  type Overlap,
+  type Pipeline,
+  type PipelineOptions,
+  type ScheduleOptions,
+} from './pipeline.js';
 export { defineProject, type Environment, type Project } from './project.js';
 export {
   notNull,

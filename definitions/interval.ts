@@ -49,11 +49,11 @@ export const isAsOf = ({ start, end }: Interval): boolean =>
  * @throws GranaryError `InvalidDefinition` when the text is of another form.
  */
 export function durationMicros(text: string): bigint {
-  const m = /^(\d+)\s*(s|m|h|d|w)$/.exec(text.trim());
+  const m = /^(\d+)\s*(s|m|h|d|w)$/.exec(String(text).trim());
   if (!m)
     throw new GranaryError(
       'InvalidDefinition',
-      `"${text}" is not a duration. Write a whole number and a unit: 90s, 15m, 2h, 7d or 1w.`,
+      `"${String(text)}" is not a duration. Write a whole number and a unit: 90s, 15m, 2h, 7d or 1w.`,
     );
   return BigInt(m[1] ?? '0') * UNITS[m[2] as keyof typeof UNITS] * 1_000_000n;
 }

@@ -11,14 +11,54 @@ export type Target = AnySource | FeatureView | TrainingSet | string;
 
 export interface PipelineOptions extends About {
   readonly targets: readonly Target[];
-  /** When intervals end and begin: five cron fields in a time zone (default UTC). Each interval lies between two ticks. */
-  readonly schedule: { readonly cron: string; readonly timezone?: string };
+  /** When intervals end and begin, and how a schedule starts their runs. */
+  readonly schedule: ScheduleOptions;
   /** The first interval starts at or after this. */
   readonly startDate: string;
   /** The last interval ends at or before this; default: none. */
   readonly endDate?: string;
   /** How often a step that reported an error is tried again, and after what delay. Lost workers do not count. */
   readonly retries?: { readonly max: number; readonly delay?: string };
+  /** An interval is made only when the one before it is valid. Default: false. */
+  readonly dependsOnPast?: boolean;
+  /**
+   * For late data: how many intervals before its own each scheduled run goes over as well. Those whose inputs have changed are made again.
+   * Default: 0.
+   */
+  readonly lookback?: number;
+  /** By when after an interval's end its run must be done; a text is `cancel`. Default: no deadline. */
+  readonly deadline?: string | Deadline;
+}
+
+/** When intervals end and begin, and how a schedule starts their runs. */
+export interface ScheduleOptions {
+  /** Five cron fields. Each interval lies between two ticks. */
+  readonly cron: string;
+  /** An IANA name; default UTC. */
+  readonly timezone?: string;
+  /**
+   * How far back ticks that were missed (a server or every worker was away) are made up for: `'3d'`. Default: not at all; a backfill makes
+   * such intervals.
+   */
+  readonly catchup?: false | string;
+  /** What happens when a tick comes and the run before is still open. Default: `skip`. */
+  readonly overlap?: Overlap;
+  /** Each start is put off by a random time up to this, so that many schedules do not start at once: `'5m'`. */
+  readonly jitter?: string;
+  /** A failed run pauses the schedule. Default: false. */
+  readonly pauseOnFailure?: boolean;
+}
+
+/** Temporal's overlap policies, without those that end a run by force. */
+export const OVERLAPS = ['skip', 'bufferOne', 'bufferAll', 'cancelOther', 'allowAll'] as const;
+export type Overlap = (typeof OVERLAPS)[number];
+
+/** Durations after the end of an interval. */
+export interface Deadline {
+  /** From then on the run is reported as late, and goes on. */
+  readonly warn?: string;
+  /** Then the run is cancelled, and ends as `DEADLINE_EXCEEDED`. */
+  readonly cancel?: string;
 }
 
 /** What a schedule keeps fresh. Not versioned: how and when to run may change freely. */
@@ -26,16 +66,31 @@ export interface Pipeline extends About {
   readonly kind: 'pipeline';
   readonly name: string;
   readonly targets: readonly Target[];
-  readonly schedule: { readonly cron: string; readonly timezone: string };
+  readonly schedule: PipelineSchedule;
   readonly startDate: string;
   readonly endDate: string | undefined;
   readonly retries: { readonly max: number; readonly delay: string };
+  /** Undefined where it has its default, as `lookback` and `deadline`. */
+  readonly dependsOnPast: true | undefined;
+  readonly lookback: number | undefined;
+  readonly deadline: Deadline | undefined;
+}
+
+/** A pipeline's schedule; what has its default is left out. */
+export interface PipelineSchedule {
+  readonly cron: string;
+  readonly timezone: string;
+  readonly catchup?: string;
+  readonly overlap?: Overlap;
+  readonly jitter?: string;
+  readonly pauseOnFailure?: true;
 }
 
 /** Declares a pipeline; its steps are derived: everything upstream of its targets. */
 export function pipeline(name: string, options: PipelineOptions): Pipeline {
   checkName('pipeline', name);
-  const { targets, schedule, startDate, endDate, retries, ...about } = options;
+  const { targets, schedule, startDate, endDate, retries, dependsOnPast, lookback, deadline, ...about } =
+    options;
   if (targets.length === 0)
     throw new GranaryError('InvalidDefinition', `The pipeline ${name} has no targets.`);
   if (schedule.cron.trim().split(/\s+/).length !== 5)
@@ -57,14 +112,61 @@ export function pipeline(name: string, options: PipelineOptions): Pipeline {
       `The pipeline ${name}: retries.max must be a whole number from 0, not ${max}.`,
     );
   durationMicros(delay);
+  if (lookback !== undefined && (!Number.isInteger(lookback) || lookback < 0))
+    throw new GranaryError(
+      'InvalidDefinition',
+      `The pipeline ${name}: lookback must be a whole number of intervals from 0, not ${String(lookback)}.`,
+    );
   return Object.freeze({
     kind: 'pipeline',
     name,
     targets,
-    schedule: { cron: schedule.cron, timezone: schedule.timezone ?? 'UTC' },
+    schedule: scheduleOf(name, schedule),
     startDate: from.toString(),
     endDate: endDate === undefined ? undefined : Timestamp.from(endDate).toString(),
     retries: { max, delay },
+    dependsOnPast: dependsOnPast ? true : undefined,
+    lookback: lookback === 0 ? undefined : lookback,
+    deadline: deadlineOf(`pipeline ${name}`, deadline),
     ...about,
   });
+}
+
+function scheduleOf(pipeline: string, options: ScheduleOptions): PipelineSchedule {
+  const { cron, timezone = 'UTC', catchup, overlap = 'skip', jitter, pauseOnFailure } = options;
+  if (!OVERLAPS.includes(overlap))
+    throw new GranaryError(
+      'InvalidDefinition',
+      `The pipeline ${pipeline}: there is no overlap policy "${String(overlap)}". Choose one of ${OVERLAPS.join(', ')}.`,
+    );
+  for (const text of [catchup, jitter]) if (text !== undefined && text !== false) durationMicros(text);
+  return {
+    cron,
+    timezone,
+    ...(catchup === undefined || catchup === false ? {} : { catchup }),
+    ...(overlap === 'skip' ? {} : { overlap }),
+    ...(jitter === undefined ? {} : { jitter }),
+    ...(pauseOnFailure ? { pauseOnFailure } : {}),
+  };
+}
+
+/**
+ * A deadline as it is declared; a text is `cancel`.
+ * @throws GranaryError `InvalidDefinition`: an empty one, or a warning that does not come before the end.
+ */
+export function deadlineOf(owner: string, given: string | Deadline | undefined): Deadline | undefined {
+  if (given === undefined) return undefined;
+  const { warn, cancel }: Deadline = typeof given === 'string' ? { cancel: given } : given;
+  const [early, late] = [warn, cancel].map((text) => (text === undefined ? undefined : durationMicros(text)));
+  if (early === undefined && late === undefined)
+    throw new GranaryError(
+      'InvalidDefinition',
+      `The deadline of the ${owner} is empty. Write "2h", or { warn: "1h", cancel: "2h" } with one of them or both.`,
+    );
+  if (early !== undefined && late !== undefined && early >= late)
+    throw new GranaryError(
+      'InvalidDefinition',
+      `The deadline of the ${owner} warns after ${warn ?? ''}, which is not before it cancels (${cancel ?? ''}).`,
+    );
+  return { ...(warn === undefined ? {} : { warn }), ...(cancel === undefined ? {} : { cancel }) };
 }

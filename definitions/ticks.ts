@@ -1,7 +1,7 @@
 import { CronExpressionParser } from 'cron-parser';
 import { GranaryError, messageOf } from './errors.js';
 import { interval, type Interval } from './interval.js';
-import { floorDiv, Timestamp } from './timestamp.js';
+import { floorDiv, Timestamp, type TimestampLike } from './timestamp.js';
 
 /** A schedule's ticks: five cron fields in a time zone. Not for workflow code: time zones need `Intl`. */
 export interface Schedule {
@@ -113,6 +113,29 @@ export function intervalOfRange(
   return within(bounds, wanted);
 }
 
+/**
+ * The intervals of the schedule that lie within `[from, to)` and within the bounds, oldest first.
+ * @throws GranaryError `InvalidInterval` when `[from, to)` is empty or reversed.
+ */
+export function intervalsBetween(
+  schedule: Schedule,
+  bounds: ScheduleBounds,
+  from: TimestampLike,
+  to: TimestampLike,
+): Interval[] {
+  const span = interval(from, to);
+  const first = max(Timestamp.from(span.start), Timestamp.from(bounds.startDate));
+  const limit = min(Timestamp.from(span.end), Timestamp.from(bounds.endDate ?? span.end));
+  const found: Interval[] = [];
+  // The first tick at or after the first instant: ticks lie on whole microseconds.
+  for (let start = tickAfter(schedule, first.plus(-1n)); ;) {
+    const end = tickAfter(schedule, start);
+    if (end.micros > limit.micros) return found;
+    found.push(interval(start, end));
+    start = end;
+  }
+}
+
 const DAY = 86_400_000_000n;
 
 function within(bounds: ScheduleBounds, found: Interval): Interval {
@@ -137,3 +160,4 @@ function localDate(at: Timestamp, timezone: string): string {
 }
 
 const min = (a: Timestamp, b: Timestamp): Timestamp => (a.micros <= b.micros ? a : b);
+const max = (a: Timestamp, b: Timestamp): Timestamp => (a.micros >= b.micros ? a : b);

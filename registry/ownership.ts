@@ -4,11 +4,20 @@ import type { Interval } from '../definitions/interval.js';
 import type { Database } from './database.js';
 import type { Tables } from './tables.js';
 
-/** A run as the registry knows it: Temporal's ids. */
+/**
+ * A run as the registry knows it: Temporal's ids. Where one workflow run makes several intervals, each is a part of it, which is a run of its
+ * own here: `<Temporal's run id>.<part>`.
+ */
 export interface RunRef {
   readonly id: string;
   readonly workflowId: string;
 }
+
+/** A part of a workflow run; `part` has no dots. */
+export const partOf = (run: RunRef, part: string): RunRef => ({ ...run, id: `${run.id}.${part}` });
+
+/** The run as Temporal knows it, of a run or of a part of one. */
+export const workflowRunId = (id: string): string => id.split('.', 1)[0] ?? id;
 
 /** What a run may own: one target for one interval. */
 export interface Claim {

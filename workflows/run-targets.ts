@@ -23,11 +23,23 @@ export interface RunResult {
   readonly notes?: readonly string[];
 }
 
-/** Resolves a request, runs its steps in dependency order (independent ones side by side), and records how it ended. */
-export async function runTargets(request: Omit<RunRequest, 'now'>): Promise<RunResult> {
+/** What surrounds one of several intervals that a workflow run makes. */
+export interface Surroundings {
+  /** Takes the part's details, as Markdown. Default: they are the workflow's. */
+  readonly publish?: (markdown: string) => void;
+}
+
+/**
+ * Resolves a request, runs its steps in dependency order (independent ones side by side), and records how it ended. A request with a `part` is one
+ * of several that a workflow run makes; each has a row of its own among the runs.
+ */
+export async function runTargets(
+  request: Omit<RunRequest, 'now'>,
+  { publish = setCurrentDetails }: Surroundings = {},
+): Promise<RunResult> {
   const resolved = await inOwnWords(() => resolving.resolveRun({ ...request, now: logicalNow() }));
   const { plan } = resolved;
-  const show = progress(resolved, setCurrentDetails);
+  const show = progress(resolved, publish);
   const watch = watchLoads(resolved);
   const results: StepResult[] = [];
   const failures: StepFailure[] = [];

@@ -304,6 +304,24 @@ const CASES: readonly (readonly [what: string, write: () => unknown, message: Re
     /would have two columns "totals__total"/,
   ],
   ['a pipeline without targets', () => daily({ targets: [] }), /The pipeline daily has no targets/],
+  ['a lookback that is no number', () => daily({ lookback: '3d' }), /lookback must be a whole number/],
+  ['an empty deadline', () => daily({ deadline: {} }), /deadline of the pipeline daily is empty/],
+  [
+    'a warning after the end',
+    () => daily({ deadline: { warn: '2h', cancel: '2h' } }),
+    /warns after 2h, which is not before it cancels/,
+  ],
+  ['a deadline that is no duration', () => daily({ deadline: 'soon' }), /"soon" is not a duration/],
+  [
+    'an overlap policy that there is none of',
+    () => daily({ schedule: { cron: '0 0 * * *', overlap: 'queue' } }),
+    /no overlap policy "queue".*skip, bufferOne/,
+  ],
+  [
+    'a catch-up that is no duration',
+    () => daily({ schedule: { cron: '0 0 * * *', catchup: true } }),
+    /"true" is not a duration/,
+  ],
   [
     'a pipeline with six cron fields',
     () => daily({ schedule: { cron: '0 0 0 * * *' } }),

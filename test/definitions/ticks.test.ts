@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { intervalOfDate, intervalOfRange, lastCompleteInterval } from '../../definitions/ticks.js';
+import {
+  intervalOfDate,
+  intervalOfRange,
+  intervalsBetween,
+  lastCompleteInterval,
+} from '../../definitions/ticks.js';
 import { Timestamp } from '../../definitions/timestamp.js';
 
 const utc = { cron: '0 0 * * *', timezone: 'UTC' };
@@ -68,5 +73,31 @@ describe('an interval by its ends', () => {
       /no interval of the schedule.*\[2001-03-04T00:00:00Z, 2001-03-05T00:00:00Z\)/,
     );
     expect(() => intervalOfRange(utc, bounds, '2001-03-04', '2001-03-04')).toThrow(/is empty/);
+  });
+});
+
+describe('the intervals of a span', () => {
+  it.each([
+    ['whole days', utc, '2001-03-04', '2001-03-07', ['2001-03-04', '2001-03-05', '2001-03-06']],
+    [
+      'days that are cut off at both ends',
+      utc,
+      '2001-03-04T00:00:00.000001Z',
+      '2001-03-06T23:59:59Z',
+      ['2001-03-05'],
+    ],
+    ['less than a day', utc, '2001-03-04T01:00:00Z', '2001-03-05T00:00:00Z', []],
+    ['before the startDate', utc, '2000-12-30', '2001-01-02', ['2001-01-01']],
+    ['after the endDate', utc, '2001-06-30', '2002-01-01', ['2001-06-30']],
+    ['wholly before the startDate', utc, '1999-01-01', '1999-02-01', []],
+  ])('%s', (_, schedule, from, to, starts) =>
+    expect(intervalsBetween(schedule, bounds, from, to).map(({ start }) => start.slice(0, 10))).toEqual(
+      starts,
+    ),
+  );
+  it('join without holes, and there are as many as days in ten years', () => {
+    const found = intervalsBetween(prague, wide, '2001-01-01', '2011-01-02');
+    expect(found).toHaveLength(3652);
+    expect(found.slice(1).every(({ start }, n) => start === found[n]?.end)).toBe(true);
   });
 });
