@@ -26,6 +26,7 @@ import { addSearch } from './search.js';
 import { addServe } from './serve.js';
 import { addStatus } from './status.js';
 import { addTag } from './tag.js';
+import { addTest } from './test.js';
 import { addTrainingSet } from './training-set.js';
 import { addVerify } from './verify.js';
 import { addVersions } from './versions.js';
@@ -110,6 +111,7 @@ addDelete(program);
 addServe(program);
 addFeatures(program);
 addFeast(program);
+addTest(program);
 
 // A reader that has seen enough (`granary list | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
