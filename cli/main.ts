@@ -40,6 +40,7 @@ interface WorkerFlags extends ClientFlags {
   readonly threads?: number;
   readonly rowsPerShard?: number;
   readonly rowsPerGroup?: number;
+  readonly metrics?: string;
 }
 
 const program = new Command('granary')
@@ -62,6 +63,7 @@ withProject(program.command('worker'))
   )
   .option('--heartbeat-timeout <time>', 'silence after which others take over (default: 30s)')
   .option('--heartbeat-interval <time>', 'how often checkpoints reach Temporal at most (default: 5s)')
+  .option('--metrics <host:port>', 'where Prometheus finds /metrics (default: nowhere)')
   .addHelpText('after', '\nExample:\n  granary worker --project examples/flights/granary.ts --env dev')
   .action(async (flags: WorkerFlags) => {
     const { slots, memory, threads, rowsPerShard, rowsPerGroup } = flags;
@@ -70,6 +72,7 @@ withProject(program.command('worker'))
       ...(flags.env === undefined ? {} : { environment: flags.env }),
       ...(flags.taskQueue === undefined ? {} : { taskQueue: flags.taskQueue }),
       ...(flags.workflowBundle === undefined ? {} : { workflowBundle: flags.workflowBundle }),
+      ...(flags.metrics === undefined ? {} : { metrics: flags.metrics }),
       ...(flags.heartbeatTimeout === undefined ? {} : { heartbeatTimeout: flags.heartbeatTimeout }),
       ...(flags.heartbeatInterval === undefined ? {} : { heartbeatInterval: flags.heartbeatInterval }),
       budget: {
