@@ -19,6 +19,7 @@ import { resolvePromotion } from './resolve-promotion.js';
 import { resolveRefresh } from './resolve-refresh.js';
 import { resolveRequest } from './resolve-request.js';
 import { resolveRollback } from './resolve-rollback.js';
+import { PRIORITIES } from './priorities.js';
 import { runStaging, STAGING, writtenStores } from './staging.js';
 import type { Runtime } from './runtime.js';
 import { currentRun } from './step.js';
@@ -52,6 +53,8 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     plan: resolved,
     retries,
   });
+  if (request.backfill !== undefined)
+    await registry.backfills.began(request.backfill, Number(request.part), run);
   await crashPoint('run.after-begin');
   return {
     run,
@@ -71,6 +74,7 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     ...(window === undefined ? {} : { window }),
     ...(notes.length === 0 ? {} : { notes }),
     ...(refresh === undefined ? {} : { refresh }),
+    ...(request.backfill === undefined ? {} : { priority: PRIORITIES.backfill }),
   };
 }
 

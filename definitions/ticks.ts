@@ -150,7 +150,8 @@ function within(bounds: ScheduleBounds, found: Interval): Interval {
   return found;
 }
 
-function localDate(at: Timestamp, timezone: string): string {
+/** The date of an instant in a time zone, `2001-03-04`. */
+export function localDate(at: Timestamp, timezone: string): string {
   return new Intl.DateTimeFormat('en-CA', {
     timeZone: timezone,
     year: 'numeric',
