@@ -17,6 +17,7 @@ import { loadProject } from './load-project.js';
 import { addMaterialize } from './materialize.js';
 import { addModel } from './model.js';
 import { withProject } from './options.js';
+import { addPlan } from './plan.js';
 import { addPreview } from './preview.js';
 import { addPromote } from './promote.js';
 import { addProvider } from './provider.js';
@@ -86,6 +87,7 @@ withProject(program.command('worker'))
   });
 
 addApply(program);
+addPlan(program);
 addStatus(program);
 addCompile(program);
 addProvider(program);
