@@ -17,6 +17,7 @@ import { loadProject } from './load-project.js';
 import { addMaterialize } from './materialize.js';
 import { addModel } from './model.js';
 import { withProject } from './options.js';
+import { addPlan } from './plan.js';
 import { addPreview } from './preview.js';
 import { addPromote } from './promote.js';
 import { addProvider } from './provider.js';
@@ -25,6 +26,7 @@ import { addSearch } from './search.js';
 import { addServe } from './serve.js';
 import { addStatus } from './status.js';
 import { addTag } from './tag.js';
+import { addTest } from './test.js';
 import { addTrainingSet } from './training-set.js';
 import { addVerify } from './verify.js';
 import { addVersions } from './versions.js';
@@ -89,6 +91,7 @@ withProject(program.command('worker'))
   });
 
 addApply(program);
+addPlan(program);
 addStatus(program);
 addCompile(program);
 addProvider(program);
@@ -111,6 +114,7 @@ addDelete(program);
 addServe(program);
 addFeatures(program);
 addFeast(program);
+addTest(program);
 
 // A reader that has seen enough (`granary list | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,9 +1,11 @@
+import { cronFields } from './cron.js';
 import { deadlineOf, type Deadline } from './deadline.js';
 import { GranaryError } from './errors.js';
 import type { FeatureView } from './feature-view.js';
 import { durationMicros } from './interval.js';
 import { checkName } from './names.js';
 import type { About, AnySource } from './source.js';
+import { checkTimeZone } from './time-zone.js';
 import { Timestamp } from './timestamp.js';
 import type { TrainingSet } from './training-set.js';
 
@@ -86,11 +88,6 @@ export function pipeline(name: string, options: PipelineOptions): Pipeline {
     options;
   if (targets.length === 0)
     throw new GranaryError('InvalidDefinition', `The pipeline ${name} has no targets.`);
-  if (schedule.cron.trim().split(/\s+/).length !== 5)
-    throw new GranaryError(
-      'InvalidDefinition',
-      `The pipeline ${name}: the cron expression "${schedule.cron}" must have five fields, such as "0 0 * * *".`,
-    );
   const from = Timestamp.from(startDate);
   if (endDate !== undefined && Timestamp.from(endDate).micros <= from.micros)
     throw new GranaryError(
@@ -132,6 +129,13 @@ function scheduleOf(pipeline: string, options: ScheduleOptions): PipelineSchedul
       'InvalidDefinition',
       `The pipeline ${pipeline}: there is no overlap policy "${String(overlap)}". Choose one of ${OVERLAPS.join(', ')}.`,
     );
+  try {
+    cronFields(cron);
+    checkTimeZone(timezone);
+  } catch (error) {
+    if (!(error instanceof GranaryError)) throw error;
+    throw new GranaryError(error.code, `The pipeline ${pipeline}: ${error.message}`, { cause: error });
+  }
   for (const text of [catchup, jitter]) if (text !== undefined && text !== false) durationMicros(text);
   return {
     cron,

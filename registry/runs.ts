@@ -18,6 +18,13 @@ export interface Run extends RunRef {
   readonly endedAt: string | undefined;
 }
 
+/** A run of an interval and how it stands. */
+export interface IntervalRun extends RunRef {
+  readonly interval: Interval;
+  readonly status: RunStatus;
+  readonly error: string | undefined;
+}
+
 export interface StepOutcome {
   readonly step: string;
   readonly status: StepStatus;
@@ -114,6 +121,37 @@ export class Runs {
       .limit(limit)
       .execute();
     return rows.map((row) => ({ id: row.run_id, workflowId: row.workflow_id, type: row.type }));
+  }
+
+  /** The newest run that had one of some steps, for each interval within a span. */
+  async lastByInterval(steps: readonly string[], { start, end }: Interval): Promise<IntervalRun[]> {
+    if (steps.length === 0) return [];
+    const rows = await this.#database.db
+      .selectFrom('runs')
+      .distinctOn(['interval_start', 'interval_end'])
+      .select(['run_id', 'workflow_id', 'interval_start', 'interval_end', 'status', 'error'])
+      .where('interval_start', '>=', start)
+      .where('interval_end', '<=', end)
+      .where((eb) =>
+        eb.exists(
+          eb
+            .selectFrom('steps')
+            .select('steps.step_id')
+            .whereRef('steps.run_id', '=', 'runs.run_id')
+            .where('steps.step_id', 'in', steps),
+        ),
+      )
+      .orderBy('interval_start')
+      .orderBy('interval_end')
+      .orderBy('started_at', 'desc')
+      .execute();
+    return rows.map((row) => ({
+      id: row.run_id,
+      workflowId: row.workflow_id,
+      interval: { start: row.interval_start, end: row.interval_end },
+      status: row.status,
+      error: row.error ?? undefined,
+    }));
   }
 
   /** Which of these runs have ended and left no commit to be published: what they staged is of no use any more. */
