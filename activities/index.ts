@@ -4,6 +4,7 @@ import { finishApply } from './apply-finish.js';
 import { awaitApply, registerApply } from './apply-register.js';
 import { awaitOwner, claimStep } from './claim-step.js';
 import { buildRows } from './build-rows.js';
+import { checkDeadline, raiseDeadline, resolveDeadline } from './deadlines.js';
 import { exportFeast } from './export-feast.js';
 import { finishRun, type FinishRequest } from './finish-run.js';
 import { joinTrainingSet } from './join-training-set.js';
@@ -15,8 +16,10 @@ import type {
   BeginApply,
   CheckedApply,
   ClaimResult,
+  DeadlineCheck,
   FeastExport,
   LoadCounts,
+  MissedDeadline,
   RegisteredApply,
   Removal,
   RemovalOutcome,
@@ -28,6 +31,8 @@ import type {
   StepRequest,
   StepResult,
   ValidationOutcome,
+  WatchedDeadline,
+  WatchRequest,
 } from './messages.js';
 import { promoteVariant, retireVariant } from './promote-variant.js';
 import { recordLoad } from './record-load.js';
@@ -93,6 +98,12 @@ export function createActivities(runtime: Runtime) {
       beating((at) => checkApply(runtime, request, at)),
     finishApply: (request: ApplyEnd): Promise<ApplyOutcome> => beating(() => finishApply(runtime, request)),
     exportFeast: (): Promise<FeastExport> => beating(() => exportFeast(runtime)),
+    raiseDeadline: (missed: MissedDeadline): Promise<boolean> =>
+      beating(() => raiseDeadline(runtime, missed)),
+    resolveDeadline: (request: WatchRequest): Promise<WatchedDeadline> =>
+      beating(() => resolveDeadline(runtime, request)),
+    checkDeadline: (check: DeadlineCheck): Promise<{ readonly missed: boolean }> =>
+      beating(() => checkDeadline(runtime, check)),
     finishRun: (request: FinishRequest): Promise<void> => beating(() => finishRun(runtime, request)),
   };
 }

@@ -11,6 +11,7 @@ import { settle } from '../registry/settle.js';
 import { trainingReads, unversioned } from '../registry/training-reads.js';
 import { handlerMissing } from './build-rows.js';
 import { crashPoint } from './crash-points.js';
+import { deadlinesOf } from './deadlines.js';
 import { definitionsOf, type Definitions } from './definitions.js';
 import type { PromotionRef, RefreshRef, ResolvedRun, Rollback, RunRequest } from './messages.js';
 import { closeStatus } from './owner.js';
@@ -53,6 +54,7 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     retries,
   });
   await crashPoint('run.after-begin');
+  const hasAttributes = request.backfill !== true && (await runtime.searchAttributes.known());
   return {
     run,
     ...(pipeline === undefined ? {} : { pipeline: pipeline.name }),
@@ -71,6 +73,8 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     ...(window === undefined ? {} : { window }),
     ...(notes.length === 0 ? {} : { notes }),
     ...(refresh === undefined ? {} : { refresh }),
+    ...(await deadlinesOf(runtime, resources, pipeline, resolved, request)),
+    ...(hasAttributes ? { searchAttributes: true } : {}),
   };
 }
 

@@ -18,6 +18,7 @@ import { loadProject } from './load-project.js';
 import { addMaterialize } from './materialize.js';
 import { addModel } from './model.js';
 import { withProject } from './options.js';
+import { addPlan } from './plan.js';
 import { addPreview } from './preview.js';
 import { addPromote } from './promote.js';
 import { addProvider } from './provider.js';
@@ -40,6 +41,7 @@ interface WorkerFlags extends ClientFlags {
   readonly threads?: number;
   readonly rowsPerShard?: number;
   readonly rowsPerGroup?: number;
+  readonly metrics?: string;
 }
 
 const program = new Command('granary')
@@ -62,6 +64,7 @@ withProject(program.command('worker'))
   )
   .option('--heartbeat-timeout <time>', 'silence after which others take over (default: 30s)')
   .option('--heartbeat-interval <time>', 'how often checkpoints reach Temporal at most (default: 5s)')
+  .option('--metrics <host:port>', 'where Prometheus finds /metrics (default: nowhere)')
   .addHelpText('after', '\nExample:\n  granary worker --project examples/flights/granary.ts --env dev')
   .action(async (flags: WorkerFlags) => {
     const { slots, memory, threads, rowsPerShard, rowsPerGroup } = flags;
@@ -70,6 +73,7 @@ withProject(program.command('worker'))
       ...(flags.env === undefined ? {} : { environment: flags.env }),
       ...(flags.taskQueue === undefined ? {} : { taskQueue: flags.taskQueue }),
       ...(flags.workflowBundle === undefined ? {} : { workflowBundle: flags.workflowBundle }),
+      ...(flags.metrics === undefined ? {} : { metrics: flags.metrics }),
       ...(flags.heartbeatTimeout === undefined ? {} : { heartbeatTimeout: flags.heartbeatTimeout }),
       ...(flags.heartbeatInterval === undefined ? {} : { heartbeatInterval: flags.heartbeatInterval }),
       budget: {
@@ -88,6 +92,7 @@ withProject(program.command('worker'))
   });
 
 addApply(program);
+addPlan(program);
 addStatus(program);
 addCompile(program);
 addProvider(program);

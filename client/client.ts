@@ -37,6 +37,7 @@ import {
   type HistoricalRows,
 } from './historical-features.js';
 import { readFeatures, type EntityKeys, type OnlineFeatures } from './features.js';
+import { planProject, type PlanOptions, type ProjectPlan } from './plan.js';
 import type { Vector } from './printed.js';
 import type { GranaryClientOptions, RemovalHandle, RunHandle } from './handles.js';
 import { loadsOf, startMaterialize, type MaterializeOptions } from './loads.js';
@@ -234,6 +235,14 @@ export class GranaryClient {
    */
   async planApply(): Promise<ApplyPlan> {
     return await planOf(this.#open, this.#registry);
+  }
+
+  /**
+   * Says what {@link apply} would do and which intervals of the project's pipelines are not valid, and why: nothing is made. Only the registry is asked.
+   * @throws GranaryError `UnknownResource`: no such pipeline; `InvalidDefinition`.
+   */
+  async plan(options: PlanOptions = {}): Promise<ProjectPlan> {
+    return await planProject(this.#open, this.#registry, this.#workflows.closedAs, options);
   }
 
   /**

@@ -4,6 +4,7 @@
  */
 import {
   APPLY_FIELDS,
+  DEADLINE_FIELDS,
   MATERIALIZE_FIELDS,
   materializeRules,
   parseInput,
@@ -13,6 +14,7 @@ import {
   ROLLBACK_FIELDS,
   TRAINING_SET_FIELDS,
   type ApplyInput,
+  type DeadlineInput,
   type MaterializeInput,
   type PipelineInput,
   type PromoteInput,
@@ -21,6 +23,7 @@ import {
   type TrainingSetInput,
 } from './input.js';
 import type { LoadCheckpoint, LoadState, RemovalOutcome } from '../activities/messages.js';
+import { watchDeadline, type DeadlineResult } from './deadlines.js';
 import { removeResource } from './remove.js';
 import { runApply, type ApplyResult } from './run-apply.js';
 import { runTargets, type RunResult } from './run-targets.js';
@@ -28,6 +31,8 @@ import { runTargets, type RunResult } from './run-targets.js';
 export type {
   ApplyInput,
   ApplyResult,
+  DeadlineInput,
+  DeadlineResult,
   LoadCheckpoint,
   LoadState,
   MaterializeInput,
@@ -115,4 +120,15 @@ export async function remove(input?: RemoveInput): Promise<RemovalOutcome> {
     reason: 'replaced by user_activity',
   });
   return await removeResource({ ...rest, by });
+}
+
+/**
+ * Raises the deadlines of a pipeline's interval where it is not valid in time, also when no run of it ever begins. A schedule of its own starts it
+ * at each tick.
+ */
+export async function deadline(input?: DeadlineInput): Promise<DeadlineResult> {
+  const { pipeline: name } = parseInput<DeadlineInput>('deadline', input, DEADLINE_FIELDS, {
+    pipeline: 'user_features_daily',
+  });
+  return await watchDeadline(name);
 }

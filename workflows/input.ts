@@ -86,6 +86,12 @@ export interface RemoveInput {
   readonly by?: string;
 }
 
+/** The input of `deadline`. */
+export interface DeadlineInput {
+  /** A pipeline's name: of it the interval is watched that ends at the schedule's tick or, started by hand, the last complete one. */
+  readonly pipeline: string;
+}
+
 type FieldType = 'text' | 'texts' | 'flag';
 export type Fields = Readonly<Record<string, { readonly type: FieldType; readonly required?: true }>>;
 
@@ -125,6 +131,7 @@ export const PROMOTE_FIELDS: Fields = {
   by: { type: 'text' },
 };
 
+export const DEADLINE_FIELDS: Fields = { pipeline: { type: 'text', required: true } };
 export const APPLY_FIELDS: Fields = { apply: { type: 'text' } };
 export const REMOVE_FIELDS: Fields = {
   resource: { type: 'text', required: true },

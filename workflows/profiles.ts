@@ -34,7 +34,15 @@ export const quick = ({ heartbeatTimeout }: ProfileSettings, summary: string) =>
   proxyActivities<
     Pick<
       GranaryActivities,
-      'claimStep' | 'recordLoad' | 'finishRun' | 'registerApply' | 'finishApply' | 'finishRemoval'
+      | 'claimStep'
+      | 'recordLoad'
+      | 'finishRun'
+      | 'registerApply'
+      | 'finishApply'
+      | 'finishRemoval'
+      | 'raiseDeadline'
+      | 'resolveDeadline'
+      | 'checkDeadline'
     >
   >({
     ...cancellation,
