@@ -11,6 +11,7 @@ import { addFeast } from './feast.js';
 import { addFeatures } from './features.js';
 import { addGet } from './get.js';
 import { addHistory } from './history.js';
+import { addInit } from './init.js';
 import { addLineage } from './lineage.js';
 import { addList } from './list.js';
 import { loadProject } from './load-project.js';
@@ -114,6 +115,7 @@ addDelete(program);
 addServe(program);
 addFeatures(program);
 addFeast(program);
+addInit(program);
 addTest(program);
 
 // A reader that has seen enough (`granary list | head`) is no error.
