@@ -11,7 +11,7 @@ import { settle } from '../registry/settle.js';
 import { trainingReads, unversioned } from '../registry/training-reads.js';
 import { handlerMissing } from './build-rows.js';
 import { crashPoint } from './crash-points.js';
-import { definitionsOf, type Definitions } from './definitions.js';
+import { definitionsOf, type Definitions } from '../registry/definitions.js';
 import type { PromotionRef, RefreshRef, ResolvedRun, Rollback, RunRequest } from './messages.js';
 import { closeStatus } from './owner.js';
 import { resolveLoad } from './resolve-load.js';
