@@ -136,4 +136,19 @@ CREATE TABLE {schema}.refreshes (
   at timestamptz NOT NULL DEFAULT now(), retired_at timestamptz, collected_at timestamptz, PRIMARY KEY (target, number), UNIQUE (target, run_id));
 `,
   },
+  {
+    id: 11,
+    // What a run was asked for, how its steps went, and what they sent to engines: for people. Rows of before, and of older workers, have NULL.
+    sql: `
+ALTER TABLE {schema}.migrations ADD COLUMN version text;
+ALTER TABLE {schema}.runs ADD COLUMN request jsonb;
+ALTER TABLE {schema}.steps ADD COLUMN started_at timestamptz, ADD COLUMN ended_at timestamptz, ADD COLUMN result jsonb;
+CREATE INDEX runs_started ON {schema}.runs (started_at DESC);
+CREATE TABLE {schema}.step_logs (
+  run_id text NOT NULL REFERENCES {schema}.runs ON DELETE CASCADE, step_id text NOT NULL, activity_id text NOT NULL, attempt integer NOT NULL,
+  activity text NOT NULL, worker text NOT NULL, outcome text NOT NULL, error_code text, error text, statements json NOT NULL, omitted integer NOT NULL,
+  started_at timestamptz NOT NULL, updated_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (run_id, step_id, activity_id, attempt));
+CREATE INDEX step_logs_age ON {schema}.step_logs (updated_at);
+`,
+  },
 ];
