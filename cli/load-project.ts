@@ -22,9 +22,11 @@ export async function loadProject(file: string): Promise<Project | Contract> {
     );
   }
   if (path.endsWith('.json')) return parseContract(await readFile(path, 'utf8'), file);
-  const loaded = (await tsImport(pathToFileURL(path).href, import.meta.url)) as {
-    readonly default?: unknown;
-  };
+  const loaded = (await tsImport(pathToFileURL(path).href, import.meta.url).catch((error: unknown) => {
+    // What the definitions refuse is said in their words.
+    if (error instanceof Error && error.name === 'GranaryError') throw error;
+    throw new GranaryError('InvalidInput', `${path} cannot be loaded: ${failureOf(error)}`, { cause: error });
+  })) as { readonly default?: unknown };
   // A CommonJS project's default export is wrapped once more.
   const exported = loaded.default;
   const found = isProject(exported)
@@ -36,6 +38,15 @@ export async function loadProject(file: string): Promise<Project | Contract> {
       `${path} has no default export made by defineProject. End the file with: export default defineProject({ ... });`,
     );
   return found;
+}
+
+/** What a file threw, with the line of it that did: the project is code of its author's. */
+function failureOf(error: unknown): string {
+  const [first = '', ...rest] = (
+    error instanceof Error ? (error.stack ?? error.message) : String(error)
+  ).split('\n');
+  const own = rest.filter((line) => !/node_modules|node:internal/.test(line)).slice(0, 5);
+  return [first, ...own].join('\n');
 }
 
 const isProject = (value: unknown): value is Project =>

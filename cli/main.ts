@@ -45,6 +45,7 @@ interface WorkerFlags extends ClientFlags {
   readonly threads?: number;
   readonly rowsPerShard?: number;
   readonly rowsPerGroup?: number;
+  readonly json?: true;
 }
 
 /** The whole command; parsed by {@link main}. */
@@ -84,6 +85,7 @@ withProject(program.command('worker'))
   )
   .option('--heartbeat-timeout <time>', 'silence after which others take over (default: 30s)')
   .option('--heartbeat-interval <time>', 'how often checkpoints reach Temporal at most (default: 5s)')
+  .option('--json', 'one JSON line on stdout once it polls')
   .addHelpText('after', '\nExample:\n  granary worker --project examples/flights/granary.ts --env dev')
   .action(async (flags: WorkerFlags) => {
     const { slots, memory, threads, rowsPerShard, rowsPerGroup } = flags;
@@ -104,7 +106,14 @@ withProject(program.command('worker'))
         ...(rowsPerGroup === undefined ? {} : { rowsPerGroup }),
       },
       onReady: ({ taskQueue, address, namespace }) => {
-        process.stderr.write(`granary worker: polls ${taskQueue} in namespace ${namespace} at ${address}\n`);
+        if (flags.json)
+          process.stdout.write(
+            `${JSON.stringify({ event: 'ready', version: packageVersion, taskQueue, namespace, address })}\n`,
+          );
+        else
+          process.stderr.write(
+            `granary worker: polls ${taskQueue} in namespace ${namespace} at ${address}\n`,
+          );
       },
     });
   });
