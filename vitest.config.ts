@@ -2,7 +2,16 @@ import { defineConfig } from 'vitest/config';
 
 const room = (path: string): string => new URL(path, import.meta.url).pathname;
 
-// `npm test` runs `main`, `npm run test:faults` runs `faults`, `npm run test:soak` runs `soak`; all with the real services up (scripts/test.mjs).
+/** Tests beside the Feast SDK and other Python readers, which need `npm run python`. */
+const sdk = [
+  'test/e2e/feast-acceptance.test.ts',
+  'test/e2e/python.test.ts',
+  'test/feast/{differential,registry}.test.ts',
+  'test/providers/{online-feast-writers,online-postgres-feast,pit-feast}.test.ts',
+  'test/server/feast.test.ts',
+];
+
+// `npm test` runs `main`, `npm run test:faults`, `test:sdk` and `test:soak` the others; all with the real services up (scripts/test.mjs).
 export default defineConfig({
   resolve: {
     // Examples say `granary`; in the tests that is these very sources, not a second copy in lib/.
@@ -26,7 +35,7 @@ export default defineConfig({
         test: {
           name: 'main',
           include: ['test/**/*.test.{ts,mjs}'],
-          exclude: ['test/soak/**', 'test/faults/**'],
+          exclude: ['test/soak/**', 'test/faults/**', ...sdk],
           typecheck: {
             enabled: true,
             include: ['test/types/**/*.test-d.ts'],
@@ -38,6 +47,10 @@ export default defineConfig({
       {
         extends: true,
         test: { name: 'faults', include: ['test/faults/**/*.test.ts'] },
+      },
+      {
+        extends: true,
+        test: { name: 'sdk', include: sdk },
       },
       {
         extends: true,

@@ -1,26 +1,13 @@
-import {
-  isRaw,
-  tableName,
-  type BuiltSourceSpec,
-  type Resource,
-  type SourceSpec,
-} from '../definitions/contract.js';
+import { isRaw, tableName, type Resource, type SourceSpec } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
-import { durationMicros, isAllTime, type Interval } from '../definitions/interval.js';
+import { isAllTime, type Interval } from '../definitions/interval.js';
 import { resourceOf } from '../definitions/resource-of.js';
-import { Timestamp } from '../definitions/timestamp.js';
 import { datasetInput, type DatasetInput } from '../registry/dataset.js';
 import type { RegisteredResource } from '../registry/resources.js';
 import { versionsFor, type VersionReader } from '../registry/version-choice.js';
 import type { Runtime } from './runtime.js';
 
 export type Resources = ReadonlyMap<string, RegisteredResource>;
-
-/** The start of what a build for an interval reads of its inputs; undefined: from the beginning. */
-export function readFrom(spec: BuiltSourceSpec, interval: Interval): string | undefined {
-  if (spec.lookback === undefined || isAllTime(interval)) return undefined;
-  return Timestamp.from(interval.start).plus(-durationMicros(spec.lookback)).toString();
-}
 
 /**
  * What one source holds for a reader, as contents: the checksums of a raw source's files, or versions.

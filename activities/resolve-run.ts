@@ -11,6 +11,7 @@ import { settle } from '../registry/settle.js';
 import { trainingReads, unversioned } from '../registry/training-reads.js';
 import { handlerMissing } from './build-rows.js';
 import { crashPoint } from './crash-points.js';
+import { deadlinesOf } from './deadlines.js';
 import { definitionsOf, type Definitions } from './definitions.js';
 import type { PromotionRef, RefreshRef, ResolvedRun, Rollback, RunRequest } from './messages.js';
 import { closeStatus } from './owner.js';
@@ -19,6 +20,7 @@ import { resolvePromotion } from './resolve-promotion.js';
 import { resolveRefresh } from './resolve-refresh.js';
 import { resolveRequest } from './resolve-request.js';
 import { resolveRollback } from './resolve-rollback.js';
+import { PRIORITIES } from './priorities.js';
 import { runStaging, STAGING, writtenStores } from './staging.js';
 import type { Runtime } from './runtime.js';
 import { currentRun } from './step.js';
@@ -55,7 +57,10 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     retries,
     request: asked,
   });
+  if (request.backfill !== undefined)
+    await registry.backfills.began(request.backfill, Number(request.part), run);
   await crashPoint('run.after-begin');
+  const hasAttributes = request.backfill === undefined && (await runtime.searchAttributes.known());
   return {
     run,
     ...(pipeline === undefined ? {} : { pipeline: pipeline.name }),
@@ -74,6 +79,9 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     ...(window === undefined ? {} : { window }),
     ...(notes.length === 0 ? {} : { notes }),
     ...(refresh === undefined ? {} : { refresh }),
+    ...(await deadlinesOf(runtime, resources, pipeline, resolved, request)),
+    ...(hasAttributes ? { searchAttributes: true } : {}),
+    ...(request.backfill === undefined ? {} : { priority: PRIORITIES.backfill }),
   };
 }
 

@@ -14,6 +14,7 @@ import { addFeatures } from './features.js';
 import { addGet } from './get.js';
 import { groupCommands, summaryOf } from './groups.js';
 import { addHistory } from './history.js';
+import { addInit } from './init.js';
 import { endOnInterrupt } from './interrupt.js';
 import { addLineage } from './lineage.js';
 import { addList } from './list.js';
@@ -21,6 +22,7 @@ import { loadProject } from './load-project.js';
 import { addMaterialize } from './materialize.js';
 import { addModel } from './model.js';
 import { withProject } from './options.js';
+import { addPlan } from './plan.js';
 import { addPreview } from './preview.js';
 import { addPromote } from './promote.js';
 import { addProvider } from './provider.js';
@@ -31,6 +33,7 @@ import { addSearch } from './search.js';
 import { addServe } from './serve.js';
 import { addStatus } from './status.js';
 import { addTag } from './tag.js';
+import { addTest } from './test.js';
 import { addTrainingSet } from './training-set.js';
 import { addVerify } from './verify.js';
 import { addVersion } from './version.js';
@@ -46,6 +49,7 @@ interface WorkerFlags extends ClientFlags {
   readonly rowsPerShard?: number;
   readonly rowsPerGroup?: number;
   readonly json?: true;
+  readonly metrics?: string;
 }
 
 /** The whole command; parsed by {@link main}. */
@@ -86,6 +90,7 @@ withProject(program.command('worker'))
   .option('--heartbeat-timeout <time>', 'silence after which others take over (default: 30s)')
   .option('--heartbeat-interval <time>', 'how often checkpoints reach Temporal at most (default: 5s)')
   .option('--json', 'one JSON line on stdout once it polls')
+  .option('--metrics <host:port>', 'where Prometheus finds /metrics (default: nowhere)')
   .addHelpText('after', '\nExample:\n  granary worker --project examples/flights/granary.ts --env dev')
   .action(async (flags: WorkerFlags) => {
     const { slots, memory, threads, rowsPerShard, rowsPerGroup } = flags;
@@ -94,6 +99,7 @@ withProject(program.command('worker'))
       ...(flags.env === undefined ? {} : { environment: flags.env }),
       ...(flags.taskQueue === undefined ? {} : { taskQueue: flags.taskQueue }),
       ...(flags.workflowBundle === undefined ? {} : { workflowBundle: flags.workflowBundle }),
+      ...(flags.metrics === undefined ? {} : { metrics: flags.metrics }),
       ...(flags.heartbeatTimeout === undefined ? {} : { heartbeatTimeout: flags.heartbeatTimeout }),
       ...(flags.heartbeatInterval === undefined ? {} : { heartbeatInterval: flags.heartbeatInterval }),
       budget: {
@@ -119,6 +125,7 @@ withProject(program.command('worker'))
   });
 
 addApply(program);
+addPlan(program);
 addStatus(program);
 addCompile(program);
 addProvider(program);
@@ -141,6 +148,8 @@ addDelete(program);
 addServe(program);
 addFeatures(program);
 addFeast(program);
+addInit(program);
+addTest(program);
 addRun(program);
 addRuns(program);
 addVersion(program);

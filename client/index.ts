@@ -7,11 +7,22 @@ export type { HistoricalFeaturesOptions, HistoricalRow, HistoricalRows } from '.
 export type { EntityValues, FeatureReference, OneEntity } from './feature-vectors.js';
 export type { EntityKeys, OnlineFeatures } from './features.js';
 export type { ApplyHandle, ApplyState } from './apply.js';
+export type {
+  BackfillDetail,
+  BackfillHandle,
+  BackfillPreview,
+  BackfillState,
+  Backfills,
+} from './backfills.js';
+export type { BackfillPlan, BackfillRequest } from '../definitions/backfill.js';
 export type { ProviderHealth } from './provider-health.js';
 export type { ApplyItem } from '../registry/applies.js';
 export type { ApplyPlan } from '../definitions/apply-plan.js';
 export type { GranaryClientOptions, RemovalHandle, RunHandle } from './handles.js';
 export type { LoadProgress, MaterializeOptions } from './loads.js';
+export type { PipelinePlan, PlanOptions, ProjectPlan } from './plan.js';
+export type { IntervalCoverage, IntervalState } from '../registry/coverage.js';
+export type { CoverageRange } from '../registry/coverage-ranges.js';
 export type { Verification } from './verify.js';
 export type { VersionLineage, VersionNode } from './lineage.js';
 export { type Example, type Vector } from './printed.js';

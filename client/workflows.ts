@@ -55,7 +55,8 @@ export class Workflows {
 
   /**
    * Starts a workflow. Its id is for reading, `pipeline/flights_dev/flights_daily/2001-03-04`, with the project and environment in it because several
-   * may share a namespace; `asked` is what follows them. One with the same id that is still open is joined.
+   * may share a namespace; `asked` is what follows them. One with the same id that is still open is joined. `priorityKey`: whose turn it is first,
+   * 1 to 5; 3 by default.
    */
   async start<T>(
     type: string,

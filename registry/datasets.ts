@@ -258,6 +258,24 @@ export class Datasets {
     return rows.map((row) => row.detail);
   }
 
+  /** What each current version of a target was made from: dataset id -> inputs in order. */
+  async inputsOfCurrent(target: string): Promise<Map<string, DatasetInput[]>> {
+    const rows = await this.#database.db
+      .selectFrom('ledger')
+      .innerJoin('dataset_inputs', 'dataset_inputs.dataset_id', 'ledger.dataset_id')
+      .select(['dataset_inputs.dataset_id as dataset', 'dataset_inputs.detail as detail'])
+      .where('ledger.target', '=', target)
+      .orderBy('dataset_inputs.position')
+      .execute();
+    const inputs = new Map<string, DatasetInput[]>();
+    for (const { dataset, detail } of rows) {
+      const known = inputs.get(dataset);
+      if (known) known.push(detail);
+      else inputs.set(dataset, [detail]);
+    }
+    return inputs;
+  }
+
   /** Commits whose publication was cut off: any run may finish it. */
   async unpublished(target: string): Promise<Dataset[]> {
     const rows = await this.#database.db

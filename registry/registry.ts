@@ -1,10 +1,12 @@
 import { Applies } from './applies.js';
 import { Audit } from './audit.js';
+import { Backfills } from './backfills.js';
 import { Catalog } from './catalog.js';
 import { lineageOf, type DatasetLineage } from './catalog-lineage.js';
 import { Removals } from './catalog-removal.js';
 import { openDatabase, registryLevel, type RegistryAddress, type RegistryLevel } from './database.js';
 import { Datasets } from './datasets.js';
+import { Events } from './events.js';
 import { Ledger } from './ledger.js';
 import { Ownership } from './ownership.js';
 import { Promotions } from './promotions.js';
@@ -31,6 +33,8 @@ export interface Registry {
   readonly removals: Removals;
   readonly promotions: Promotions;
   readonly refreshes: Refreshes;
+  readonly events: Events;
+  readonly backfills: Backfills;
   /** The lineage of a version by its dataset's id, both ways. */
   lineage(dataset: string): Promise<DatasetLineage>;
   /** How far its tables are; as they are. */
@@ -58,6 +62,8 @@ export function openRegistry(options: RegistryAddress): Registry {
     removals: new Removals(database),
     promotions: new Promotions(database),
     refreshes: new Refreshes(database),
+    events: new Events(database),
+    backfills: new Backfills(database),
     lineage: (dataset) => lineageOf(database, dataset),
     level: () => registryLevel(database),
     migrate: () => database.migrate(),

@@ -1,10 +1,11 @@
-import { sql } from 'kysely';
+import { sql, type Selectable } from 'kysely';
+import type { Interval } from '../definitions/interval.js';
 import type { Plan } from '../definitions/plan.js';
 import type { Database } from './database.js';
 import type { DatasetInput } from './dataset.js';
 import type { RunRef } from './ownership.js';
 import type { RecordedRequest, RecordedResult } from './recorded-run.js';
-import type { RunStatus, StepStatus } from './tables.js';
+import type { RunStatus, StepStatus, Tables } from './tables.js';
 
 /** A run and how it stands. */
 export interface Run extends RunRef {
@@ -16,6 +17,13 @@ export interface Run extends RunRef {
   readonly error: string | undefined;
   readonly startedAt: string;
   readonly endedAt: string | undefined;
+}
+
+/** A run of an interval and how it stands. */
+export interface IntervalRun extends RunRef {
+  readonly interval: Interval;
+  readonly status: RunStatus;
+  readonly error: string | undefined;
 }
 
 export interface StepOutcome {
@@ -102,20 +110,21 @@ export class Runs {
       .selectAll()
       .where('run_id', '=', id)
       .executeTakeFirst();
-    return (
-      row && {
-        id: row.run_id,
-        workflowId: row.workflow_id,
-        type: row.type,
-        pipeline: row.pipeline ?? undefined,
-        status: row.status,
-        plan: row.plan,
-        retries: row.retries,
-        error: row.error ?? undefined,
-        startedAt: row.started_at,
-        endedAt: row.ended_at ?? undefined,
-      }
-    );
+    return row && runOf(row);
+  }
+
+  /** The run of a pipeline's interval that began last, as it is recorded. */
+  async lastOf(pipeline: string, interval: Interval): Promise<Run | undefined> {
+    const row = await this.#database.db
+      .selectFrom('runs')
+      .selectAll()
+      .where('pipeline', '=', pipeline)
+      .where('interval_start', '=', interval.start)
+      .where('interval_end', '=', interval.end)
+      .orderBy('started_at', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+    return row && runOf(row);
   }
 
   /** Runs that are not recorded as ended, oldest first. */
@@ -128,6 +137,37 @@ export class Runs {
       .limit(limit)
       .execute();
     return rows.map((row) => ({ id: row.run_id, workflowId: row.workflow_id, type: row.type }));
+  }
+
+  /** The newest run that had one of some steps, for each interval within a span. */
+  async lastByInterval(steps: readonly string[], { start, end }: Interval): Promise<IntervalRun[]> {
+    if (steps.length === 0) return [];
+    const rows = await this.#database.db
+      .selectFrom('runs')
+      .distinctOn(['interval_start', 'interval_end'])
+      .select(['run_id', 'workflow_id', 'interval_start', 'interval_end', 'status', 'error'])
+      .where('interval_start', '>=', start)
+      .where('interval_end', '<=', end)
+      .where((eb) =>
+        eb.exists(
+          eb
+            .selectFrom('steps')
+            .select('steps.step_id')
+            .whereRef('steps.run_id', '=', 'runs.run_id')
+            .where('steps.step_id', 'in', steps),
+        ),
+      )
+      .orderBy('interval_start')
+      .orderBy('interval_end')
+      .orderBy('started_at', 'desc')
+      .execute();
+    return rows.map((row) => ({
+      id: row.run_id,
+      workflowId: row.workflow_id,
+      interval: { start: row.interval_start, end: row.interval_end },
+      status: row.status,
+      error: row.error ?? undefined,
+    }));
   }
 
   /** Which of these runs have ended and left no commit to be published: what they staged is of no use any more. */
@@ -329,3 +369,16 @@ export class Runs {
     return row.errors;
   }
 }
+
+const runOf = (row: Selectable<Tables['runs']>): Run => ({
+  id: row.run_id,
+  workflowId: row.workflow_id,
+  type: row.type,
+  pipeline: row.pipeline ?? undefined,
+  status: row.status,
+  plan: row.plan,
+  retries: row.retries,
+  error: row.error ?? undefined,
+  startedAt: row.started_at,
+  endedAt: row.ended_at ?? undefined,
+});

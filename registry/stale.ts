@@ -48,7 +48,8 @@ export async function staleIntervals(
 /** How many intervals a reason names. */
 const NAMED = 3;
 
-function differences(recorded: readonly DatasetInput[], now: readonly DatasetInput[]): string[] {
+/** What was read in other versions than would be read now, a sentence a source. */
+export function differences(recorded: readonly DatasetInput[], now: readonly DatasetInput[]): string[] {
   const identities = (inputs: readonly DatasetInput[]): Map<string, string> =>
     new Map(
       inputs.flatMap((input) =>

@@ -1,5 +1,5 @@
-import type { Resource } from '../definitions/contract.js';
-import { ALL_TIME, isAllTime, isAsOf, type Interval } from '../definitions/interval.js';
+import type { BuiltSourceSpec, Resource } from '../definitions/contract.js';
+import { ALL_TIME, durationMicros, isAllTime, isAsOf, type Interval } from '../definitions/interval.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import type { Dataset } from './dataset.js';
 import type { Datasets } from './datasets.js';
@@ -9,6 +9,12 @@ export interface VersionReader {
   readonly interval: Interval;
   readonly by: 'interval' | 'eventTime';
   readonly from: string | undefined;
+}
+
+/** The start of what a build for an interval reads of its inputs; undefined: from the beginning. */
+export function readFrom(spec: BuiltSourceSpec, interval: Interval): string | undefined {
+  if (spec.lookback === undefined || isAllTime(interval)) return undefined;
+  return Timestamp.from(interval.start).plus(-durationMicros(spec.lookback)).toString();
 }
 
 /** The versions that a reader sees now, or saw as of a time; oldest interval first. */
