@@ -4,7 +4,7 @@ import type { BackfillInterval, BackfillPlan, BackfillRequest } from '../definit
 import { outlookOf } from '../registry/backfill-plan.js';
 import { settle } from '../registry/settle.js';
 import { crashPoint } from './crash-points.js';
-import { definitionsOf } from './definitions.js';
+import { definitionsOf } from '../registry/definitions.js';
 import type { BackfillEnd, BackfillOutcome, BeginBackfill, BegunBackfill } from './messages.js';
 import { closeStatus } from './owner.js';
 import { PRIORITIES } from './priorities.js';

@@ -7,7 +7,7 @@ import { targetIdsOf } from '../definitions/target.js';
 import { intervalOfDate, intervalOfRange, lastCompleteInterval } from '../definitions/ticks.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import { onlineStoreOf } from '../registry/online-view.js';
-import type { Definitions } from './definitions.js';
+import type { Definitions } from '../registry/definitions.js';
 import type { RunRequest } from './messages.js';
 
 /** What a request means: the pipeline, if one, the targets' ids, and the interval. Pure. */

@@ -12,7 +12,7 @@ import { trainingReads, unversioned } from '../registry/training-reads.js';
 import { handlerMissing } from './build-rows.js';
 import { crashPoint } from './crash-points.js';
 import { deadlinesOf } from './deadlines.js';
-import { definitionsOf, type Definitions } from './definitions.js';
+import { definitionsOf, type Definitions } from '../registry/definitions.js';
 import type { PromotionRef, RefreshRef, ResolvedRun, Rollback, RunRequest } from './messages.js';
 import { closeStatus } from './owner.js';
 import { resolveLoad } from './resolve-load.js';

@@ -7,7 +7,9 @@ import { feastProject } from '../definitions/project.js';
 import { runName } from '../definitions/run-names.js';
 import type { OpenProject } from '../providers/bind.js';
 import type { Backfill, BackfillCounts } from '../registry/backfill.js';
-import { outlookOf, type BackfillOutlook } from '../registry/backfill-plan.js';
+import { outlookOf } from '../registry/backfill-plan.js';
+import { coverageRanges, type CoverageRange } from '../registry/coverage-ranges.js';
+import { definitionsOf, type Definitions } from '../registry/definitions.js';
 import type { Registry } from '../registry/registry.js';
 import { settle, settleBackfill } from '../registry/settle.js';
 import type { RunStatus } from '../registry/tables.js';
@@ -51,7 +53,10 @@ export interface BackfillDetail extends BackfillState {
 }
 
 /** What a backfill would do, and how long that may take. */
-export interface BackfillPreview extends Omit<BackfillOutlook, 'intervals'> {
+export interface BackfillPreview {
+  readonly plan: BackfillPlan;
+  /** How the intervals of the span stand, as ranges, oldest first. */
+  readonly ranges: readonly CoverageRange[];
   /** The intervals that it would make, in its order. */
   readonly intervals: readonly Interval[];
   /** By the last runs of the pipeline that made something; without `ms` there was none. */
@@ -82,6 +87,25 @@ export class Backfills {
   }
 
   /**
+   * What names mean in a request: a pipeline's, or targets' (`user_features`, `view/user_features`).
+   * @throws GranaryError `UnknownResource`.
+   */
+  async named(names: readonly string[]): Promise<Pick<BackfillRequest, 'pipeline' | 'targets'>> {
+    const [name, another] = names;
+    if (name === undefined) return {};
+    await this.#registry.migrate();
+    const { pipelines, resources } = await this.#definitions();
+    if (another === undefined && pipelines.has(name)) return { pipeline: name };
+    const known = [...resources.values()].map((resource) => resource.name);
+    const strange = names.find((each) => !resources.has(each) && !known.includes(bareName(each)));
+    if (strange === undefined) return { targets: names };
+    throw new GranaryError(
+      'UnknownResource',
+      `There is no pipeline and no target "${strange}". ${didYouMean(strange, new Set([...pipelines.keys(), ...known]))}`,
+    );
+  }
+
+  /**
    * What a backfill would do now, by the registry alone: every interval and how it stands, those that it would make, and how long that may take by
    * the mean of past runs. Nothing is written.
    * @throws GranaryError `UnknownResource`, `InvalidInput`, `InvalidInterval`.
@@ -89,13 +113,19 @@ export class Backfills {
   async plan(request: BackfillRequest): Promise<BackfillPreview> {
     const registry = this.#registry;
     await registry.migrate();
-    const outlook = await outlookOf(registry, await this.#definitions(), request, new Date().toISOString());
+    await settle(registry, this.#workflows.closedAs);
+    const outlook = await outlookOf(
+      registry,
+      await this.#definitions(),
+      request,
+      await registry.runs.clock(),
+    );
     const { plan, coverage } = outlook;
     const { runs, meanMs } = await registry.backfills.pastRuns(plan.pipeline);
     const ms = meanMs === undefined ? undefined : (meanMs * plan.selected) / plan.concurrency;
     return {
       plan,
-      coverage,
+      ranges: coverageRanges(coverage),
       intervals: outlook.intervals.map(({ interval }) => interval),
       estimate: { runs, ...(ms === undefined ? {} : { ms }) },
     };
@@ -223,18 +253,12 @@ export class Backfills {
     };
   }
 
-  /** What counts: the registry's definitions once something was applied, before that this project's own. */
-  async #definitions(): Promise<Parameters<typeof outlookOf>[1]> {
-    const { applies, resources } = this.#registry;
-    const { project } = this.#open;
-    if (!(await applies.any())) return project;
-    const pipelines = await resources.pipelines();
-    return {
-      name: project.name,
-      resources: await resources.all(),
-      pipelines: new Map(pipelines.map((pipeline) => [pipeline.name, pipeline])),
-    };
+  async #definitions(): Promise<Definitions> {
+    return await definitionsOf({ registry: this.#registry, project: this.#open.project });
   }
 }
+
+/** `user_features` of `view/user_features.v2`. */
+const bareName = (text: string): string => text.replace(/^[^/]*\//, '').replace(/\..*$/, '');
 
 type Handle = ReturnType<Workflows['temporal']['workflow']['getHandle']>;

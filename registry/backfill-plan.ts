@@ -4,7 +4,7 @@ import {
   type BackfillPlan,
   type BackfillRequest,
 } from '../definitions/backfill.js';
-import type { PipelineSpec, Resource } from '../definitions/contract.js';
+import type { PipelineSpec } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import type { Interval } from '../definitions/interval.js';
 import { didYouMean } from '../definitions/names.js';
@@ -13,14 +13,9 @@ import { targetIdsOf } from '../definitions/target.js';
 import { intervalsBetween, localDate } from '../definitions/ticks.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import { coverage, type IntervalCoverage } from './coverage.js';
+import { coverageCounts } from './coverage-ranges.js';
+import type { Definitions } from './definitions.js';
 import type { Registry } from './registry.js';
-
-/** The definitions that a backfill plans from. */
-interface Definitions {
-  readonly name: string;
-  readonly resources: ReadonlyMap<string, Resource & { readonly isDefault?: boolean }>;
-  readonly pipelines: ReadonlyMap<string, PipelineSpec>;
-}
 
 /** What a backfill would do now. */
 export interface BackfillOutlook {
@@ -46,7 +41,7 @@ const TAKEN: readonly (readonly IntervalCoverage['state'][])[] = [
  */
 export async function outlookOf(
   registry: Registry,
-  definitions: Definitions,
+  definitions: Pick<Definitions, 'name' | 'resources' | 'pipelines'>,
   request: BackfillRequest,
   now: string,
 ): Promise<BackfillOutlook> {
@@ -59,8 +54,6 @@ export async function outlookOf(
   const order = pipeline.dependsOnPast ? 'oldest' : (request.order ?? 'oldest');
   if (order === 'newest') selected.reverse();
   const [first, last] = [all[0], all.at(-1)];
-  const counts: Record<string, number> = {};
-  for (const { state } of found) counts[state] = (counts[state] ?? 0) + 1;
   const notes = [
     ...(isCut
       ? [`What has not ended by ${now} is left out: the last interval ends ${last?.end ?? 'before it'}.`]
@@ -80,7 +73,7 @@ export async function outlookOf(
       concurrency: pipeline.dependsOnPast ? 1 : (request.concurrency ?? 4),
       order,
       ...(pipeline.dependsOnPast ? { maxFailures: 1 } : maxFailures === undefined ? {} : { maxFailures }),
-      found: counts,
+      found: coverageCounts(found),
       selected: selected.length,
       notes,
     },
@@ -91,7 +84,7 @@ export async function outlookOf(
 
 /** The pipeline that is asked for, or that makes the targets, and the targets' ids. */
 function whatOf(
-  { name, resources, pipelines }: Definitions,
+  { name, resources, pipelines }: Pick<Definitions, 'name' | 'resources' | 'pipelines'>,
   request: BackfillRequest,
 ): { readonly pipeline: PipelineSpec; readonly targets: readonly string[] } {
   const all = [...pipelines.values()];
