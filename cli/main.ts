@@ -49,8 +49,8 @@ interface WorkerFlags extends ClientFlags {
   readonly threads?: number;
   readonly rowsPerShard?: number;
   readonly rowsPerGroup?: number;
-  readonly metrics?: string;
   readonly json?: true;
+  readonly metrics?: string;
 }
 
 /** The whole command; parsed by {@link main}. */
@@ -90,8 +90,8 @@ withProject(program.command('worker'))
   )
   .option('--heartbeat-timeout <time>', 'silence after which others take over (default: 30s)')
   .option('--heartbeat-interval <time>', 'how often checkpoints reach Temporal at most (default: 5s)')
-  .option('--metrics <host:port>', 'where Prometheus finds /metrics (default: nowhere)')
   .option('--json', 'one JSON line on stdout once it polls')
+  .option('--metrics <host:port>', 'where Prometheus finds /metrics (default: nowhere)')
   .addHelpText('after', '\nExample:\n  granary worker --project examples/flights/granary.ts --env dev')
   .action(async (flags: WorkerFlags) => {
     const { slots, memory, threads, rowsPerShard, rowsPerGroup } = flags;
