@@ -7,6 +7,7 @@ import type { ClientFlags } from './connect.js';
 import { count } from './count.js';
 import { addDelete } from './delete.js';
 import { addDescribe } from './describe.js';
+import { addDoctor } from './doctor.js';
 import { addFeast } from './feast.js';
 import { addFeatures } from './features.js';
 import { addGet } from './get.js';
@@ -114,6 +115,7 @@ addDelete(program);
 addServe(program);
 addFeatures(program);
 addFeast(program);
+addDoctor(program);
 addTest(program);
 
 // A reader that has seen enough (`granary list | head`) is no error.
