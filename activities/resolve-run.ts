@@ -12,7 +12,7 @@ import { trainingReads, unversioned } from '../registry/training-reads.js';
 import { handlerMissing } from './build-rows.js';
 import { crashPoint } from './crash-points.js';
 import { deadlinesOf } from './deadlines.js';
-import { definitionsOf, type Definitions } from './definitions.js';
+import { definitionsOf, type Definitions } from '../registry/definitions.js';
 import type { PromotionRef, RefreshRef, ResolvedRun, Rollback, RunRequest } from './messages.js';
 import { closeStatus } from './owner.js';
 import { resolveLoad } from './resolve-load.js';
@@ -20,6 +20,7 @@ import { resolvePromotion } from './resolve-promotion.js';
 import { resolveRefresh } from './resolve-refresh.js';
 import { resolveRequest } from './resolve-request.js';
 import { resolveRollback } from './resolve-rollback.js';
+import { PRIORITIES } from './priorities.js';
 import { runStaging, STAGING, writtenStores } from './staging.js';
 import type { Runtime } from './runtime.js';
 import { currentRun } from './step.js';
@@ -53,8 +54,10 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     plan: resolved,
     retries,
   });
+  if (request.backfill !== undefined)
+    await registry.backfills.began(request.backfill, Number(request.part), run);
   await crashPoint('run.after-begin');
-  const hasAttributes = request.backfill !== true && (await runtime.searchAttributes.known());
+  const hasAttributes = request.backfill === undefined && (await runtime.searchAttributes.known());
   return {
     run,
     ...(pipeline === undefined ? {} : { pipeline: pipeline.name }),
@@ -75,6 +78,7 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     ...(refresh === undefined ? {} : { refresh }),
     ...(await deadlinesOf(runtime, resources, pipeline, resolved, request)),
     ...(hasAttributes ? { searchAttributes: true } : {}),
+    ...(request.backfill === undefined ? {} : { priority: PRIORITIES.backfill }),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { ApplyPlan } from '../definitions/apply-plan.js';
 import type { FeatureView } from '../definitions/feature-view.js';
+import type { BackfillRequest } from '../definitions/backfill.js';
 import { intervalName } from '../definitions/interval.js';
 import type { Pipeline } from '../definitions/pipeline.js';
 import type { AnySource, Source } from '../definitions/source.js';
@@ -19,6 +20,7 @@ import type {
   RunResult,
   TrainingSetInput,
 } from '../workflows/index.js';
+import { Backfills, type BackfillHandle } from './backfills.js';
 import { planOf, readApply, startApply, type ApplyHandle, type ApplyState } from './apply.js';
 import { caller } from './caller.js';
 import { sourceRows, trainingExamples, type SourceRows, type TrainingExamples } from './examples.js';
@@ -62,11 +64,14 @@ export class GranaryClient {
   readonly #workflows: Workflows;
   readonly #joined = new Set<AsyncDisposable>();
   #resources: ResourceCatalog | undefined;
+  /** Backfills: what they would do, how they stand, and what to tell them. */
+  readonly backfills: Backfills;
 
   private constructor(open: OpenProject, workflows: Workflows) {
     this.#open = open;
     this.#registry = openRegistry(open.registry);
     this.#workflows = workflows;
+    this.backfills = new Backfills(open, this.#registry, workflows);
   }
 
   /**
@@ -150,6 +155,15 @@ export class GranaryClient {
         `${name} ${which}`,
       ),
     );
+  }
+
+  /**
+   * Makes the intervals of a pipeline's schedule within a span, some at a time, by default those that were never made. The workflow goes on
+   * without this process, and gives way to what schedules start. See `backfills` for how it stands, and to pause, resume or cancel it.
+   * @throws GranaryError `UnknownResource`, `InvalidInput`, `InvalidInterval`; `ProviderUnreachable` when no worker polls the task queue.
+   */
+  async backfill(request: BackfillRequest): Promise<BackfillHandle> {
+    return await this.backfills.start(request);
   }
 
   /** The intervals of a training set that late or corrected rows upstream have touched; building each anew restores what one whole build has. */

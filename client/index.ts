@@ -7,6 +7,14 @@ export type { HistoricalFeaturesOptions, HistoricalRow, HistoricalRows } from '.
 export type { EntityValues, FeatureReference, OneEntity } from './feature-vectors.js';
 export type { EntityKeys, OnlineFeatures } from './features.js';
 export type { ApplyHandle, ApplyState } from './apply.js';
+export type {
+  BackfillDetail,
+  BackfillHandle,
+  BackfillPreview,
+  BackfillState,
+  Backfills,
+} from './backfills.js';
+export type { BackfillPlan, BackfillRequest } from '../definitions/backfill.js';
 export type { ProviderHealth } from './provider-health.js';
 export type { ApplyItem } from '../registry/applies.js';
 export type { ApplyPlan } from '../definitions/apply-plan.js';

@@ -147,4 +147,19 @@ CREATE TABLE {schema}.events (
 CREATE INDEX events_run ON {schema}.events (run_id);
 `,
   },
+  {
+    id: 10,
+    sql: `
+CREATE TABLE {schema}.backfills (
+  id text PRIMARY KEY, workflow_id text NOT NULL, run_id text, actor text NOT NULL, at timestamptz NOT NULL DEFAULT now(),
+  request jsonb NOT NULL, plan jsonb, status text NOT NULL, paused_by text, paused_at timestamptz, error text,
+  ended_at timestamptz);
+CREATE TABLE {schema}.backfill_intervals (
+  backfill_id text NOT NULL REFERENCES {schema}.backfills ON DELETE CASCADE, position integer NOT NULL,
+  interval_start timestamptz NOT NULL, interval_end timestamptz NOT NULL, run_id text, error text,
+  PRIMARY KEY (backfill_id, position));
+CREATE INDEX backfills_open ON {schema}.backfills (at) WHERE ended_at IS NULL;
+CREATE INDEX runs_of_pipeline ON {schema}.runs (pipeline, ended_at DESC) WHERE status = 'COMPLETED';
+`,
+  },
 ];

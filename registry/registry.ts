@@ -1,5 +1,6 @@
 import { Applies } from './applies.js';
 import { Audit } from './audit.js';
+import { Backfills } from './backfills.js';
 import { Catalog } from './catalog.js';
 import { lineageOf, type DatasetLineage } from './catalog-lineage.js';
 import { Removals } from './catalog-removal.js';
@@ -29,6 +30,7 @@ export interface Registry {
   readonly promotions: Promotions;
   readonly refreshes: Refreshes;
   readonly events: Events;
+  readonly backfills: Backfills;
   /** The lineage of a version by its dataset's id, both ways. */
   lineage(dataset: string): Promise<DatasetLineage>;
   /** Creates or upgrades the tables; safe from many processes at once. */
@@ -53,6 +55,7 @@ export function openRegistry(options: RegistryAddress): Registry {
     promotions: new Promotions(database),
     refreshes: new Refreshes(database),
     events: new Events(database),
+    backfills: new Backfills(database),
     lineage: (dataset) => lineageOf(database, dataset),
     migrate: () => database.migrate(),
     close: () => database.close(),

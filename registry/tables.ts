@@ -4,6 +4,7 @@ import type { PipelineSpec, Resource } from '../definitions/contract.js';
 import type { ApplyPlan } from '../definitions/apply-plan.js';
 import type { Contract } from '../definitions/contract-file.js';
 import type { Plan } from '../definitions/plan.js';
+import type { BackfillPlan, BackfillRequest } from '../definitions/backfill.js';
 import type { Dataset, DatasetInput, LatestFile } from './dataset.js';
 import type { VersionFacts } from './version-facts.js';
 
@@ -232,6 +233,35 @@ export interface Tables {
     /** The run that noticed; null where none was under way. */
     run_id: string | null;
     message: string;
+  };
+  backfills: {
+    /** Two words: `amazed_volhard`. */
+    id: string;
+    workflow_id: string;
+    /** Temporal's id of the run that is at it; null until the workflow has begun. */
+    run_id: string | null;
+    actor: string;
+    at: Generated<Instant>;
+    /** As it was asked for. */
+    request: Json<BackfillRequest>;
+    /** What it does; null until it was planned. */
+    plan: Json<BackfillPlan | null> | null;
+    status: RunStatus;
+    paused_by: string | null;
+    paused_at: Instant | null;
+    error: string | null;
+    ended_at: Instant | null;
+  };
+  /** The intervals that a backfill makes, in its order. */
+  backfill_intervals: {
+    backfill_id: string;
+    position: number;
+    interval_start: Instant;
+    interval_end: Instant;
+    /** The run that made it, or tried to; null until it began. */
+    run_id: string | null;
+    /** Why it failed. */
+    error: string | null;
   };
   /** Resources that are being removed; the row goes with the resource's. */
   removals: {
