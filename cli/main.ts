@@ -6,6 +6,7 @@ import { addCompile } from './compile.js';
 import type { ClientFlags } from './connect.js';
 import { count } from './count.js';
 import { addDelete } from './delete.js';
+import { addDev } from './dev.js';
 import { addDescribe } from './describe.js';
 import { addFeast } from './feast.js';
 import { addFeatures } from './features.js';
@@ -31,6 +32,7 @@ import { addTest } from './test.js';
 import { addTrainingSet } from './training-set.js';
 import { addVerify } from './verify.js';
 import { addVersions } from './versions.js';
+import { useDevServers } from './use-dev-servers.js';
 
 interface WorkerFlags extends ClientFlags {
   readonly workflowBundle?: string;
@@ -116,7 +118,9 @@ addServe(program);
 addFeatures(program);
 addFeast(program);
 addInit(program);
+addDev(program);
 addTest(program);
+useDevServers(program);
 
 // A reader that has seen enough (`granary list | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
