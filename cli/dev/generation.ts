@@ -77,8 +77,8 @@ async function serve(open: OpenProject, port: number, isStopping: () => boolean)
     // The plan makes the registry's tables, which the server reads.
     await client.planApply();
     void applyDefinitions(open, client, (text) => say('apply', text))
-      .then(() => tell({ type: 'applied' }))
-      .catch(failed('apply'));
+      .catch(failed('apply'))
+      .finally(() => tell({ type: 'applied' }));
     const listen = (at: number): Promise<FeatureServer> =>
       listenOn(open, {
         port: at,

@@ -24,7 +24,7 @@ export type Told =
       readonly taskQueue: string;
     }
   | { readonly type: 'serves'; readonly url: string }
-  /** The definitions are registered, and what is new is made or failed. */
+  /** The apply has ended, well or badly. */
   | { readonly type: 'applied' }
   /** It takes no more work and listens nowhere; what is under way checkpoints and ends. */
   | { readonly type: 'drained' }

@@ -68,6 +68,7 @@ async function work(
   };
   let close: (() => Promise<void>) | undefined;
   let features: string | undefined;
+  let isApplied = false;
   let isTold = false;
   const hear = (message: Told): void => {
     if (message.type === 'polls')
@@ -76,7 +77,8 @@ async function work(
       features = message.url;
       say('features', `served at ${features}`);
     }
-    if (message.type === 'applied' && !isTold && features !== undefined) {
+    if (message.type === 'applied') isApplied = true;
+    if (isApplied && !isTold && features !== undefined) {
       isTold = true;
       process.stdout.write([...addressLines(services.env, features), ...nextLines(project), ''].join('\n'));
     }
