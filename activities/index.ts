@@ -12,6 +12,7 @@ import {
 } from './backfill.js';
 import { awaitOwner, claimStep } from './claim-step.js';
 import { buildRows } from './build-rows.js';
+import { checkDeadline, raiseDeadline, resolveDeadline } from './deadlines.js';
 import { exportFeast } from './export-feast.js';
 import { finishRun, type FinishRequest } from './finish-run.js';
 import { joinTrainingSet } from './join-training-set.js';
@@ -28,8 +29,10 @@ import type {
   BegunBackfill,
   CheckedApply,
   ClaimResult,
+  DeadlineCheck,
   FeastExport,
   LoadCounts,
+  MissedDeadline,
   RegisteredApply,
   Removal,
   RemovalOutcome,
@@ -41,6 +44,8 @@ import type {
   StepRequest,
   StepResult,
   ValidationOutcome,
+  WatchedDeadline,
+  WatchRequest,
 } from './messages.js';
 import { promoteVariant, retireVariant } from './promote-variant.js';
 import { recordLoad } from './record-load.js';
@@ -118,6 +123,12 @@ export function createActivities(runtime: Runtime) {
     finishBackfill: (request: BackfillEnd): Promise<BackfillOutcome> =>
       beating(() => finishBackfill(runtime, request)),
     exportFeast: (): Promise<FeastExport> => beating(() => exportFeast(runtime)),
+    raiseDeadline: (missed: MissedDeadline): Promise<boolean> =>
+      beating(() => raiseDeadline(runtime, missed)),
+    resolveDeadline: (request: WatchRequest): Promise<WatchedDeadline> =>
+      beating(() => resolveDeadline(runtime, request)),
+    checkDeadline: (check: DeadlineCheck): Promise<{ readonly missed: boolean }> =>
+      beating(() => checkDeadline(runtime, check)),
     finishRun: (request: FinishRequest): Promise<void> => beating(() => finishRun(runtime, request)),
   };
 }

@@ -41,6 +41,10 @@ export interface RunRequest {
   readonly now: string;
   /** Of one of several intervals that a workflow run makes: the part's name, without dots. */
   readonly part?: string;
+  /** A schedule started the workflow. */
+  readonly scheduled?: boolean;
+  /** When the workflow began; ISO-8601. Absent in runs that began before there were deadlines. */
+  readonly began?: string;
   /** Of an interval that a backfill makes: the backfill's name; the part is its position. It has no deadline. */
   readonly backfill?: string;
 }
@@ -63,9 +67,58 @@ export interface ResolvedRun {
   readonly notes?: readonly string[];
   /** Views are refreshed in full; absent in runs that began before there was one. */
   readonly refresh?: RefreshRef;
+  /** When the whole run must be done; absent: at no time. */
+  readonly deadline?: Due;
+  /** Step id -> when it must be done, where a definition says so. */
+  readonly stepDeadlines?: Readonly<Record<string, Due>>;
+  /** The server has Granary's search attributes. */
+  readonly searchAttributes?: boolean;
   /** Of what gives way to other runs: Temporal's priority key of its activities. */
   readonly priority?: number;
 }
+
+/** When work is late, and when it is cancelled. */
+export interface Due {
+  readonly warn?: DueAt;
+  readonly cancel?: DueAt;
+}
+
+/** An instant, ISO-8601, and how long after the interval's end it is: a duration text. */
+export interface DueAt {
+  readonly at: string;
+  readonly after: string;
+}
+
+/** A deadline that a run, or the workflow `deadline`, saw pass. */
+export interface MissedDeadline {
+  /** `warned`: the work goes on. `exceeded`: it was cancelled, or was never made. */
+  readonly kind: 'warned' | 'exceeded';
+  readonly pipeline: string;
+  readonly interval: Interval;
+  /** A step's id; absent: the whole pipeline. */
+  readonly step?: string;
+  readonly due: DueAt;
+  readonly run?: ResolvedRun['run'];
+  readonly message: string;
+}
+
+/** What the workflow `deadline` asks first: which interval of a pipeline ends at the last tick at `now`. */
+export interface WatchRequest {
+  readonly pipeline: string;
+  /** ISO-8601. */
+  readonly now: string;
+}
+
+/** An interval that is watched; without one there is nothing to watch. */
+export interface WatchedDeadline {
+  readonly heartbeatTimeout: string;
+  readonly interval?: Interval;
+  readonly due?: Due;
+  readonly searchAttributes?: boolean;
+}
+
+/** Whether a pipeline's interval was valid when it was due. */
+export type DeadlineCheck = Pick<MissedDeadline, 'kind' | 'pipeline' | 'interval' | 'due'>;
 
 /** A full refresh: all current versions are loaded, or those that end after `from`; ISO-8601. */
 export interface RefreshRef {

@@ -12,6 +12,7 @@ import { trainingReads, unversioned } from '../registry/training-reads.js';
 import { handlerMissing } from './build-rows.js';
 import { crashPoint } from './crash-points.js';
 import { definitionsOf, type Definitions } from '../registry/definitions.js';
+import { deadlinesOf } from './deadlines.js';
 import type { PromotionRef, RefreshRef, ResolvedRun, Rollback, RunRequest } from './messages.js';
 import { closeStatus } from './owner.js';
 import { resolveLoad } from './resolve-load.js';
@@ -56,6 +57,7 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
   if (request.backfill !== undefined)
     await registry.backfills.began(request.backfill, Number(request.part), run);
   await crashPoint('run.after-begin');
+  const hasAttributes = request.backfill === undefined && (await runtime.searchAttributes.known());
   return {
     run,
     ...(pipeline === undefined ? {} : { pipeline: pipeline.name }),
@@ -74,6 +76,8 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     ...(window === undefined ? {} : { window }),
     ...(notes.length === 0 ? {} : { notes }),
     ...(refresh === undefined ? {} : { refresh }),
+    ...(await deadlinesOf(runtime, resources, pipeline, resolved, request)),
+    ...(hasAttributes ? { searchAttributes: true } : {}),
     ...(request.backfill === undefined ? {} : { priority: PRIORITIES.backfill }),
   };
 }

@@ -9,6 +9,7 @@ import type { BoundProviders } from '../providers/bind.js';
 import type { OfflineProvider, OfflineSession } from '../providers/offline/provider.js';
 import type { TableSession } from '../providers/offline/table-provider.js';
 import type { Registry } from '../registry/registry.js';
+import type { SearchAttributes } from './search-attributes.js';
 import { PRIORITIES } from './priorities.js';
 import type { Slots } from './slots.js';
 import type { Attempt } from './step.js';
@@ -45,6 +46,8 @@ export interface Runtime {
   /** How long a worker may be silent before its activities are tried elsewhere; ends up in the workflow's options. */
   readonly heartbeatTimeout: string;
   readonly slots: Slots;
+  /** Whether the server has Granary's search attributes. */
+  readonly searchAttributes: SearchAttributes;
   /** The folder of this process for files in the making. */
   readonly scratch: string;
 }

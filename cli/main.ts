@@ -12,6 +12,7 @@ import { addFeast } from './feast.js';
 import { addFeatures } from './features.js';
 import { addGet } from './get.js';
 import { addHistory } from './history.js';
+import { addInit } from './init.js';
 import { addLineage } from './lineage.js';
 import { addList } from './list.js';
 import { loadProject } from './load-project.js';
@@ -27,6 +28,7 @@ import { addSearch } from './search.js';
 import { addServe } from './serve.js';
 import { addStatus } from './status.js';
 import { addTag } from './tag.js';
+import { addTest } from './test.js';
 import { addTrainingSet } from './training-set.js';
 import { addVerify } from './verify.js';
 import { addVersions } from './versions.js';
@@ -40,6 +42,7 @@ interface WorkerFlags extends ClientFlags {
   readonly threads?: number;
   readonly rowsPerShard?: number;
   readonly rowsPerGroup?: number;
+  readonly metrics?: string;
 }
 
 const program = new Command('granary')
@@ -62,6 +65,7 @@ withProject(program.command('worker'))
   )
   .option('--heartbeat-timeout <time>', 'silence after which others take over (default: 30s)')
   .option('--heartbeat-interval <time>', 'how often checkpoints reach Temporal at most (default: 5s)')
+  .option('--metrics <host:port>', 'where Prometheus finds /metrics (default: nowhere)')
   .addHelpText('after', '\nExample:\n  granary worker --project examples/flights/granary.ts --env dev')
   .action(async (flags: WorkerFlags) => {
     const { slots, memory, threads, rowsPerShard, rowsPerGroup } = flags;
@@ -70,6 +74,7 @@ withProject(program.command('worker'))
       ...(flags.env === undefined ? {} : { environment: flags.env }),
       ...(flags.taskQueue === undefined ? {} : { taskQueue: flags.taskQueue }),
       ...(flags.workflowBundle === undefined ? {} : { workflowBundle: flags.workflowBundle }),
+      ...(flags.metrics === undefined ? {} : { metrics: flags.metrics }),
       ...(flags.heartbeatTimeout === undefined ? {} : { heartbeatTimeout: flags.heartbeatTimeout }),
       ...(flags.heartbeatInterval === undefined ? {} : { heartbeatInterval: flags.heartbeatInterval }),
       budget: {
@@ -112,6 +117,8 @@ addDelete(program);
 addServe(program);
 addFeatures(program);
 addFeast(program);
+addInit(program);
+addTest(program);
 
 // A reader that has seen enough (`granary list | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

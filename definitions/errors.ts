@@ -32,6 +32,10 @@ export const ERROR_CODES = {
     meaning: 'the online store does not hold what was just loaded; the load was not recorded',
   },
   TimedOut: { retryable: true, meaning: 'an attempt of a step took longer than its timeout' },
+  DeadlineExceeded: {
+    retryable: false,
+    meaning: 'a run or a step was not done by its deadline and was cancelled',
+  },
   ProviderUnreachable: { retryable: true, meaning: 'a provider does not answer' },
   ResourcesExhausted: { retryable: true, meaning: 'a disk or a memory limit was reached' },
   RollbackRefused: {

@@ -1,8 +1,11 @@
+import { cronFields } from './cron.js';
+import { deadlineOf, type Deadline } from './deadline.js';
 import { GranaryError } from './errors.js';
 import type { FeatureView } from './feature-view.js';
 import { durationMicros } from './interval.js';
 import { checkName } from './names.js';
 import type { About, AnySource } from './source.js';
+import { checkTimeZone } from './time-zone.js';
 import { Timestamp } from './timestamp.js';
 import type { TrainingSet } from './training-set.js';
 
@@ -53,14 +56,6 @@ export interface ScheduleOptions {
 export const OVERLAPS = ['skip', 'bufferOne', 'bufferAll', 'cancelOther', 'allowAll'] as const;
 export type Overlap = (typeof OVERLAPS)[number];
 
-/** Durations after the end of an interval. */
-export interface Deadline {
-  /** From then on the run is reported as late, and goes on. */
-  readonly warn?: string;
-  /** Then the run is cancelled, and ends as `DEADLINE_EXCEEDED`. */
-  readonly cancel?: string;
-}
-
 /** What a schedule keeps fresh. Not versioned: how and when to run may change freely. */
 export interface Pipeline extends About {
   readonly kind: 'pipeline';
@@ -93,11 +88,6 @@ export function pipeline(name: string, options: PipelineOptions): Pipeline {
     options;
   if (targets.length === 0)
     throw new GranaryError('InvalidDefinition', `The pipeline ${name} has no targets.`);
-  if (schedule.cron.trim().split(/\s+/).length !== 5)
-    throw new GranaryError(
-      'InvalidDefinition',
-      `The pipeline ${name}: the cron expression "${schedule.cron}" must have five fields, such as "0 0 * * *".`,
-    );
   const from = Timestamp.from(startDate);
   if (endDate !== undefined && Timestamp.from(endDate).micros <= from.micros)
     throw new GranaryError(
@@ -139,6 +129,13 @@ function scheduleOf(pipeline: string, options: ScheduleOptions): PipelineSchedul
       'InvalidDefinition',
       `The pipeline ${pipeline}: there is no overlap policy "${String(overlap)}". Choose one of ${OVERLAPS.join(', ')}.`,
     );
+  try {
+    cronFields(cron);
+    checkTimeZone(timezone);
+  } catch (error) {
+    if (!(error instanceof GranaryError)) throw error;
+    throw new GranaryError(error.code, `The pipeline ${pipeline}: ${error.message}`, { cause: error });
+  }
   for (const text of [catchup, jitter]) if (text !== undefined && text !== false) durationMicros(text);
   return {
     cron,
@@ -148,25 +145,4 @@ function scheduleOf(pipeline: string, options: ScheduleOptions): PipelineSchedul
     ...(jitter === undefined ? {} : { jitter }),
     ...(pauseOnFailure ? { pauseOnFailure } : {}),
   };
-}
-
-/**
- * A deadline as it is declared; a text is `cancel`.
- * @throws GranaryError `InvalidDefinition`: an empty one, or a warning that does not come before the end.
- */
-export function deadlineOf(owner: string, given: string | Deadline | undefined): Deadline | undefined {
-  if (given === undefined) return undefined;
-  const { warn, cancel }: Deadline = typeof given === 'string' ? { cancel: given } : given;
-  const [early, late] = [warn, cancel].map((text) => (text === undefined ? undefined : durationMicros(text)));
-  if (early === undefined && late === undefined)
-    throw new GranaryError(
-      'InvalidDefinition',
-      `The deadline of the ${owner} is empty. Write "2h", or { warn: "1h", cancel: "2h" } with one of them or both.`,
-    );
-  if (early !== undefined && late !== undefined && early >= late)
-    throw new GranaryError(
-      'InvalidDefinition',
-      `The deadline of the ${owner} warns after ${warn ?? ''}, which is not before it cancels (${cancel ?? ''}).`,
-    );
-  return { ...(warn === undefined ? {} : { warn }), ...(cancel === undefined ? {} : { cancel }) };
 }

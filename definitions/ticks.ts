@@ -1,9 +1,13 @@
-import { CronExpressionParser } from 'cron-parser';
-import { GranaryError, messageOf } from './errors.js';
+import { cronFields } from './cron.js';
+import { GranaryError } from './errors.js';
 import { interval, type Interval } from './interval.js';
-import { floorDiv, Timestamp, type TimestampLike } from './timestamp.js';
+import { instantsOf, offsetAt } from './time-zone.js';
+import { Timestamp, type TimestampLike } from './timestamp.js';
 
-/** A schedule's ticks: five cron fields in a time zone. Not for workflow code: time zones need `Intl`. */
+/**
+ * A schedule's ticks: the local times of five cron fields in a time zone. A local time that clocks are put forward over is taken as much later; of
+ * one that they are put back over the first counts, and both where every hour has ticks. Not for workflow code: time zones need `Intl`.
+ */
 export interface Schedule {
   readonly cron: string;
   readonly timezone: string;
@@ -15,32 +19,95 @@ export interface ScheduleBounds {
   readonly endDate?: string;
 }
 
-const ticks = (schedule: Schedule, at: Timestamp): ReturnType<typeof CronExpressionParser.parse> => {
-  try {
-    return CronExpressionParser.parse(schedule.cron, { tz: schedule.timezone, currentDate: at.toDate() });
-  } catch (error) {
-    throw new GranaryError(
-      'InvalidDefinition',
-      `The schedule "${schedule.cron}" in time zone "${schedule.timezone}" is not valid: ${messageOf(error)}.`,
-      { cause: error },
-    );
+const DAY = 86_400_000;
+/** Eight years: even a 29th of February comes within it, but for a year such as 1900. */
+const LONGEST = 3000;
+
+/** An instant at which intervals end and begin, in milliseconds. */
+export interface Tick {
+  readonly at: number;
+  /** Its local time is there once: whoever fires by local time fires then. */
+  readonly isPlain: boolean;
+}
+
+/** The ticks of a local day (its midnight as if in UTC), by local time. */
+function ticksOfDay({ cron, timezone }: Schedule, day: number): Tick[] {
+  const { minutes, hours, daysOfMonth, months, daysOfWeek } = cronFields(cron);
+  const date = new Date(day);
+  if (!months.includes(date.getUTCMonth() + 1)) return [];
+  if (!daysOfMonth.includes(date.getUTCDate()) || !daysOfWeek.includes(date.getUTCDay())) return [];
+  const found: Tick[] = [];
+  for (const hour of hours)
+    for (const minute of minutes) {
+      const { kind, at, again } = instantsOf(timezone, day + hour * 3_600_000 + minute * 60_000);
+      found.push({ at, isPlain: kind === 'plain' });
+      if (again !== undefined && hours.length === 24) found.push({ at: again, isPlain: false });
+    }
+  return found;
+}
+
+/** Each instant once, ascending; where a skipped local time falls on a plain one, it is that. */
+function ascending(ticks: readonly Tick[]): Tick[] {
+  const sorted = [...ticks].sort((a, b) => a.at - b.at || Number(b.isPlain) - Number(a.isPlain));
+  return sorted.filter(({ at }, i) => sorted[i - 1]?.at !== at);
+}
+
+/** The local day of an instant. */
+const dayOf = (zone: string, instant: number): number =>
+  Math.floor((instant + offsetAt(zone, instant)) / DAY) * DAY;
+
+/** The date of an instant in a time zone, `2001-03-04`. */
+export const localDate = (at: Timestamp, timezone: string): string =>
+  new Date(dayOf(timezone, millis(at))).toISOString().slice(0, 10);
+
+const never = ({ cron }: Schedule): GranaryError =>
+  new GranaryError('InvalidDefinition', `The schedule "${cron}" never comes: no month has such a day.`);
+
+/** The ticks after an instant, ascending, without end. */
+export function* ticksAfter(schedule: Schedule, after: number): Generator<Tick, never> {
+  const { timezone } = schedule;
+  const first = dayOf(timezone, after) - DAY;
+  let pool: Tick[] = [];
+  for (let day = first, idle = 0; idle < LONGEST; day += DAY) {
+    pool = ascending([...pool, ...ticksOfDay(schedule, day)]).filter(({ at }) => at > after);
+    // A skipped local time may come after the first of the next day.
+    const bound = instantsOf(timezone, day + DAY).at;
+    idle = pool.length === 0 ? idle + 1 : 0;
+    for (const tick of pool) if (tick.at < bound) yield tick;
+    pool = pool.filter(({ at }) => at >= bound);
   }
-};
+  throw never(schedule);
+}
+
+/** The ticks at or before an instant, descending, without end. */
+export function* ticksUntil(schedule: Schedule, until: number): Generator<Tick, never> {
+  const { timezone } = schedule;
+  const first = dayOf(timezone, until) + DAY;
+  let pool: Tick[] = [];
+  for (let day = first, idle = 0; idle < LONGEST; day -= DAY) {
+    pool = ascending([...pool, ...ticksOfDay(schedule, day)]).filter(({ at }) => at <= until);
+    // Skipped local times of days before may reach into this one, no further.
+    const bound = instantsOf(timezone, day + DAY).at;
+    idle = pool.length === 0 ? idle + 1 : 0;
+    for (const tick of pool.toReversed()) if (tick.at >= bound) yield tick;
+    pool = pool.filter(({ at }) => at < bound);
+  }
+  throw never(schedule);
+}
+
+/** An instant in whole milliseconds, cut towards the past. */
+export const millis = (at: Timestamp): number => at.toDate().getTime();
+/** The instant of so many milliseconds. */
+export const instant = (ms: number): Timestamp => new Timestamp(BigInt(ms) * 1000n);
 
 /** The last tick at or before an instant. */
 function tickAtOrBefore(schedule: Schedule, at: Timestamp): Timestamp {
-  // Ticks lie on whole seconds, and `prev` is exclusive: the tick before the next whole second.
-  const second = floorDiv(at.micros, 1_000_000n) * 1_000_000n;
-  return Timestamp.from(
-    ticks(schedule, new Timestamp(second + 1_000_000n))
-      .prev()
-      .toDate(),
-  );
+  return instant(ticksUntil(schedule, millis(at)).next().value.at);
 }
 
 /** The first tick after an instant. */
 function tickAfter(schedule: Schedule, at: Timestamp): Timestamp {
-  return Timestamp.from(ticks(schedule, at).next().toDate());
+  return instant(ticksAfter(schedule, millis(at)).next().value.at);
 }
 
 /**
@@ -69,20 +136,19 @@ export function intervalOfDate(schedule: Schedule, bounds: ScheduleBounds, date:
       'InvalidInterval',
       `"${date}" is not a date. Write a local date in ${schedule.timezone}, such as "2001-03-04".`,
     );
-  const noon = Timestamp.from(date);
+  const { timezone } = schedule;
+  const day = millis(Timestamp.from(date));
   // Zones lie within 14 hours of UTC: the local date is within two days of the same date in UTC.
   const starts: Timestamp[] = [];
-  for (
-    let tick = tickAtOrBefore(schedule, noon.plus(-DAY));
-    tick.micros < noon.micros + 2n * DAY;
-    tick = tickAfter(schedule, tick)
-  )
-    if (localDate(tick, schedule.timezone) === date) starts.push(tick);
+  for (const { at } of ticksAfter(schedule, day - DAY)) {
+    if (at >= day + 2 * DAY) break;
+    if (dayOf(timezone, at) === day) starts.push(instant(at));
+  }
   const [start, second] = starts;
   if (start === undefined)
     throw new GranaryError(
       'InvalidInterval',
-      `No interval of the schedule "${schedule.cron}" (${schedule.timezone}) starts on ${date}.`,
+      `No interval of the schedule "${schedule.cron}" (${timezone}) starts on ${date}.`,
     );
   if (second)
     throw new GranaryError(
@@ -127,16 +193,14 @@ export function intervalsBetween(
   const first = max(Timestamp.from(span.start), Timestamp.from(bounds.startDate));
   const limit = min(Timestamp.from(span.end), Timestamp.from(bounds.endDate ?? span.end));
   const found: Interval[] = [];
-  // The first tick at or after the first instant: ticks lie on whole microseconds.
-  for (let start = tickAfter(schedule, first.plus(-1n)); ;) {
-    const end = tickAfter(schedule, start);
-    if (end.micros > limit.micros) return found;
-    found.push(interval(start, end));
-    start = end;
+  let start: number | undefined;
+  for (const { at } of ticksAfter(schedule, millis(first.plus(-1n)))) {
+    if (at > millis(limit)) break;
+    if (start !== undefined) found.push(interval(instant(start), instant(at)));
+    start = at;
   }
+  return found;
 }
-
-const DAY = 86_400_000_000n;
 
 function within(bounds: ScheduleBounds, found: Interval): Interval {
   const early = Timestamp.from(found.start).micros < Timestamp.from(bounds.startDate).micros;
@@ -148,16 +212,6 @@ function within(bounds: ScheduleBounds, found: Interval): Interval {
       `The interval [${found.start}, ${found.end}) lies ${early ? `before the pipeline's startDate ${bounds.startDate}` : `after the pipeline's endDate ${bounds.endDate ?? ''}`}.`,
     );
   return found;
-}
-
-/** The date of an instant in a time zone, `2001-03-04`. */
-export function localDate(at: Timestamp, timezone: string): string {
-  return new Intl.DateTimeFormat('en-CA', {
-    timeZone: timezone,
-    year: 'numeric',
-    month: '2-digit',
-    day: '2-digit',
-  }).format(at.toDate());
 }
 
 const min = (a: Timestamp, b: Timestamp): Timestamp => (a.micros <= b.micros ? a : b);

@@ -137,6 +137,17 @@ CREATE TABLE {schema}.refreshes (
 `,
   },
   {
+    id: 9,
+    sql: `
+ALTER TABLE {schema}.resources ADD COLUMN deadline jsonb;
+CREATE TABLE {schema}.events (
+  id bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT now(), kind text NOT NULL, pipeline text NOT NULL,
+  interval_start timestamptz NOT NULL, interval_end timestamptz NOT NULL, step text NOT NULL, deadline timestamptz NOT NULL,
+  run_id text, message text NOT NULL, UNIQUE (kind, pipeline, interval_start, interval_end, step));
+CREATE INDEX events_run ON {schema}.events (run_id);
+`,
+  },
+  {
     id: 10,
     sql: `
 CREATE TABLE {schema}.backfills (

@@ -6,6 +6,7 @@ import { lineageOf, type DatasetLineage } from './catalog-lineage.js';
 import { Removals } from './catalog-removal.js';
 import { openDatabase, type RegistryAddress } from './database.js';
 import { Datasets } from './datasets.js';
+import { Events } from './events.js';
 import { Ledger } from './ledger.js';
 import { Ownership } from './ownership.js';
 import { Promotions } from './promotions.js';
@@ -28,6 +29,7 @@ export interface Registry {
   readonly removals: Removals;
   readonly promotions: Promotions;
   readonly refreshes: Refreshes;
+  readonly events: Events;
   readonly backfills: Backfills;
   /** The lineage of a version by its dataset's id, both ways. */
   lineage(dataset: string): Promise<DatasetLineage>;
@@ -52,6 +54,7 @@ export function openRegistry(options: RegistryAddress): Registry {
     removals: new Removals(database),
     promotions: new Promotions(database),
     refreshes: new Refreshes(database),
+    events: new Events(database),
     backfills: new Backfills(database),
     lineage: (dataset) => lineageOf(database, dataset),
     migrate: () => database.migrate(),

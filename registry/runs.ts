@@ -1,10 +1,10 @@
-import { sql } from 'kysely';
+import { sql, type Selectable } from 'kysely';
 import type { Interval } from '../definitions/interval.js';
 import type { Plan } from '../definitions/plan.js';
 import type { Database } from './database.js';
 import type { DatasetInput } from './dataset.js';
 import type { RunRef } from './ownership.js';
-import type { RunStatus, StepStatus } from './tables.js';
+import type { RunStatus, StepStatus, Tables } from './tables.js';
 
 /** A run and how it stands. */
 export interface Run extends RunRef {
@@ -94,20 +94,21 @@ export class Runs {
       .selectAll()
       .where('run_id', '=', id)
       .executeTakeFirst();
-    return (
-      row && {
-        id: row.run_id,
-        workflowId: row.workflow_id,
-        type: row.type,
-        pipeline: row.pipeline ?? undefined,
-        status: row.status,
-        plan: row.plan,
-        retries: row.retries,
-        error: row.error ?? undefined,
-        startedAt: row.started_at,
-        endedAt: row.ended_at ?? undefined,
-      }
-    );
+    return row && runOf(row);
+  }
+
+  /** The run of a pipeline's interval that began last, as it is recorded. */
+  async lastOf(pipeline: string, interval: Interval): Promise<Run | undefined> {
+    const row = await this.#database.db
+      .selectFrom('runs')
+      .selectAll()
+      .where('pipeline', '=', pipeline)
+      .where('interval_start', '=', interval.start)
+      .where('interval_end', '=', interval.end)
+      .orderBy('started_at', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+    return row && runOf(row);
   }
 
   /** Runs that are not recorded as ended, oldest first. */
@@ -326,3 +327,16 @@ export class Runs {
     return row.errors;
   }
 }
+
+const runOf = (row: Selectable<Tables['runs']>): Run => ({
+  id: row.run_id,
+  workflowId: row.workflow_id,
+  type: row.type,
+  pipeline: row.pipeline ?? undefined,
+  status: row.status,
+  plan: row.plan,
+  retries: row.retries,
+  error: row.error ?? undefined,
+  startedAt: row.started_at,
+  endedAt: row.ended_at ?? undefined,
+});

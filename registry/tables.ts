@@ -1,4 +1,5 @@
 import type { ColumnType, Generated } from 'kysely';
+import type { Deadline } from '../definitions/deadline.js';
 import type { PipelineSpec, Resource } from '../definitions/contract.js';
 import type { ApplyPlan } from '../definitions/apply-plan.js';
 import type { Contract } from '../definitions/contract-file.js';
@@ -15,6 +16,9 @@ export type ResourceStatus = 'PENDING' | 'RUNNING' | 'READY' | 'FAILED';
 export type RunStatus =
   'PENDING' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED' | 'TERMINATED' | 'DEADLINE_EXCEEDED';
 export type StepStatus = 'PENDING' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
+
+/** `warned`: late, and going on. `exceeded`: cancelled, or never made. */
+export type DeadlineKind = 'warned' | 'exceeded';
 
 /** What people do by hand. */
 export type AuditAction = 'rollback' | 'promote' | 'refresh' | 'delete' | 'tag' | 'link';
@@ -43,6 +47,7 @@ export interface Tables {
     spec: Json<Resource['spec']>;
     about: Json<Resource['about']>;
     timeout: string | null;
+    deadline: Json<Deadline | null> | null;
     /** The variant that unqualified names mean. */
     is_default: boolean;
     /** Name in storage and in Feast: the plain name for the default variant, else `<name>_<variant>`. */
@@ -213,6 +218,21 @@ export interface Tables {
     retired_at: Instant | null;
     /** So are its tombstones. */
     collected_at: Instant | null;
+  };
+  /** Deadlines that were missed, each once: by the pipeline, or by a step of it. */
+  events: {
+    id: Generated<number>;
+    at: Generated<Instant>;
+    kind: DeadlineKind;
+    pipeline: string;
+    interval_start: Instant;
+    interval_end: Instant;
+    /** A resource's id; empty where the whole pipeline missed it. */
+    step: string;
+    deadline: Instant;
+    /** The run that noticed; null where none was under way. */
+    run_id: string | null;
+    message: string;
   };
   backfills: {
     /** Two words: `amazed_volhard`. */

@@ -5,6 +5,7 @@
 import { continueAsNew } from '@temporalio/workflow';
 import {
   APPLY_FIELDS,
+  DEADLINE_FIELDS,
   BACKFILL_FIELDS,
   backfillRules,
   MATERIALIZE_FIELDS,
@@ -16,6 +17,7 @@ import {
   ROLLBACK_FIELDS,
   TRAINING_SET_FIELDS,
   type ApplyInput,
+  type DeadlineInput,
   type BackfillInput,
   type MaterializeInput,
   type PipelineInput,
@@ -25,6 +27,7 @@ import {
   type TrainingSetInput,
 } from './input.js';
 import type { LoadCheckpoint, LoadState, RemovalOutcome } from '../activities/messages.js';
+import { watchDeadline, type DeadlineResult } from './deadlines.js';
 import { removeResource } from './remove.js';
 import { runApply, type ApplyResult } from './run-apply.js';
 import { runBackfill, type BackfillResult } from './run-backfill.js';
@@ -33,6 +36,8 @@ import { runTargets, type RunResult } from './run-targets.js';
 export type {
   ApplyInput,
   ApplyResult,
+  DeadlineInput,
+  DeadlineResult,
   BackfillInput,
   BackfillResult,
   LoadCheckpoint,
@@ -134,4 +139,15 @@ export async function remove(input?: RemoveInput): Promise<RemovalOutcome> {
     reason: 'replaced by user_activity',
   });
   return await removeResource({ ...rest, by });
+}
+
+/**
+ * Raises the deadlines of a pipeline's interval where it is not valid in time, also when no run of it ever begins. A schedule of its own starts it
+ * at each tick.
+ */
+export async function deadline(input?: DeadlineInput): Promise<DeadlineResult> {
+  const { pipeline: name } = parseInput<DeadlineInput>('deadline', input, DEADLINE_FIELDS, {
+    pipeline: 'user_features_daily',
+  });
+  return await watchDeadline(name);
 }

@@ -87,6 +87,12 @@ export interface RemoveInput {
   readonly by?: string;
 }
 
+/** The input of `deadline`. */
+export interface DeadlineInput {
+  /** A pipeline's name: of it the interval is watched that ends at the schedule's tick or, started by hand, the last complete one. */
+  readonly pipeline: string;
+}
+
 /** The input of `backfill`: an empty one makes what was never made of the only pipeline. */
 export interface BackfillInput extends BackfillRequest {
   /** Who asks for it, `user@host`; client and command fill it in. Default: `Temporal UI`. */
@@ -134,6 +140,7 @@ export const PROMOTE_FIELDS: Fields = {
   by: { type: 'text' },
 };
 
+export const DEADLINE_FIELDS: Fields = { pipeline: { type: 'text', required: true } };
 export const APPLY_FIELDS: Fields = { apply: { type: 'text' } };
 export const REMOVE_FIELDS: Fields = {
   resource: { type: 'text', required: true },
