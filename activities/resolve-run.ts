@@ -12,8 +12,8 @@ import { settle } from '../registry/settle.js';
 import { trainingReads, unversioned } from '../registry/training-reads.js';
 import { handlerMissing } from './build-rows.js';
 import { crashPoint } from './crash-points.js';
-import { definitionsOf, type Definitions } from '../registry/definitions.js';
 import { deadlinesOf } from './deadlines.js';
+import { definitionsOf, type Definitions } from '../registry/definitions.js';
 import type { PromotionRef, RefreshRef, ResolvedRun, Rollback, RunRequest } from './messages.js';
 import { closeStatus } from './owner.js';
 import { resolveLoad } from './resolve-load.js';
@@ -50,6 +50,8 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     await registry.promotions.abandonEnded();
   }
   const retries = pipeline?.retries ?? { max: 3, delay: '10s' };
+  // When it was asked for and which part it was are the run's own.
+  const { now: _now, part: _part, ...asked } = request;
   await crashPoint('run.before-begin');
   await registry.runs.begin({
     ...run,
@@ -57,6 +59,7 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     ...(pipeline === undefined ? {} : { pipeline: pipeline.name }),
     plan: resolved,
     retries,
+    request: asked,
   });
   if (request.backfill !== undefined)
     await registry.backfills.began(request.backfill, Number(request.part), run);

@@ -37,8 +37,8 @@ export {
   type PipelineOptions,
   type ScheduleOptions,
 } from './pipeline.js';
-export type { BackfillPlan, BackfillRequest } from './backfill.js';
 export type { Deadline } from './deadline.js';
+export type { BackfillPlan, BackfillRequest } from './backfill.js';
 export { defineProject, type Environment, type Project } from './project.js';
 export {
   notNull,

@@ -201,7 +201,9 @@ describe.concurrent('a backfill', () => {
       await rm(join(folder, 'hold-2026-01-01'));
       const state = await handle.result();
       expect(state).toMatchObject({ status: 'COMPLETED', intervals: { completed: 4 } });
-      expect(state.plan?.notes.join()).toMatch(/Made oldest first: source\/sums\S* reads the intervals before/);
+      expect(state.plan?.notes.join()).toMatch(
+        /Made oldest first: source\/sums\S* reads the intervals before/,
+      );
       for (const [day, days] of [
         ['2026-01-02', 2n],
         ['2026-01-04', 4n],
