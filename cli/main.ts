@@ -22,6 +22,7 @@ import { addPreview } from './preview.js';
 import { addPromote } from './promote.js';
 import { addProvider } from './provider.js';
 import { addRollback } from './rollback.js';
+import { addSchedule } from './schedule.js';
 import { addSearch } from './search.js';
 import { addServe } from './serve.js';
 import { addStatus } from './status.js';
@@ -87,6 +88,7 @@ withProject(program.command('worker'))
   });
 
 addApply(program);
+addSchedule(program);
 addPlan(program);
 addStatus(program);
 addCompile(program);

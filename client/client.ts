@@ -43,6 +43,7 @@ import type { GranaryClientOptions, RemovalHandle, RunHandle } from './handles.j
 import { loadsOf, startMaterialize, type MaterializeOptions } from './loads.js';
 import { checkProviders, type ProviderHealth } from './provider-health.js';
 import { ResourceCatalog } from './resources.js';
+import { Schedules } from './schedules.js';
 import { openTrainingRows, type VersionChoice } from './training-rows.js';
 import { listVersions, staleOf, type FeatureSetVersion } from './versions.js';
 import { verifyView, type Verification } from './verify.js';
@@ -62,6 +63,7 @@ export class GranaryClient {
   readonly #workflows: Workflows;
   readonly #joined = new Set<AsyncDisposable>();
   #resources: ResourceCatalog | undefined;
+  #schedules: Schedules | undefined;
 
   private constructor(open: OpenProject, workflows: Workflows) {
     this.#open = open;
@@ -345,6 +347,11 @@ export class GranaryClient {
     );
     this.#joined.add(rows);
     return rows;
+  }
+
+  /** Temporal's schedules of the project's pipelines: apply, list, describe, pause, resume, trigger, delete. */
+  get schedules(): Schedules {
+    return (this.#schedules ??= new Schedules(this.#open, this.#workflows));
   }
 
   /** What is registered: list, get, search, lineage, versions, history. */
