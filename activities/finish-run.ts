@@ -7,15 +7,17 @@ import type { Runtime } from './runtime.js';
 
 export interface FinishRequest {
   readonly run: ResolvedRun['run'];
-  readonly status: Extract<RunStatus, 'COMPLETED' | 'FAILED' | 'CANCELLED'>;
+  readonly status: Extract<RunStatus, 'COMPLETED' | 'FAILED' | 'CANCELLED' | 'DEADLINE_EXCEEDED'>;
   readonly completed: readonly string[];
   readonly failures: readonly StepFailure[];
+  /** Why it ended so; default: the failures. */
+  readonly error?: string;
 }
 
 /** Records how a run ended and removes what it staged. */
 export async function finishRun(
   runtime: Runtime,
-  { run, status, completed, failures }: FinishRequest,
+  { run, status, completed, failures, error }: FinishRequest,
 ): Promise<void> {
   const { registry } = runtime;
   // A promotion makes nothing: that it failed says nothing of the variants.
@@ -29,10 +31,11 @@ export async function finishRun(
       ...completed.map((step) => ({ step, status: 'COMPLETED' as const })),
       ...failures.map(({ step, message }) => ({ step, status: 'FAILED' as const, error: message })),
     ],
-    failures.map(({ step, message }) => `${step}: ${message}`).join('\n') || undefined,
+    error ?? (failures.map(({ step, message }) => `${step}: ${message}`).join('\n') || undefined),
   );
   await registry.promotions.abandonEnded();
   await crashPoint('run.after-end');
+  await registry.logs.removeOld();
   await collectStaging(runtime);
   await collectTables(runtime);
 }

@@ -1,6 +1,7 @@
 import type { ResourceKind } from '../definitions/contract.js';
 import type { Interval } from '../definitions/interval.js';
 import type { Plan, PlanStep } from '../definitions/plan.js';
+import type { BackfillPlan, BackfillRequest } from '../definitions/backfill.js';
 import type { RuleResult } from '../definitions/validation.js';
 
 /**
@@ -40,6 +41,12 @@ export interface RunRequest {
   readonly now: string;
   /** Of one of several intervals that a workflow run makes: the part's name, without dots. */
   readonly part?: string;
+  /** A schedule started the workflow. */
+  readonly scheduled?: boolean;
+  /** When the workflow began; ISO-8601. Absent in runs that began before there were deadlines. */
+  readonly began?: string;
+  /** Of an interval that a backfill makes: the backfill's name; the part is its position. It has no deadline. */
+  readonly backfill?: string;
 }
 
 /** A run with everything settled; pinned for its whole life. */
@@ -60,7 +67,58 @@ export interface ResolvedRun {
   readonly notes?: readonly string[];
   /** Views are refreshed in full; absent in runs that began before there was one. */
   readonly refresh?: RefreshRef;
+  /** When the whole run must be done; absent: at no time. */
+  readonly deadline?: Due;
+  /** Step id -> when it must be done, where a definition says so. */
+  readonly stepDeadlines?: Readonly<Record<string, Due>>;
+  /** The server has Granary's search attributes. */
+  readonly searchAttributes?: boolean;
+  /** Of what gives way to other runs: Temporal's priority key of its activities. */
+  readonly priority?: number;
 }
+
+/** When work is late, and when it is cancelled. */
+export interface Due {
+  readonly warn?: DueAt;
+  readonly cancel?: DueAt;
+}
+
+/** An instant, ISO-8601, and how long after the interval's end it is: a duration text. */
+export interface DueAt {
+  readonly at: string;
+  readonly after: string;
+}
+
+/** A deadline that a run, or the workflow `deadline`, saw pass. */
+export interface MissedDeadline {
+  /** `warned`: the work goes on. `exceeded`: it was cancelled, or was never made. */
+  readonly kind: 'warned' | 'exceeded';
+  readonly pipeline: string;
+  readonly interval: Interval;
+  /** A step's id; absent: the whole pipeline. */
+  readonly step?: string;
+  readonly due: DueAt;
+  readonly run?: ResolvedRun['run'];
+  readonly message: string;
+}
+
+/** What the workflow `deadline` asks first: which interval of a pipeline ends at the last tick at `now`. */
+export interface WatchRequest {
+  readonly pipeline: string;
+  /** ISO-8601. */
+  readonly now: string;
+}
+
+/** An interval that is watched; without one there is nothing to watch. */
+export interface WatchedDeadline {
+  readonly heartbeatTimeout: string;
+  readonly interval?: Interval;
+  readonly due?: Due;
+  readonly searchAttributes?: boolean;
+}
+
+/** Whether a pipeline's interval was valid when it was due. */
+export type DeadlineCheck = Pick<MissedDeadline, 'kind' | 'pipeline' | 'interval' | 'due'>;
 
 /** A full refresh: all current versions are loaded, or those that end after `from`; ISO-8601. */
 export interface RefreshRef {
@@ -338,6 +396,52 @@ export interface ApplyEnd extends ApplyRef {
   /** Why the rest was not made. */
   readonly unfinished?: string;
   readonly error?: string;
+}
+
+/** What a backfill's workflow begins with; after it went on as a new run, `name` alone counts. */
+export interface BeginBackfill extends BackfillRequest {
+  /** The name under which it was noted; absent: it gets one. */
+  readonly name?: string;
+  readonly by?: string;
+  /** ISO-8601: intervals that end later are left out. */
+  readonly now: string;
+}
+
+/** A backfill that has begun. */
+export interface BackfillRef {
+  /** Two words. */
+  readonly name: string;
+  readonly heartbeatTimeout: string;
+  /** Temporal's priority key of its activities. */
+  readonly priority: number;
+}
+
+/** A backfill as one of its runs finds it. */
+export interface BegunBackfill extends BackfillRef {
+  /** Absent until it was planned. */
+  readonly plan?: BackfillPlan;
+  /** Intervals that ended in runs before this one. */
+  readonly completed: number;
+  readonly failed: number;
+  /** Who has paused it. */
+  readonly pausedBy?: string;
+}
+
+/** How a backfill ended, as its workflow has it. */
+export interface BackfillEnd extends BackfillRef {
+  readonly status: 'COMPLETED' | 'FAILED' | 'CANCELLED';
+  /** Why it ended before its time. */
+  readonly error?: string;
+}
+
+/** How a backfill left its intervals. */
+export interface BackfillOutcome {
+  readonly completed: number;
+  readonly failed: number;
+  /** Not begun, or cut off. */
+  readonly left: number;
+  /** The first failures. */
+  readonly causes: readonly { readonly interval: Interval; readonly error: string }[];
 }
 
 /** How many resources failed, and the first of their errors. */

@@ -11,7 +11,8 @@ import { settle } from '../registry/settle.js';
 import { trainingReads, unversioned } from '../registry/training-reads.js';
 import { handlerMissing } from './build-rows.js';
 import { crashPoint } from './crash-points.js';
-import { definitionsOf, type Definitions } from './definitions.js';
+import { deadlinesOf } from './deadlines.js';
+import { definitionsOf, type Definitions } from '../registry/definitions.js';
 import type { PromotionRef, RefreshRef, ResolvedRun, Rollback, RunRequest } from './messages.js';
 import { closeStatus } from './owner.js';
 import { resolveLoad } from './resolve-load.js';
@@ -19,6 +20,7 @@ import { resolvePromotion } from './resolve-promotion.js';
 import { resolveRefresh } from './resolve-refresh.js';
 import { resolveRequest } from './resolve-request.js';
 import { resolveRollback } from './resolve-rollback.js';
+import { PRIORITIES } from './priorities.js';
 import { runStaging, STAGING, writtenStores } from './staging.js';
 import type { Runtime } from './runtime.js';
 import { currentRun } from './step.js';
@@ -44,6 +46,8 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
   await settle(registry, closeStatus, run.id);
   await registry.promotions.abandonEnded();
   const retries = pipeline?.retries ?? { max: 3, delay: '10s' };
+  // When it was asked for and which part it was are the run's own.
+  const { now: _now, part: _part, ...asked } = request;
   await crashPoint('run.before-begin');
   await registry.runs.begin({
     ...run,
@@ -51,8 +55,12 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     ...(pipeline === undefined ? {} : { pipeline: pipeline.name }),
     plan: resolved,
     retries,
+    request: asked,
   });
+  if (request.backfill !== undefined)
+    await registry.backfills.began(request.backfill, Number(request.part), run);
   await crashPoint('run.after-begin');
+  const hasAttributes = request.backfill === undefined && (await runtime.searchAttributes.known());
   return {
     run,
     ...(pipeline === undefined ? {} : { pipeline: pipeline.name }),
@@ -71,6 +79,9 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     ...(window === undefined ? {} : { window }),
     ...(notes.length === 0 ? {} : { notes }),
     ...(refresh === undefined ? {} : { refresh }),
+    ...(await deadlinesOf(runtime, resources, pipeline, resolved, request)),
+    ...(hasAttributes ? { searchAttributes: true } : {}),
+    ...(request.backfill === undefined ? {} : { priority: PRIORITIES.backfill }),
   };
 }
 

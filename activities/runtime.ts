@@ -1,5 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Context } from '@temporalio/activity';
 import type { CompiledProject } from '../definitions/compile.js';
 import { GranaryError } from '../definitions/errors.js';
 import { durationMicros } from '../definitions/interval.js';
@@ -8,6 +9,8 @@ import type { BoundProviders } from '../providers/bind.js';
 import type { OfflineProvider, OfflineSession } from '../providers/offline/provider.js';
 import type { TableSession } from '../providers/offline/table-provider.js';
 import type { Registry } from '../registry/registry.js';
+import type { SearchAttributes } from './search-attributes.js';
+import { PRIORITIES } from './priorities.js';
 import type { Slots } from './slots.js';
 import type { Attempt } from './step.js';
 
@@ -43,6 +46,8 @@ export interface Runtime {
   /** How long a worker may be silent before its activities are tried elsewhere; ends up in the workflow's options. */
   readonly heartbeatTimeout: string;
   readonly slots: Slots;
+  /** Whether the server has Granary's search attributes. */
+  readonly searchAttributes: SearchAttributes;
   /** The folder of this process for files in the making. */
   readonly scratch: string;
 }
@@ -106,7 +111,8 @@ async function inSlot<T>(
   attempt: Attempt,
   work: (at: Attempt) => Promise<T>,
 ): Promise<T> {
-  const release = await runtime.slots.take(attempt.signal);
+  const { priorityKey = PRIORITIES.scheduled } = Context.current().info.priority ?? {};
+  const release = await runtime.slots.take(attempt.signal, priorityKey);
   const limit = timeout === undefined ? undefined : AbortSignal.timeout(timerMillis(timeout));
   const at = limit === undefined ? attempt : { ...attempt, signal: AbortSignal.any([attempt.signal, limit]) };
   try {

@@ -1,17 +1,22 @@
 import { access, readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { relative, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { tsImport } from 'tsx/esm/api';
 import { parseContract, type Contract } from '../definitions/contract-file.js';
-import { GranaryError } from '../definitions/errors.js';
+import { ERROR_CODES, GranaryError, messageOf } from '../definitions/errors.js';
 import type { Project } from '../definitions/project.js';
 
 /**
  * Loads a project's file as it is, TypeScript or JavaScript: its default export of `defineProject(...)`. A file that ends with `.json` is a
  * contract that `granary compile` wrote.
- * @throws GranaryError `InvalidInput` when the file is absent or exports no project; `InvalidDefinition` for a contract that is not whole.
+ * `onImport` hears of every file of the project's own that is read on the way.
+ * @throws GranaryError `InvalidInput` when the file is absent, cannot be run, or exports no project; what its definitions throw, with the place in the
+ *   file; `InvalidDefinition` for a contract that is not whole.
  */
-export async function loadProject(file: string): Promise<Project | Contract> {
+export async function loadProject(
+  file: string,
+  onImport?: (file: string) => void,
+): Promise<Project | Contract> {
   const path = resolve(file);
   try {
     await access(path);
@@ -22,9 +27,7 @@ export async function loadProject(file: string): Promise<Project | Contract> {
     );
   }
   if (path.endsWith('.json')) return parseContract(await readFile(path, 'utf8'), file);
-  const loaded = (await tsImport(pathToFileURL(path).href, import.meta.url)) as {
-    readonly default?: unknown;
-  };
+  const loaded = await imported(path, onImport);
   // A CommonJS project's default export is wrapped once more.
   const exported = loaded.default;
   const found = isProject(exported)
@@ -37,6 +40,52 @@ export async function loadProject(file: string): Promise<Project | Contract> {
     );
   return found;
 }
+
+async function imported(
+  path: string,
+  onImport: ((file: string) => void) | undefined,
+): Promise<{ readonly default?: unknown }> {
+  const told = (url: string): void => {
+    const [plain = ''] = url.split('?');
+    if (plain.startsWith('file:') && !plain.includes('/node_modules/')) onImport?.(fileURLToPath(plain));
+  };
+  onImport?.(path);
+  try {
+    return (await tsImport(pathToFileURL(path).href, {
+      parentURL: import.meta.url,
+      ...(onImport === undefined ? {} : { onImport: told }),
+    })) as { readonly default?: unknown };
+  } catch (error) {
+    throw loadError(path, error);
+  }
+}
+
+/** What loading threw. The project has a copy of this package's classes of its own, so that errors are known by their names. */
+function loadError(path: string, error: unknown): GranaryError {
+  const { name, code, stack = '' } = error as Partial<GranaryError>;
+  const place = stack
+    .split('\n')
+    .map((line) => /(?:\(|at )(?:file:\/\/)?(\/[^()?]+?)(?:\?[^:)]*)?(:\d+:\d+)\)?$/.exec(line))
+    .find((match) => match?.[1] !== undefined && isOwn(match[1]));
+  const at = place ? ` (${relative('.', place[1] ?? '')}${place[2] ?? ''})` : '';
+  if (name === 'GranaryError' && code !== undefined && code in ERROR_CODES)
+    return new GranaryError(code, `${messageOf(error)}${at}`, { cause: error });
+  return new GranaryError(
+    'InvalidInput',
+    `${path} cannot be run: ${messageOf(error).replace(/^Transform failed with \d+ errors?:\n/, '')}${at}`,
+    {
+      cause: error,
+    },
+  );
+}
+
+/** What throws of this package while a project is loaded: its compiled code, and by source maps its sources. */
+const definitions = fileURLToPath(new URL('../definitions/', import.meta.url));
+const parts = [definitions, definitions.replace('/lib/definitions/', '/definitions/')];
+
+/** Whether a file is of the project, and not of a package, this one included. */
+const isOwn = (file: string): boolean =>
+  !file.includes('/node_modules/') && !parts.some((part) => file.startsWith(part));
 
 const isProject = (value: unknown): value is Project =>
   typeof value === 'object' && value !== null && (value as { kind?: unknown }).kind === 'project';

@@ -3,7 +3,7 @@ import type { GranaryClient } from '../client/index.js';
 import { intervalName } from '../definitions/interval.js';
 import type { Scope } from '../definitions/project.js';
 import { useClient, type ClientFlags } from './connect.js';
-import { withProject, withTaskQueue } from './options.js';
+import { withJson, withProject, withTaskQueue } from './options.js';
 import { changesText, schedulesText, scheduleText } from './schedule-text.js';
 import { json } from './table.js';
 
@@ -24,7 +24,11 @@ interface ReasonFlags extends Flags {
 export function addSchedule(program: Command): void {
   const schedule = program
     .command('schedule')
-    .description("Temporal's schedules of the project's pipelines. None is made or changed but by apply.");
+    .description("Temporal's schedules of the project's pipelines. None is made or changed but by apply.")
+    .addHelpText(
+      'after',
+      '\nExamples:\n  granary schedule apply --dry-run\n  granary schedule list\n  granary schedule pause user_features_daily --reason "the source is being moved"',
+    );
   addApply(schedule);
   sub(schedule, 'list', 'Shows every pipeline with its schedule, and schedules that nothing declares.', [
     'granary schedule list --env prod',
@@ -126,9 +130,8 @@ function addTrigger(schedule: Command): void {
 }
 
 function sub(parent: Command, usage: string, description: string, examples: readonly string[]): Command {
-  return withProject(parent.command(usage))
+  return withJson(withProject(parent.command(usage)), 'one JSON value instead of text')
     .description(description)
-    .option('--json', 'one JSON value instead of text')
     .addHelpText(
       'after',
       `\n${examples.length > 1 ? 'Examples' : 'Example'}:\n${examples.map((example) => `  ${example}`).join('\n')}`,

@@ -1,3 +1,4 @@
+import { deadlineOf, type Deadline } from './deadline.js';
 import { durationMicros } from './interval.js';
 import { checkName } from './names.js';
 import type { PostgresProvider } from './postgres.js';
@@ -66,6 +67,8 @@ interface CommonOptions<S extends Schema> extends Versioned {
   readonly deterministic?: boolean;
   /** The longest one attempt of the build may take, such as `'2h'`. */
   readonly timeout?: string;
+  /** By when after an interval's end the build must be done; a text is `cancel`. Default: no deadline. */
+  readonly deadline?: string | Deadline;
 }
 
 export interface TransformationOptions<S extends Schema> extends CommonOptions<S> {
@@ -109,6 +112,7 @@ export interface BuiltSource<S extends Schema = Schema> extends Versioned {
   readonly validate: readonly ValidationRule[];
   readonly deterministic: boolean;
   readonly timeout: string | undefined;
+  readonly deadline: Deadline | undefined;
   readonly codeVersion: string | undefined;
   readonly metadata: Readonly<Record<string, string | number | boolean>>;
 }
@@ -162,5 +166,6 @@ export function built<S extends Schema>(
     keys: options.keys ?? [],
     validate: options.validate ?? [],
     deterministic: options.deterministic ?? true,
+    deadline: deadlineOf(what, options.deadline),
   });
 }

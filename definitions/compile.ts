@@ -3,6 +3,7 @@ import { checkLocations } from './compile-locations.js';
 import { sourceSpec } from './compile-source.js';
 import { trainingSetSpec } from './compile-training-set.js';
 import type { PipelineSpec, Resource, ResourceKind, SpecOf } from './contract.js';
+import type { Deadline } from './deadline.js';
 import type { Entity } from './entity.js';
 import { GranaryError } from './errors.js';
 import { fingerprintOf } from './fingerprint-of.js';
@@ -171,13 +172,16 @@ class Compiler {
     kind: K,
     name: string,
     spec: SpecOf[K],
-    about: Versioned & { readonly timeout?: string | undefined },
+    about: Versioned & {
+      readonly timeout?: string | undefined;
+      readonly deadline?: Deadline | undefined;
+    },
   ): Resource<K> {
     const print = fingerprintOf({ kind, name, spec });
     const versioned = kind !== 'provider' && kind !== 'entity';
     const variant = versioned ? (about.variant ?? this.#defaultVariant ?? print.slice(0, 8)) : '';
     if (versioned) checkVariant(`${kind} ${name}`, variant);
-    const { timeout } = about;
+    const { timeout, deadline } = about;
     return {
       id: `${kind}/${name}${variant === '' ? '' : `.${variant}`}`,
       kind,
@@ -187,6 +191,7 @@ class Compiler {
       spec,
       about: peopleOf(about),
       ...(timeout === undefined ? {} : { timeout }),
+      ...(deadline === undefined ? {} : { deadline }),
     };
   }
 

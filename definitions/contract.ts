@@ -1,4 +1,5 @@
-import type { Deadline, PipelineSchedule } from './pipeline.js';
+import type { Deadline } from './deadline.js';
+import type { PipelineSchedule } from './pipeline.js';
 import type { KeyType } from './entity.js';
 import type { Split } from './split.js';
 import type { Schema, ValueType } from './types.js';
@@ -142,6 +143,8 @@ export interface Resource<K extends ResourceKind = ResourceKind> {
   };
   /** The longest one attempt of its heavy step may take. */
   readonly timeout?: string;
+  /** By when after an interval's end its step must be done. */
+  readonly deadline?: Deadline;
 }
 
 /** A pipeline with its targets resolved to ids. */

@@ -1,5 +1,6 @@
 import { canonicalJson } from './canonical.js';
 import type { Resource, ResourceKind } from './contract.js';
+import type { Deadline } from './deadline.js';
 import { resourceName } from './upstream.js';
 
 /** What is for people: free to change, no part of a definition's meaning. */
@@ -20,11 +21,12 @@ export interface Changes {
     /** Name in storage and in Feast. */
     readonly location: string;
   }[];
-  /** Equal in meaning, but other in what is for people, or in their time limit. */
+  /** Equal in meaning, but other in what is for people, or in their time limits. */
   readonly updated: readonly {
     readonly id: string;
     readonly about: About;
     readonly timeout: string | undefined;
+    readonly deadline: Deadline | undefined;
     /** Field by field: `tags: ["a"] -> ["a","b"]`. */
     readonly fields: readonly string[];
   }[];
@@ -61,10 +63,11 @@ export function changesOf(known: ReadonlyMap<string, KnownResource>, wanted: Ite
       const about = mergeAbout(found.about, resource.about);
       const fields = difference(
         '',
-        { ...found.about, timeout: found.timeout },
-        { ...about, timeout: resource.timeout },
+        { ...found.about, timeout: found.timeout, deadline: found.deadline },
+        { ...about, timeout: resource.timeout, deadline: resource.deadline },
       );
-      if (fields.length > 0) updated.push({ id, about, timeout: resource.timeout, fields });
+      if (fields.length > 0)
+        updated.push({ id, about, timeout: resource.timeout, deadline: resource.deadline, fields });
       continue;
     }
     const isDefault = !defaults.has(`${kind}/${name}`);

@@ -32,6 +32,10 @@ export const ERROR_CODES = {
     meaning: 'the online store does not hold what was just loaded; the load was not recorded',
   },
   TimedOut: { retryable: true, meaning: 'an attempt of a step took longer than its timeout' },
+  DeadlineExceeded: {
+    retryable: false,
+    meaning: 'a run or a step was not done by its deadline and was cancelled',
+  },
   ProviderUnreachable: { retryable: true, meaning: 'a provider does not answer' },
   ResourcesExhausted: { retryable: true, meaning: 'a disk or a memory limit was reached' },
   RollbackRefused: {
@@ -48,6 +52,7 @@ export const ERROR_CODES = {
     meaning: 'a variant cannot become the default; nothing was changed',
   },
   UpstreamFailed: { retryable: false, meaning: 'a step it depends on failed' },
+  IntervalsFailed: { retryable: false, meaning: 'intervals of a backfill failed; the others were made' },
   StepsFailed: { retryable: false, meaning: 'steps of a run failed' },
   Internal: { retryable: true, meaning: 'an unforeseen error' },
 } as const satisfies Record<string, { retryable: boolean; meaning: string }>;

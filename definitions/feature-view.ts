@@ -1,3 +1,4 @@
+import { deadlineOf, type Deadline } from './deadline.js';
 import type { Entity, JoinKeys } from './entity.js';
 import { GranaryError } from './errors.js';
 import type { FeaturesOf, FieldsSpec, FieldSpec, KeyColumns, KeysOf, Known } from './view-types.js';
@@ -27,6 +28,8 @@ interface ViewOptions<S extends Schema, E extends readonly (Entity | string)[], 
   /** Where the newest values are served from. Without it the view is for training only. */
   readonly online?: OnlineStore | string;
   readonly timeout?: string;
+  /** By when after an interval's end the view must be loaded; a text is `cancel`. Default: no deadline. */
+  readonly deadline?: string | Deadline;
 }
 
 /** Fields of one source for one or more entities. */
@@ -45,6 +48,7 @@ export interface FeatureView<
   readonly ttl: string | undefined;
   readonly online: OnlineStore | undefined;
   readonly timeout: string | undefined;
+  readonly deadline: Deadline | undefined;
   /** Some of the features, for a training set. */
   select<const N extends readonly (keyof F & string)[]>(...names: N): Selection<Pick<F, N[number]>, K, V>;
   /** The features for one of the label's entities by role, in columns `<role>__<feature>`. */
@@ -96,6 +100,7 @@ export function featureView<
     ttl,
     online,
     timeout,
+    deadline: deadlineOf(what, options.deadline),
     ...aboutOf(options),
   }) as unknown as FeatureView<KeysOf<E>, FeaturesOf<S, F>, V>;
 }
@@ -253,6 +258,7 @@ export function feature<
     ttl,
     online,
     timeout: undefined,
+    deadline: undefined,
     ...aboutOf(options),
   }) as unknown as FeatureView<Readonly<Record<J, T>>, { readonly [K in N]: V }, N>;
 }

@@ -32,12 +32,13 @@ export { trainingSet, type TrainingSet } from './training-set.js';
 export type { TrainingRow } from './training-row.js';
 export {
   pipeline,
-  type Deadline,
   type Overlap,
   type Pipeline,
   type PipelineOptions,
   type ScheduleOptions,
 } from './pipeline.js';
+export type { Deadline } from './deadline.js';
+export type { BackfillPlan, BackfillRequest } from './backfill.js';
 export { defineProject, type Environment, type Project } from './project.js';
 export {
   notNull,

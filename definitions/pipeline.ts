@@ -1,4 +1,5 @@
 import { cronFields } from './cron.js';
+import { deadlineOf, type Deadline } from './deadline.js';
 import { GranaryError } from './errors.js';
 import type { FeatureView } from './feature-view.js';
 import { durationMicros } from './interval.js';
@@ -54,14 +55,6 @@ export interface ScheduleOptions {
 /** Temporal's overlap policies, without those that end a run by force. */
 export const OVERLAPS = ['skip', 'bufferOne', 'bufferAll', 'cancelOther', 'allowAll'] as const;
 export type Overlap = (typeof OVERLAPS)[number];
-
-/** Durations after the end of an interval. */
-export interface Deadline {
-  /** From then on the run is reported as late, and goes on. */
-  readonly warn?: string;
-  /** Then the run is cancelled, and ends as `DEADLINE_EXCEEDED`. */
-  readonly cancel?: string;
-}
 
 /** What a schedule keeps fresh. Not versioned: how and when to run may change freely. */
 export interface Pipeline extends About {
@@ -152,25 +145,4 @@ function scheduleOf(pipeline: string, options: ScheduleOptions): PipelineSchedul
     ...(jitter === undefined ? {} : { jitter }),
     ...(pauseOnFailure ? { pauseOnFailure } : {}),
   };
-}
-
-/**
- * A deadline as it is declared; a text is `cancel`.
- * @throws GranaryError `InvalidDefinition`: an empty one, or a warning that does not come before the end.
- */
-export function deadlineOf(owner: string, given: string | Deadline | undefined): Deadline | undefined {
-  if (given === undefined) return undefined;
-  const { warn, cancel }: Deadline = typeof given === 'string' ? { cancel: given } : given;
-  const [early, late] = [warn, cancel].map((text) => (text === undefined ? undefined : durationMicros(text)));
-  if (early === undefined && late === undefined)
-    throw new GranaryError(
-      'InvalidDefinition',
-      `The deadline of the ${owner} is empty. Write "2h", or { warn: "1h", cancel: "2h" } with one of them or both.`,
-    );
-  if (early !== undefined && late !== undefined && early >= late)
-    throw new GranaryError(
-      'InvalidDefinition',
-      `The deadline of the ${owner} warns after ${warn ?? ''}, which is not before it cancels (${cancel ?? ''}).`,
-    );
-  return { ...(warn === undefined ? {} : { warn }), ...(cancel === undefined ? {} : { cancel }) };
 }

@@ -45,6 +45,10 @@ const ascending = (ticks: readonly number[]): number[] => [...new Set(ticks)].so
 const dayOf = (zone: string, instant: number): number =>
   Math.floor((instant + offsetAt(zone, instant)) / DAY) * DAY;
 
+/** The date of an instant in a time zone, `2001-03-04`. */
+export const localDate = (at: Timestamp, timezone: string): string =>
+  new Date(dayOf(timezone, millis(at))).toISOString().slice(0, 10);
+
 const never = ({ cron }: Schedule): GranaryError =>
   new GranaryError('InvalidDefinition', `The schedule "${cron}" never comes: no month has such a day.`);
 

@@ -1,3 +1,4 @@
+import { deadlineOf, type Deadline } from './deadline.js';
 import { GranaryError } from './errors.js';
 import type { FeatureView } from './feature-view.js';
 import { durationMicros } from './interval.js';
@@ -44,6 +45,8 @@ export interface TrainingSetOptions<
   /** Rules over each version: one that fails stops its publication, but for those given to `warn`. */
   readonly validate?: readonly ValidationRule[];
   readonly timeout?: string;
+  /** By when after an interval's end the set must be built; a text is `cancel`. Default: no deadline. */
+  readonly deadline?: string | Deadline;
 }
 
 /** A label joined point-in-time with features: an immutable dataset an interval. */
@@ -64,6 +67,7 @@ export interface TrainingSet<
   readonly requireTimestamps: boolean;
   readonly validate: readonly ValidationRule[];
   readonly timeout: string | undefined;
+  readonly deadline: Deadline | undefined;
   /** Phantom: the type of a row. */
   readonly row?: Row;
   /** Phantom: the label's column. */
@@ -121,6 +125,7 @@ export function trainingSet<
     requireTimestamps: options.requireTimestamps ?? false,
     validate: options.validate ?? [],
     timeout,
+    deadline: deadlineOf(`training set ${name}`, options.deadline),
     ...aboutOf(options),
   };
   checkColumns(set);

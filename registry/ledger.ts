@@ -31,6 +31,21 @@ export class Ledger {
     return (await this.#select(target, interval))[0];
   }
 
+  /** Which of these targets were not valid for an interval at an instant (ISO-8601, by the registry's clock). */
+  async lacking(targets: readonly string[], interval: Interval, at: string): Promise<string[]> {
+    if (targets.length === 0) return [];
+    const rows = await this.#database.db
+      .selectFrom('ledger')
+      .select('target')
+      .where('target', 'in', targets)
+      .where('interval_start', '=', interval.start)
+      .where('interval_end', '=', interval.end)
+      .where('committed_at', '<=', at)
+      .execute();
+    const valid = new Set(rows.map(({ target }) => target));
+    return targets.filter((target) => !valid.has(target));
+  }
+
   /** Every valid interval of a target, oldest first. */
   async of(target: string): Promise<LedgerEntry[]> {
     return await this.#select(target);

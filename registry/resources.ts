@@ -63,6 +63,7 @@ export class Resources {
             spec: JSON.stringify(resource.spec),
             about: JSON.stringify(resource.about),
             timeout: resource.timeout ?? null,
+            deadline: resource.deadline === undefined ? null : JSON.stringify(resource.deadline),
             is_default: isDefault,
             location,
             error: null,
@@ -71,8 +72,8 @@ export class Resources {
         .execute();
     if (updated.length > 0)
       await sql`
-        UPDATE ${sql.table(`${this.#database.schema}.resources`)} r SET about = u.about, timeout = u.timeout
-        FROM jsonb_to_recordset(${JSON.stringify(updated)}::jsonb) u(id text, about jsonb, timeout text)
+        UPDATE ${sql.table(`${this.#database.schema}.resources`)} r SET about = u.about, timeout = u.timeout, deadline = u.deadline
+        FROM jsonb_to_recordset(${JSON.stringify(updated)}::jsonb) u(id text, about jsonb, timeout text, deadline jsonb)
         WHERE r.id = u.id`.execute(tx);
     const specs = [...pipelines].map((pipeline) => ({
       name: pipeline.name,
@@ -121,6 +122,7 @@ export class Resources {
           spec: row.spec,
           about: row.about,
           ...(row.timeout === null ? {} : { timeout: row.timeout }),
+          ...(row.deadline === null ? {} : { deadline: row.deadline }),
           location: row.location,
           isDefault: row.is_default,
           promotion: row.promotion,

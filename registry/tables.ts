@@ -1,9 +1,13 @@
 import type { ColumnType, Generated } from 'kysely';
+import type { Deadline } from '../definitions/deadline.js';
 import type { PipelineSpec, Resource } from '../definitions/contract.js';
 import type { ApplyPlan } from '../definitions/apply-plan.js';
 import type { Contract } from '../definitions/contract-file.js';
 import type { Plan } from '../definitions/plan.js';
+import type { BackfillPlan, BackfillRequest } from '../definitions/backfill.js';
 import type { Dataset, DatasetInput, LatestFile } from './dataset.js';
+import type { RecordedRequest, RecordedResult } from './recorded-run.js';
+import type { LoggedStatement, StepLogOutcome } from './step-logs.js';
 import type { VersionFacts } from './version-facts.js';
 
 /** Instants are ISO-8601 texts in UTC with microseconds (see database.ts), counts are numbers. */
@@ -14,6 +18,9 @@ export type ResourceStatus = 'PENDING' | 'RUNNING' | 'READY' | 'FAILED';
 export type RunStatus =
   'PENDING' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED' | 'TERMINATED' | 'DEADLINE_EXCEEDED';
 export type StepStatus = 'PENDING' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
+
+/** `warned`: late, and going on. `exceeded`: cancelled, or never made. */
+export type DeadlineKind = 'warned' | 'exceeded';
 
 /** What people do by hand. */
 export type AuditAction = 'rollback' | 'promote' | 'refresh' | 'delete' | 'tag' | 'link';
@@ -42,6 +49,7 @@ export interface Tables {
     spec: Json<Resource['spec']>;
     about: Json<Resource['about']>;
     timeout: string | null;
+    deadline: Json<Deadline | null> | null;
     /** The variant that unqualified names mean. */
     is_default: boolean;
     /** Name in storage and in Feast: the plain name for the default variant, else `<name>_<variant>`. */
@@ -63,6 +71,8 @@ export interface Tables {
     status: RunStatus;
     plan: Json<Plan>;
     retries: Json<{ max: number; delay: string }>;
+    /** What was asked for; null in runs of workers that did not note it. */
+    request: ColumnType<RecordedRequest | null, string | undefined, string>;
     error: string | null;
     started_at: Generated<Instant>;
     ended_at: Instant | null;
@@ -102,6 +112,30 @@ export interface Tables {
     inputs: Json<readonly DatasetInput[] | null> | null;
     error: string | null;
     updated_at: Generated<Instant>;
+    started_at: ColumnType<Instant | null, undefined, Instant>;
+    ended_at: ColumnType<Instant | null, undefined, Instant>;
+    /** How it ended well, in counts and references. */
+    result: ColumnType<RecordedResult | null, undefined, string>;
+  };
+  /** What attempts of a step's activities sent to engines, and how they ended. */
+  step_logs: {
+    run_id: string;
+    step_id: string;
+    activity_id: string;
+    attempt: number;
+    /** The activity's type: `buildRows`. */
+    activity: string;
+    /** The worker's identity. */
+    worker: string;
+    outcome: StepLogOutcome;
+    error_code: string | null;
+    error: string | null;
+    /** In order; of many the first and the last. */
+    statements: Json<readonly LoggedStatement[]>;
+    /** Statements that were left out between them. */
+    omitted: number;
+    started_at: Instant;
+    updated_at: ColumnType<Instant, undefined, Instant>;
   };
   /** Errors that the attempts of an activity reported; attempts lost with a worker are not among them. */
   step_errors: { run_id: string; step_id: string; activity: string; errors: number };
@@ -212,6 +246,50 @@ export interface Tables {
     retired_at: Instant | null;
     /** So are its tombstones. */
     collected_at: Instant | null;
+  };
+  /** Deadlines that were missed, each once: by the pipeline, or by a step of it. */
+  events: {
+    id: Generated<number>;
+    at: Generated<Instant>;
+    kind: DeadlineKind;
+    pipeline: string;
+    interval_start: Instant;
+    interval_end: Instant;
+    /** A resource's id; empty where the whole pipeline missed it. */
+    step: string;
+    deadline: Instant;
+    /** The run that noticed; null where none was under way. */
+    run_id: string | null;
+    message: string;
+  };
+  backfills: {
+    /** Two words: `amazed_volhard`. */
+    id: string;
+    workflow_id: string;
+    /** Temporal's id of the run that is at it; null until the workflow has begun. */
+    run_id: string | null;
+    actor: string;
+    at: Generated<Instant>;
+    /** As it was asked for. */
+    request: Json<BackfillRequest>;
+    /** What it does; null until it was planned. */
+    plan: Json<BackfillPlan | null> | null;
+    status: RunStatus;
+    paused_by: string | null;
+    paused_at: Instant | null;
+    error: string | null;
+    ended_at: Instant | null;
+  };
+  /** The intervals that a backfill makes, in its order. */
+  backfill_intervals: {
+    backfill_id: string;
+    position: number;
+    interval_start: Instant;
+    interval_end: Instant;
+    /** The run that made it, or tried to; null until it began. */
+    run_id: string | null;
+    /** Why it failed. */
+    error: string | null;
   };
   /** Resources that are being removed; the row goes with the resource's. */
   removals: {

@@ -4,11 +4,11 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { ensureBuild, ensureDependencies } from './dependencies.mjs';
 import { runWithServices } from './run-with-services.mjs';
-import { repository } from './services/layout.mjs';
+import { repository } from '../services/layout.mjs';
 
 /**
  * Benchmarks that do not need all of the services.
- * @type {Readonly<Record<string, readonly import('./services/index.mjs').ServiceName[]>>}
+ * @type {Readonly<Record<string, readonly import('../services/index.mjs').ServiceName[]>>}
  */
 const ONLY = { materialize: [], 'training-set': [], serve: ['redis', 'postgres'] };
 

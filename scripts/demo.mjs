@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { ensureBuild, ensureDependencies } from './dependencies.mjs';
 import { runWithServices } from './run-with-services.mjs';
-import { defaultDir, repository } from './services/layout.mjs';
+import { defaultDir, repository } from '../services/layout.mjs';
 
 const usage = `Usage: npm run demo -- [options]
 

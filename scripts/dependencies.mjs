@@ -1,10 +1,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { repository } from './services/layout.mjs';
-import { withLock } from './services/lock.mjs';
-import { npm } from './services/postgres-programs.mjs';
-import { isMusl } from './services/platform.mjs';
-import { run } from './services/processes.mjs';
+import { repository } from '../services/layout.mjs';
+import { withLock } from '../services/lock.mjs';
+import { npm } from '../services/postgres-programs.mjs';
+import { isMusl } from '../services/platform.mjs';
+import { run } from '../services/processes.mjs';
 
 /** @typedef {(part: string, message: string) => void} Log */
 

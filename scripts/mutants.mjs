@@ -5,8 +5,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { ensureBuild, ensureDependencies } from './dependencies.mjs';
 import { mutants } from './mutants/list.mjs';
-import { startServices } from './services/index.mjs';
-import { repository } from './services/layout.mjs';
+import { startServices } from '../services/index.mjs';
+import { repository } from '../services/layout.mjs';
 import { environmentFor } from './environment.mjs';
 
 /**

@@ -13,7 +13,7 @@ import {
 } from '@bufbuild/protobuf/wkt';
 import protobuf from 'protobufjs';
 import descriptor from 'protobufjs/ext/descriptor.js';
-import { repository } from './services/layout.mjs';
+import { repository } from '../services/layout.mjs';
 
 const source = path.join(repository, 'feast', 'registry.proto');
 const plugin = path.join(repository, 'node_modules', '.bin', 'protoc-gen-es');

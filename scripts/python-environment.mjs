@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { repository } from './services/layout.mjs';
-import { withLock } from './services/lock.mjs';
-import { run } from './services/processes.mjs';
+import { repository } from '../services/layout.mjs';
+import { withLock } from '../services/lock.mjs';
+import { run } from '../services/processes.mjs';
 
 const requirements = path.join(repository, 'scripts', 'python-requirements.txt');
 const home = path.join(repository, '.granary', 'python');

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { environmentFor } from './environment.mjs';
-import { startServices } from './services/index.mjs';
-import { repository } from './services/layout.mjs';
+import { startServices } from '../services/index.mjs';
+import { repository } from '../services/layout.mjs';
 
 const stopping = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
 
@@ -10,7 +10,7 @@ const stopping = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
  * Runs a Node program with the services up, and stops them when it ends, however it ends. Resolves to its exit
  * status.
  * @param {readonly string[]} args
- * @param {{ dir: string, log: import('./services/index.mjs').Log, only?: readonly import('./services/index.mjs').ServiceName[], keep?: boolean, whenKept?: (env: object) => void }} options
+ * @param {{ dir: string, log: import('../services/index.mjs').Log, only?: readonly import('../services/index.mjs').ServiceName[], keep?: boolean, whenKept?: (env: object) => void }} options
  * @returns {Promise<number>}
  */
 export async function runWithServices(args, { dir, log, only, keep = false, whenKept }) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import './node-version.mjs';
 import { parseArgs } from 'node:util';
-import { purgeServices, serviceStatus, startServices, stopServices } from './services/index.mjs';
+import { purgeServices, serviceStatus, startServices, stopServices } from '../services/index.mjs';
 
 const usage = `Usage: npm run services -- up [service...] | down | status | purge   [--dir <folder>]
 
@@ -13,7 +13,7 @@ const usage = `Usage: npm run services -- up [service...] | down | status | purg
 
   --dir   the folder for their data and logs (default: .granary/services)`;
 
-/** @type {import('./services/index.mjs').Log} */
+/** @type {import('../services/index.mjs').Log} */
 const log = (part, message) => console.error(`${part.padEnd(9)} ${message}`);
 
 /** @param {object} env */

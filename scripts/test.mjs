@@ -4,9 +4,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { ensureBuild, ensureDependencies } from './dependencies.mjs';
 import { runWithServices } from './run-with-services.mjs';
-import { purgeServices } from './services/index.mjs';
-import { layoutOf, repository } from './services/layout.mjs';
-import { liveUsers } from './services/users.mjs';
+import { purgeServices } from '../services/index.mjs';
+import { layoutOf, repository } from '../services/layout.mjs';
+import { liveUsers } from '../services/users.mjs';
 
 /** A folder a run: every run begins with empty databases, and two runs do not see each other. */
 const allRuns = path.join(repository, '.granary', 'test-services');

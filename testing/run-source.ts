@@ -2,8 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runHandler } from '../activities/handler.js';
-import type { BuiltSource, Checkpoint } from '../definitions/built-source.js';
-import { compile } from '../definitions/compile.js';
+import type { Checkpoint } from '../definitions/built-source.js';
+import { compile, type CompiledProject } from '../definitions/compile.js';
+import { handlerOf } from '../definitions/contract-file.js';
 import { isKind, isRaw, orderedSchema, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import { durationMicros, type Interval } from '../definitions/interval.js';
@@ -46,16 +47,26 @@ export async function runOnFixtures<S extends Schema>(
   const resource = [...project.resources.values()].find(
     (r): r is Resource<'source'> => isKind(r, 'source') && r.name === source.name,
   );
-  if (!resource || isRaw(resource.spec))
-    throw new GranaryError(
-      'InvalidInput',
-      `${source.name} is not built; give a feature set or a transformation.`,
-    );
-  const { spec } = resource;
+  if (!resource) throw new GranaryError('InvalidInput', `${source.name} is no source.`);
+  return (await runResource(project, resource, fixtures)) as Row<S>[];
+}
+
+/**
+ * As {@link runOnFixtures}, of a feature set or a transformation of a project that is compiled already.
+ * @throws GranaryError as the run would.
+ */
+export async function runResource(
+  project: CompiledProject,
+  resource: Resource<'source'>,
+  fixtures: FixtureRun,
+): Promise<Row[]> {
+  const { spec, name } = resource;
+  if (isRaw(spec))
+    throw new GranaryError('InvalidInput', `${name} is not built; give a feature set or a transformation.`);
   if (spec.engine === 'postgres')
     throw new GranaryError(
       'InvalidInput',
-      `${source.name} is SQL of Postgres, and fixtures run in DuckDB. Run it against a database of its own.`,
+      `${name} is SQL of Postgres, and fixtures run in DuckDB. Run it against a database of its own.`,
     );
   const folder = await mkdtemp(join(tmpdir(), 'granary-fixtures-'));
   const session = await duckdbOfflineProvider().open({
@@ -66,19 +77,19 @@ export async function runOnFixtures<S extends Schema>(
   });
   try {
     const inputs: Record<string, FileRelation> = {};
-    for (const [name, id] of Object.entries(spec.inputs)) {
+    for (const [alias, id] of Object.entries(spec.inputs)) {
       const input = project.resources.get(id) as Resource<'source'>;
-      const rows = fixtures.inputs[input.name] ?? fixtures.inputs[name];
+      const rows = fixtures.inputs[input.name] ?? fixtures.inputs[alias];
       if (!rows)
         throw new GranaryError(
           'InvalidInput',
           `No fixture rows are given for "${input.name}". Write inputs: { ${input.name}: [ ... ] }.`,
         );
-      inputs[name] = await fixtureRelation(session, folder, input, rows, spec.lookback, fixtures.interval);
+      inputs[alias] = await fixtureRelation(session, folder, input, rows, spec.lookback, fixtures.interval);
     }
     const schema = orderedSchema(spec);
     const output = {
-      name: source.name,
+      name,
       schema,
       keys: spec.keys,
       ...(spec.timestampField === undefined ? {} : { timestampField: spec.timestampField }),
@@ -92,10 +103,14 @@ export async function runOnFixtures<S extends Schema>(
         deterministic: true,
       });
     else {
-      const { handler } = source as BuiltSource;
-      if (!handler) throw new GranaryError('HandlerMissing', `${source.name} has no build.`);
+      const handler = handlerOf(project, resource);
+      if (!handler)
+        throw new GranaryError(
+          'HandlerMissing',
+          `${name} is built by TypeScript, and a contract has no code. Give the project's own file.`,
+        );
       const writer = await session.writer(output);
-      await runHandler(source.name, handler, session, writer, inputs, {
+      await runHandler(name, handler, session, writer, inputs, {
         interval: fixtures.interval,
         checkpoint: memoryCheckpoint(),
         signal: new AbortController().signal,
@@ -103,7 +118,7 @@ export async function runOnFixtures<S extends Schema>(
       await writer.finish();
     }
     const written: FileRelation = {
-      name: source.name,
+      name,
       format: 'parquet',
       files: [{ path: output.parquet, uri: output.parquet, generation: 0 }],
       schema,
@@ -113,12 +128,12 @@ export async function runOnFixtures<S extends Schema>(
     if (failed.length > 0)
       throw new GranaryError(
         'ValidationFailed',
-        `${source.name}: ${failed.map((result) => result.message).join('; ')}`,
+        `${name}: ${failed.map((result) => result.message).join('; ')}`,
         { details: { failed } },
       );
     const rows: Row[] = [];
     for await (const row of rowsOf(session.read(written), schema)) rows.push(row);
-    return rows as Row<S>[];
+    return rows;
   } finally {
     await session.close();
     await rm(folder, { recursive: true, force: true });

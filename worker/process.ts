@@ -1,5 +1,5 @@
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { GranaryError, messageOf } from '../definitions/errors.js';
 import { GranaryPlugin, type GranaryPluginOptions } from './plugin.js';
 
@@ -11,6 +11,11 @@ export interface WorkerProcessOptions extends GranaryPluginOptions {
    * start, which takes seconds.
    */
   readonly workflowBundle?: string;
+  /**
+   * `host:port` where this process answers Prometheus at `/metrics`, with Temporal's metrics of the worker and Granary's own. Default: nowhere. It
+   * installs Temporal's `Runtime`, of which a process has one.
+   */
+  readonly metrics?: string;
   /** Called once the worker polls. */
   readonly onReady?: (worker: {
     readonly taskQueue: string;
@@ -27,6 +32,7 @@ export interface WorkerProcessOptions extends GranaryPluginOptions {
 export async function runWorker(options: WorkerProcessOptions): Promise<void> {
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
   const { address = 'localhost:7233' } = connectionOptions;
+  if (options.metrics !== undefined) serveMetrics(options.metrics);
   const plugin = await GranaryPlugin.create(options);
   try {
     const connection = await connect(address, connectionOptions);
@@ -55,6 +61,19 @@ export async function runWorker(options: WorkerProcessOptions): Promise<void> {
     );
   } finally {
     await plugin.close();
+  }
+}
+
+/** @throws GranaryError `InvalidInput` when nobody can listen there. */
+function serveMetrics(bindAddress: string): void {
+  try {
+    Runtime.install({ telemetryOptions: { metrics: { prometheus: { bindAddress } } } });
+  } catch (error) {
+    throw new GranaryError(
+      'InvalidInput',
+      `Metrics cannot be served at "${bindAddress}": ${messageOf(error)}. Give an address and a port of this machine that is free, such as 127.0.0.1:9464.`,
+      { cause: error },
+    );
   }
 }
 

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import type { Budget, LoadSizes, Runtime } from '../activities/runtime.js';
 import { makeScratch } from '../providers/own-folder.js';
+import { SearchAttributes } from '../activities/search-attributes.js';
 import { Slots } from '../activities/slots.js';
 import type { Contract } from '../definitions/contract-file.js';
 import { GranaryError } from '../definitions/errors.js';
@@ -61,6 +62,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<OwnedRunti
     },
     heartbeatTimeout,
     slots: new Slots(heavySlots),
+    searchAttributes: new SearchAttributes(),
     scratch: await makeScratch(options.scratch),
   };
   let closed: Promise<unknown> | undefined;

@@ -2,8 +2,12 @@
  * Granary's workflows. Each takes one optional object, so that it can be started from Temporal's UI; teams with workflows of
  * their own write `export * from 'granary/workflows'` in theirs.
  */
+import { continueAsNew } from '@temporalio/workflow';
 import {
   APPLY_FIELDS,
+  DEADLINE_FIELDS,
+  BACKFILL_FIELDS,
+  backfillRules,
   MATERIALIZE_FIELDS,
   materializeRules,
   parseInput,
@@ -13,6 +17,8 @@ import {
   ROLLBACK_FIELDS,
   TRAINING_SET_FIELDS,
   type ApplyInput,
+  type DeadlineInput,
+  type BackfillInput,
   type MaterializeInput,
   type PipelineInput,
   type PromoteInput,
@@ -21,13 +27,19 @@ import {
   type TrainingSetInput,
 } from './input.js';
 import type { LoadCheckpoint, LoadState, RemovalOutcome } from '../activities/messages.js';
+import { watchDeadline, type DeadlineResult } from './deadlines.js';
 import { removeResource } from './remove.js';
 import { runApply, type ApplyResult } from './run-apply.js';
+import { runBackfill, type BackfillResult } from './run-backfill.js';
 import { runTargets, type RunResult } from './run-targets.js';
 
 export type {
   ApplyInput,
   ApplyResult,
+  DeadlineInput,
+  DeadlineResult,
+  BackfillInput,
+  BackfillResult,
   LoadCheckpoint,
   LoadState,
   MaterializeInput,
@@ -100,6 +112,18 @@ export async function promote(input?: PromoteInput): Promise<RunResult> {
   return await runTargets({ ...rest, targets: [name], type: 'promote' });
 }
 
+/** Makes the intervals of a pipeline's schedule within a span, some at a time: by default those that were never made. */
+export async function backfill(input?: BackfillInput): Promise<BackfillResult> {
+  const checked = parseInput<BackfillInput>(
+    'backfill',
+    input,
+    BACKFILL_FIELDS,
+    { pipeline: 'user_features_daily', from: '2026-01-01', to: '2026-02-01' },
+    backfillRules,
+  );
+  return await runBackfill(checked, (rest) => continueAsNew<typeof backfill>(rest));
+}
+
 /** Applies definitions: what `granary apply` noted under a name, else the worker's own project. */
 export async function apply(input?: ApplyInput): Promise<ApplyResult> {
   return await runApply(
@@ -115,4 +139,15 @@ export async function remove(input?: RemoveInput): Promise<RemovalOutcome> {
     reason: 'replaced by user_activity',
   });
   return await removeResource({ ...rest, by });
+}
+
+/**
+ * Raises the deadlines of a pipeline's interval where it is not valid in time, also when no run of it ever begins. A schedule of its own starts it
+ * at each tick.
+ */
+export async function deadline(input?: DeadlineInput): Promise<DeadlineResult> {
+  const { pipeline: name } = parseInput<DeadlineInput>('deadline', input, DEADLINE_FIELDS, {
+    pipeline: 'user_features_daily',
+  });
+  return await watchDeadline(name);
 }

@@ -23,9 +23,15 @@ export async function inOwnWords<T>(work: () => Promise<T>): Promise<T> {
 
 /** The time that "the last complete interval" counts from: a scheduled run's tick, else the start of the workflow. */
 export function logicalNow(): string {
-  const info = workflowInfo();
-  const scheduled = info.typedSearchAttributes
-    .getAll()
+  return (scheduledTime() ?? workflowInfo().startTime).toISOString();
+}
+
+/** Whether a schedule started the workflow. */
+export const isScheduled = (): boolean => scheduledTime() !== undefined;
+
+function scheduledTime(): Date | undefined {
+  const scheduled = workflowInfo()
+    .typedSearchAttributes.getAll()
     .find(({ key }) => key.name === 'TemporalScheduledStartTime')?.value;
-  return (scheduled instanceof Date ? scheduled : info.startTime).toISOString();
+  return scheduled instanceof Date ? scheduled : undefined;
 }

@@ -2,7 +2,7 @@ import type { ResolvedRun, StepResult } from '../activities/messages.js';
 
 /** Keeps a run's current details: its resolved input and a table of steps, for Temporal's UI. */
 export function progress(
-  { plan, pipeline, rebuild, rollback, promotion, refresh, notes = [] }: ResolvedRun,
+  { plan, pipeline, rebuild, rollback, promotion, refresh, notes = [], deadline }: ResolvedRun,
   publish: (markdown: string) => void,
 ) {
   const lines = new Map(
@@ -10,10 +10,16 @@ export function progress(
   );
   const byHand = rollback ? 'rollback' : promotion ? 'promotion' : refresh ? 'full refresh' : undefined;
   const what = byHand ? `${byHand} of ${plan.steps[0]?.name ?? ''}` : (pipeline ?? 'targets');
+  const { warn, cancel } = deadline ?? {};
+  const due = [
+    ...(warn ? [`late after ${warn.at}`] : []),
+    ...(cancel ? [`cancelled at ${cancel.at}, ${cancel.after} after the interval's end`] : []),
+  ].join(', ');
   const render = (): void => {
     const head = [
       `**${what}** for \`[${plan.interval.start}, ${plan.interval.end})\`${rebuild && !byHand ? ', rebuilding' : ''}`,
       '',
+      ...(due === '' ? [] : [due, '']),
       '| step | state | rows | seconds | where |',
       '| --- | --- | ---: | ---: | --- |',
     ];

@@ -4,15 +4,19 @@ import {
   CancellationScope,
   isCancellation,
   setCurrentDetails,
+  workflowInfo,
 } from '@temporalio/workflow';
 import type { ResolvedRun, RunRequest, StepFailure, StepResult } from '../activities/messages.js';
 import { intervalName, type Interval } from '../definitions/interval.js';
 import type { PlanStep } from '../definitions/plan.js';
-import { inOwnWords, logicalNow } from './own-words.js';
+import { cancelledRun, lateRun, lateStep, raise, type Tally } from './deadlines.js';
+import { inOwnWords, isScheduled, logicalNow } from './own-words.js';
 import { watchLoads, type LoadWatch } from './loads.js';
 import { progress } from './progress.js';
 import { quick, resolving } from './profiles.js';
 import { runStep } from './run-step.js';
+import { tellRun } from './search-attributes.js';
+import { within, type Within } from './within.js';
 
 /** What a run returns: small, and readable next to its input in Temporal's UI. */
 export interface RunResult {
@@ -37,34 +41,62 @@ export async function runTargets(
   request: Omit<RunRequest, 'now'>,
   { publish = setCurrentDetails }: Surroundings = {},
 ): Promise<RunResult> {
-  const resolved = await inOwnWords(() => resolving.resolveRun({ ...request, now: logicalNow() }));
-  const { plan } = resolved;
+  const info = workflowInfo();
+  const scheduled = isScheduled();
+  const resolved = await inOwnWords(() =>
+    resolving.resolveRun({
+      ...request,
+      now: logicalNow(),
+      began: info.startTime.toISOString(),
+      ...(scheduled ? { scheduled } : {}),
+    }),
+  );
+  const { plan, pipeline, deadline: due } = resolved;
+  tellRun(resolved, pipeline, plan.interval);
   const show = progress(resolved, publish);
-  const watch = watchLoads(resolved);
-  const results: StepResult[] = [];
-  const failures: StepFailure[] = [];
-  const finish = async (status: 'COMPLETED' | 'FAILED' | 'CANCELLED'): Promise<void> => {
+  const tally: Tally = { results: [], failures: [], begun: new Set() };
+  const { results, failures } = tally;
+  const finish = async (
+    status: 'COMPLETED' | 'FAILED' | 'CANCELLED' | 'DEADLINE_EXCEEDED',
+    error?: string,
+  ): Promise<void> => {
     await CancellationScope.nonCancellable(() =>
       quick(resolved, `record ${status}`).finishRun({
         run: resolved.run,
         status,
         completed: results.map((r) => r.step),
         failures,
+        ...(error === undefined ? {} : { error }),
       }),
     );
   };
+  const watch = watchLoads(resolved);
+  let end: Within<void>;
   try {
-    await runSteps(resolved, { show, watch }, results, failures);
+    end = await within(
+      due,
+      () => runSteps(resolved, { show, watch }, tally),
+      (passed) => raise(resolved, 'warned', passed, lateRun(resolved, passed, tally)),
+    );
   } catch (error) {
     await finish('CANCELLED');
     throw error;
   }
+  if (end.exceeded && due?.cancel) {
+    const { cancel } = due;
+    const message = cancelledRun(resolved, cancel, tally);
+    await finish('DEADLINE_EXCEEDED', message);
+    await CancellationScope.nonCancellable(() => raise(resolved, 'exceeded', cancel, message));
+    throw ApplicationFailure.create({ type: 'DeadlineExceeded', nonRetryable: true, message });
+  }
   if (failures.length > 0) {
-    await finish('FAILED');
     // What was not run because of another step is no cause of its own.
+    const causes = new Set(failures.filter(({ code }) => code !== 'UpstreamFailed').map(({ code }) => code));
     const [cause, another] = failures.filter(({ code }) => code !== 'UpstreamFailed');
+    const isLate = causes.size === 1 && causes.has('DeadlineExceeded');
+    await finish(isLate ? 'DEADLINE_EXCEEDED' : 'FAILED');
     throw ApplicationFailure.create({
-      type: another ? 'StepsFailed' : (cause?.code ?? 'StepsFailed'),
+      type: another && !isLate ? 'StepsFailed' : (cause?.code ?? 'StepsFailed'),
       nonRetryable: true,
       message: `${intervalName(plan.interval)}: ${failures.map(({ step, message }) => `${step}: ${message}`).join('\n')}`,
       details: [{ failures }],
@@ -72,7 +104,7 @@ export async function runTargets(
   }
   await finish('COMPLETED');
   return {
-    ...(resolved.pipeline === undefined ? {} : { pipeline: resolved.pipeline }),
+    ...(pipeline === undefined ? {} : { pipeline }),
     interval: plan.interval,
     steps: results,
     ...(resolved.notes === undefined ? {} : { notes: resolved.notes }),
@@ -81,42 +113,59 @@ export async function runTargets(
 
 /** Runs every step once what it depends on has succeeded. Throws only when the run is cancelled. */
 async function runSteps(
-  { plan, ...resolved }: ResolvedRun,
+  resolved: ResolvedRun,
   { show, watch }: { readonly show: ReturnType<typeof progress>; readonly watch: LoadWatch },
-  results: StepResult[],
-  failures: StepFailure[],
+  { results, failures, begun }: Tally,
 ): Promise<void> {
   const done = new Map<string, Promise<boolean>>();
-  const start = async (step: PlanStep): Promise<boolean> => {
-    const upstream = await Promise.all(
-      step.dependsOn.map(async (id) => ({ id, ok: (await done.get(id)) ?? false })),
+  const fail = (failure: StepFailure, shown = failure.message): false => {
+    failures.push(failure);
+    watch.failed(failure.step);
+    show.failed(failure.step, shown);
+    return false;
+  };
+  const make = async (step: PlanStep): Promise<boolean> => {
+    const upstream = await beforeCancellation(
+      Promise.all(step.dependsOn.map(async (id) => ({ id, ok: (await done.get(id)) ?? false }))),
     );
     const broken = upstream.filter(({ ok }) => !ok).map(({ id }) => id);
-    if (broken.length > 0) {
-      failures.push({
-        step: step.id,
-        code: 'UpstreamFailed',
-        message: `not run, because ${broken.join(' and ')} failed`,
-      });
-      show.failed(step.id, 'not run: a step before it failed');
-      return false;
-    }
+    if (broken.length > 0)
+      return fail(
+        {
+          step: step.id,
+          code: 'UpstreamFailed',
+          message: `not run, because ${broken.join(' and ')} failed`,
+        },
+        'not run: a step before it failed',
+      );
+    begun.add(step.id);
     try {
-      const result = await runStep({ plan, ...resolved }, step, (doing) => show.doing(step.id, doing), watch);
+      const result = await runStep(resolved, step, (doing) => show.doing(step.id, doing), watch);
       results.push(result);
       watch.done(step.id, result);
       show.done(step.id, result);
       return true;
     } catch (error) {
-      if (isCancellation(error)) throw error;
-      const failure = failureOf(step, error);
-      failures.push(failure);
-      watch.failed(step.id);
-      show.failed(step.id, failure.message);
-      return false;
+      // An activity that was lost with its worker while it was cancelled fails otherwise.
+      if (isCancellation(error) || CancellationScope.current().consideredCancelled) throw error;
+      return fail(failureOf(step, error));
     }
   };
-  for (const step of plan.steps) {
+  const start = async (step: PlanStep): Promise<boolean> => {
+    const due = resolved.stepDeadlines?.[step.id];
+    const end = await within(
+      due,
+      () => make(step),
+      (passed) => raise(resolved, 'warned', passed, lateStep(resolved, step, passed, 'late'), step),
+    );
+    if (!end.exceeded || !due?.cancel) return end.exceeded ? false : end.value;
+    const { cancel } = due;
+    const message = lateStep(resolved, step, cancel, begun.has(step.id) ? 'cancelled' : 'not begun');
+    fail({ step: step.id, code: 'DeadlineExceeded', message });
+    await CancellationScope.nonCancellable(() => raise(resolved, 'exceeded', cancel, message, step));
+    return false;
+  };
+  for (const step of resolved.plan.steps) {
     const outcome = start(step);
     // A rejection (cancellation) is taken up below; until then it must not count as unhandled.
     outcome.catch(() => undefined);
@@ -125,6 +174,10 @@ async function runSteps(
   const outcomes = await Promise.allSettled(done.values());
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }
+
+/** Waits for what is not cancelled with this scope. */
+const beforeCancellation = async <T>(work: Promise<T>): Promise<T> =>
+  await Promise.race([work, CancellationScope.current().cancelRequested]);
 
 function failureOf(step: PlanStep, error: unknown): StepFailure {
   const cause = error instanceof ActivityFailure ? error.cause : error;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import zlib from 'node:zlib';
-import { untar, unzipMember } from '../../scripts/services/archive.mjs';
+import { untar, unzipMember } from '../../services/archive.mjs';
 
 /**
  * A zip file of these members, written by hand so that each field is known.

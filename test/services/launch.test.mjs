@@ -2,11 +2,11 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { launch } from '../../scripts/services/launch.mjs';
-import { layoutOf } from '../../scripts/services/layout.mjs';
-import { accepts } from '../../scripts/services/probes.mjs';
-import { signalProcess } from '../../scripts/services/processes.mjs';
-import { readRecord } from '../../scripts/services/record.mjs';
+import { launch } from '../../services/launch.mjs';
+import { layoutOf } from '../../services/layout.mjs';
+import { accepts } from '../../services/probes.mjs';
+import { signalProcess } from '../../services/processes.mjs';
+import { readRecord } from '../../services/record.mjs';
 
 let layout = layoutOf('');
 beforeEach(() => {
@@ -27,7 +27,7 @@ const program = { path: process.execPath, from: 'the test' };
 function failingServer(...failures) {
   /** @type {number[]} */
   const tried = [];
-  /** @type {import('../../scripts/services/server.mjs').Server} */
+  /** @type {import('../../services/server.mjs').Server} */
   const server = {
     name: 'redis',
     variable: 'UNUSED',

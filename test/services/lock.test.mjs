@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { withLock } from '../../scripts/services/lock.mjs';
+import { withLock } from '../../services/lock.mjs';
 
 let folder = '';
 beforeEach(() => {
@@ -13,7 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => fs.rmSync(folder, { recursive: true, force: true }));
 
-const module = new URL('../../scripts/services/lock.mjs', import.meta.url).href;
+const module = new URL('../../services/lock.mjs', import.meta.url).href;
 
 /**
  * A process that takes the lock, does something, and says `held` at first.

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { PinMismatchError, verifyPin } from '../../scripts/services/checksum.mjs';
-import { postgresPin, seaweedPin, temporalPin, valkeyPin } from '../../scripts/services/pins.mjs';
+import { PinMismatchError, verifyPin } from '../../services/checksum.mjs';
+import { postgresPin, seaweedPin, temporalPin, valkeyPin } from '../../services/pins.mjs';
 
 describe('a pin', () => {
   const ofHello = '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { pickPort, pickPorts } from '../../scripts/services/ports.mjs';
+import { pickPort, pickPorts } from '../../services/ports.mjs';
 
 /** A port that the kernel gave out, and its listener. */
 async function listen() {

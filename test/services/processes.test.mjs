@@ -1,13 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, describe, expect, it } from 'vitest';
-import {
-  findStrays,
-  identityOf,
-  isAlive,
-  signalProcess,
-  waitForExit,
-} from '../../scripts/services/processes.mjs';
+import { findStrays, identityOf, isAlive, signalProcess, waitForExit } from '../../services/processes.mjs';
 
 /** @type {import('node:child_process').ChildProcess[]} */
 const children = [];

@@ -5,12 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import zlib from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import {
-  cachedProgram,
-  inDraft,
-  programFromArchive,
-  programOnPath,
-} from '../../scripts/services/programs.mjs';
+import { cachedProgram, inDraft, programFromArchive, programOnPath } from '../../services/programs.mjs';
 
 let programs = '';
 beforeEach(() => {

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { purgeServices, serviceStatus } from '../../scripts/services/index.mjs';
+import { purgeServices, serviceStatus } from '../../services/index.mjs';
 
 let dir = '';
 beforeEach(() => {

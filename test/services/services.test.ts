@@ -13,7 +13,7 @@ import {
   serviceStatus,
   startServices,
   type ServicesEnvironment,
-} from '../../scripts/services/index.mjs';
+} from '../../services/index.mjs';
 
 // A set of servers of its own, in a folder of its own: the ones that the test run uses are not touched.
 let dir = '';

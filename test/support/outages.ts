@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import type { ServiceName } from '../../scripts/services/index.mjs';
+import type { ServiceName } from '../../services/index.mjs';
 import { heldAt } from './disturbed-run.js';
 import type { FaultCase } from './fault-suite.js';
 import { ownServers, type OwnServers } from './own-servers.js';

@@ -6,7 +6,7 @@ import {
   startServices,
   type ServiceHandle,
   type ServiceName,
-} from '../../scripts/services/index.mjs';
+} from '../../services/index.mjs';
 
 /** Servers that a test file has to itself, so that it may kill them. This process and those it starts find them by their variables. */
 export interface OwnServers extends AsyncDisposable {

@@ -11,6 +11,7 @@ import {
   redisStore,
   t,
   trainingSet,
+  type Binding,
   type Project,
 } from 'granary';
 import pg from 'pg';
@@ -20,7 +21,7 @@ import { openRegistry } from '../../registry/registry.js';
 import { registeredView } from '../../client/features.js';
 
 const lake = fileStore('lake');
-const redis = onlineStore('redis');
+const online = onlineStore('online');
 const rows = lake.parquet('rows', {
   path: 'rows.parquet',
   schema: {
@@ -48,16 +49,16 @@ const users = featureView('users', {
     ...{ raw: { column: 'raw' }, small: { column: 'small' }, tags: { column: 'tags' } },
     ...{ scores: { column: 'scores' }, ids: { column: 'ids' }, flags: { column: 'flags' } },
   },
-  online: redis,
+  online,
 });
 const purchases = featureView('purchases', {
-  ...{ entities: [purchase], source: rows, features: ['spend', 'visits'], online: redis },
+  ...{ entities: [purchase], source: rows, features: ['spend', 'visits'], online },
 });
 const airports = featureView('airports', {
-  ...{ entities: [airport], source: rows, features: ['departures', 'delay'], online: redis },
+  ...{ entities: [airport], source: rows, features: ['departures', 'delay'], online },
 });
 /** Over the same entity as `users`, and never loaded. */
-const quiet = featureView('quiet', { entities: [user], source: rows, features: ['visits'], online: redis });
+const quiet = featureView('quiet', { entities: [user], source: rows, features: ['visits'], online });
 const training = featureView('training_only', { entities: [user], source: rows, features: ['visits'] });
 const late = label('late', {
   source: rows,
@@ -80,8 +81,8 @@ export interface Served extends AsyncDisposable {
   load(view: string, rows: readonly Readonly<Record<string, unknown>>[]): Promise<void>;
 }
 
-/** Registers the project in a schema of its own. `redisVariable` names the variable with the URL of its Redis. */
-export async function served(redisVariable = 'REDIS_URL'): Promise<Served> {
+/** Registers the project in a schema of its own. */
+export async function served(online: Binding = redisStore({ url: fromEnv('REDIS_URL') })): Promise<Served> {
   const project = defineProject({
     name: `s${randomBytes(5).toString('hex')}`,
     resources: [
@@ -94,7 +95,7 @@ export async function served(redisVariable = 'REDIS_URL'): Promise<Served> {
     ],
     environments: {
       dev: {
-        bind: { lake: localFiles('.'), redis: redisStore({ url: fromEnv(redisVariable) }) },
+        bind: { lake: localFiles('.'), online },
         registry: { url: fromEnv('DATABASE_URL') },
       },
     },
@@ -119,7 +120,9 @@ export async function served(redisVariable = 'REDIS_URL'): Promise<Served> {
       const found = registeredView(await registry.resources.all(), name);
       const view = onlineView(open.scope, found);
       const column = (of: string): unknown[] => loaded.map((row) => row[of] ?? null);
-      await open.providers.online(onlineStoreOf(found)).write(view, 1, {
+      const store = open.providers.online(onlineStoreOf(found));
+      await store.prepare(view);
+      await store.write(view, 1, {
         rows: loaded.length,
         keys: view.joinKeys.map((key) => column(key.name)),
         values: view.features.map((feature) => column(feature.name)),

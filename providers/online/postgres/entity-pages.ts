@@ -2,10 +2,10 @@ import type pg from 'pg';
 import type { EntityKeyVersion } from '../../../definitions/provider.js';
 import { storedKeyReader } from '../../../feast/stored-key.js';
 import type { EntityRows, OnlineView } from '../provider.js';
-import { asStoredRows, presentRows } from '../stored-rows.js';
+import { presentRows } from '../stored-rows.js';
 import { byteaArray } from './binary-array.js';
 import { isTableGone } from './postgres-errors.js';
-import { readRows } from './read-rows.js';
+import { readStoredRows } from './read-rows.js';
 import { statements } from './statements.js';
 
 /** Entities of one page. */
@@ -36,11 +36,11 @@ export async function* entityPages(
     });
     const array = byteaArray(found.map(({ key }) => key));
     const rows = await run((client) =>
-      readRows(client, schema, view, { array, count: found.length }, features),
+      readStoredRows(client, schema, view, { array, count: found.length }, features),
     );
     const page = presentRows(
       found.map(({ values }) => values),
-      asStoredRows({ view, features }, rows),
+      rows,
     );
     if (page.keys.length > 0) yield page;
   }

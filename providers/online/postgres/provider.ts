@@ -4,7 +4,6 @@ import type { EntityKeyVersion, OnlineLayout } from '../../../definitions/provid
 import { sqlState } from '../../../definitions/postgres-errors.js';
 import { EntityKeySerializer } from '../../../feast/entity-key.js';
 import { refuseNullKeys } from '../null-keys.js';
-import { asStoredRows } from '../stored-rows.js';
 import type {
   EntityRows,
   OnlineBatch,
@@ -24,7 +23,7 @@ import { checkPrivileges } from './health.js';
 import { fitsPostgres } from './names.js';
 import { newestRows } from './newest-rows.js';
 import { postgresError } from './postgres-errors.js';
-import { readRows } from './read-rows.js';
+import { readRows, readStoredRows, type KeyArray } from './read-rows.js';
 import { collectTombstones, removeBelow } from './remove-rows.js';
 import { rotatingClient } from './rotating-client.js';
 import { dropViewTables, ensureViewTables } from './tables.js';
@@ -137,11 +136,13 @@ class PostgresOnlineProvider implements OnlineProvider {
     keys: readonly (readonly unknown[])[],
     features: readonly string[],
   ): Promise<(OnlineRow | undefined)[]> {
+    const array = this.#keyArray(view, keys);
+    return this.#run((client) => readRows(client, this.#schema, view, array, features));
+  }
+
+  #keyArray(view: OnlineView, keys: OnlineRead['keys']): KeyArray {
     const serializer = new EntityKeySerializer(view.joinKeys, this.#keyVersion);
-    const array = byteaArray(keys.map((values) => serializer.serialize(values)));
-    return this.#run((client) =>
-      readRows(client, this.#schema, view, { array, count: keys.length }, features),
-    );
+    return { array: byteaArray(keys.map((values) => serializer.serialize(values))), count: keys.length };
   }
 
   async readAll(reads: readonly OnlineRead[]): Promise<(OnlineRow | undefined)[][]> {
@@ -149,8 +150,12 @@ class PostgresOnlineProvider implements OnlineProvider {
   }
 
   async readStored(reads: readonly OnlineRead[]): Promise<StoredRows[]> {
-    const rows = await this.readAll(reads);
-    return reads.map((read, i) => asStoredRows(read, rows[i] ?? []));
+    return await Promise.all(
+      reads.map(({ view, keys, features }) => {
+        const array = this.#keyArray(view, keys);
+        return this.#run((client) => readStoredRows(client, this.#schema, view, array, features));
+      }),
+    );
   }
 
   entities(view: OnlineView, features: readonly string[]): AsyncIterable<EntityRows> {

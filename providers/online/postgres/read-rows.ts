@@ -1,6 +1,8 @@
 import type { ClientBase } from 'pg';
 import { decodeValue } from '../../../feast/value-decoder.js';
-import type { OnlineRow, OnlineView } from '../provider.js';
+import { ByteWriter } from '../../../feast/byte-writer.js';
+import { writeTimestamp } from '../../../feast/timestamp.js';
+import type { OnlineRow, OnlineView, StoredRows } from '../provider.js';
 import { isTableGone } from './postgres-errors.js';
 import { statements } from './statements.js';
 
@@ -17,12 +19,46 @@ interface StoredEntity {
   readonly generation: string | null;
 }
 
-/** The rows of some serialized keys (an array of bytea); see OnlineProvider.read. */
+/** Serialized keys as an array of bytea, and how many they are. */
+export interface KeyArray {
+  readonly array: Buffer;
+  readonly count: number;
+}
+
+/** The rows of some keys as their bytes, which nobody has decoded; see OnlineProvider.readStored. */
+export async function readStoredRows(
+  client: ClientBase,
+  schema: string,
+  view: OnlineView,
+  keys: KeyArray,
+  features: readonly string[],
+): Promise<StoredRows> {
+  const stride = 2 * (1 + features.length);
+  const at = new Int32Array(keys.count * stride).fill(-1);
+  const writer = new ByteWriter(1 << 12);
+  for (const stored of await select(client, schema, view, keys.array, features)) {
+    const first = (stored.position - 1) * stride;
+    at[first] = writer.length;
+    writeTimestamp(writer, BigInt(stored.event_time ?? 0));
+    at[first + 1] = writer.length;
+    const found = unpack(stored.packed ?? Buffer.alloc(0));
+    for (const [f, name] of features.entries()) {
+      const value = found.get(name);
+      if (value === undefined) continue;
+      at[first + 2 + 2 * f] = writer.length;
+      writer.raw(value);
+      at[first + 3 + 2 * f] = writer.length;
+    }
+  }
+  return { bytes: Buffer.from(writer.take().buffer), at, first: 0, stride };
+}
+
+/** The rows of some keys; see OnlineProvider.read. */
 export async function readRows(
   client: ClientBase,
   schema: string,
   view: OnlineView,
-  keys: { readonly array: Buffer; readonly count: number },
+  keys: KeyArray,
   features: readonly string[],
 ): Promise<(OnlineRow | undefined)[]> {
   const types = new Map(view.features.map(({ name, type }) => [name, type]));

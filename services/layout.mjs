@@ -1,8 +1,8 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The checkout that these scripts belong to, wherever they are called from. */
-export const repository = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+/** The checkout that this file belongs to, wherever it is called from. */
+export const repository = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
 
 /** Programs are the same for every set of services, so one cache serves them all. */
 export const defaultPrograms = path.join(repository, '.granary', 'bin');

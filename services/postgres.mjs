@@ -100,7 +100,7 @@ async function refuseOtherMajor(binary, data) {
   if (major && major !== made) {
     throw new Error(
       `the data in ${data} was made by Postgres ${made}, and ${binary} is Postgres ${major}. ` +
-        'Remove it with `npm run services -- purge`, or set DATABASE_URL.',
+        'Remove that folder, or set DATABASE_URL.',
     );
   }
 }

@@ -52,7 +52,7 @@ export async function adopt(server, layout, record, signal) {
   signal?.throwIfAborted();
   throw new Error(
     `${server.name} runs (pid ${record.pid}) but does not answer; see ${layout.log(server.name)}. ` +
-      'Stop it with `npm run services -- down` and try again.',
+      `Stop it (kill ${record.pid}) and try again.`,
   );
 }
 

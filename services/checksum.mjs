@@ -9,7 +9,7 @@ export class PinMismatchError extends Error {
    */
   constructor(file, expected, got) {
     super(
-      `${file} is not the file that scripts/services/pins.mjs pins: expected SHA-256 ${expected}, got ${got}. ` +
+      `${file} is not the file that services/pins.mjs pins: expected SHA-256 ${expected}, got ${got}. ` +
         'It was not used. Either it was damaged on the way (try again), or something else was served in its place.',
     );
     this.name = 'PinMismatchError';

@@ -9,6 +9,13 @@ import { cachedProgram, nothing, programFromArchive, programFromWheel, programOn
 const oldest = [1, 5]; // Server 1.29, the first that knows everything the workflows use
 const kept = `temporal-${temporalPin.version}`;
 
+/** What workflows say of themselves where the server knows it (on servers that are not ours by `granary doctor --fix`). */
+const searchAttributes = [
+  'GranaryPipeline=Keyword',
+  'GranaryIntervalEnd=Datetime',
+  'GranaryDeadline=Keyword',
+];
+
 /**
  * The Temporal CLI's development server, with its web UI, on a SQLite file.
  * @type {import('./server.mjs').Server}
@@ -54,6 +61,7 @@ export const temporal = {
           '--log-level',
           'warn',
         ],
+        ...searchAttributes.flatMap((attribute) => ['--search-attribute', attribute]),
       ],
       whenReady: () => fs.writeFileSync(complete, ''),
     };
