@@ -32,6 +32,7 @@ import { addProvider } from './provider.js';
 import { addRollback } from './rollback.js';
 import { addRun } from './run.js';
 import { addRuns } from './runs.js';
+import { addSchedule } from './schedule.js';
 import { addSearch } from './search.js';
 import { addServe } from './serve.js';
 import { addStatus } from './status.js';
@@ -129,6 +130,7 @@ withProject(program.command('worker'))
   });
 
 addApply(program);
+addSchedule(program);
 addPlan(program);
 addStatus(program);
 addCompile(program);
