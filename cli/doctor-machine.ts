@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
+import { rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../definitions/errors.js';
@@ -69,11 +69,10 @@ function secretsIn(value: unknown, place = ''): { readonly place: string; readon
   );
 }
 
-/** Whether files in the making have a place: the folder that workers use unless they are told another. */
-export async function checkScratch(parent = join(tmpdir(), 'granary')): Promise<Finding> {
+/** Whether files in the making have a place: the system's temporary folder, which workers use unless they are told another. */
+export async function checkScratch(parent = tmpdir()): Promise<Finding> {
   try {
-    await mkdir(parent, { recursive: true });
-    const probe = join(parent, `doctor-${randomUUID()}`);
+    const probe = join(parent, `granary-doctor-${randomUUID()}`);
     await writeFile(probe, '');
     await rm(probe);
     const { bavail, bsize } = await statfs(parent);
