@@ -46,6 +46,8 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
   await settle(registry, closeStatus, run.id);
   await registry.promotions.abandonEnded();
   const retries = pipeline?.retries ?? { max: 3, delay: '10s' };
+  // When it was asked for and which part it was are the run's own.
+  const { now: _now, part: _part, ...asked } = request;
   await crashPoint('run.before-begin');
   await registry.runs.begin({
     ...run,
@@ -53,6 +55,7 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     ...(pipeline === undefined ? {} : { pipeline: pipeline.name }),
     plan: resolved,
     retries,
+    request: asked,
   });
   if (request.backfill !== undefined)
     await registry.backfills.began(request.backfill, Number(request.part), run);

@@ -42,9 +42,12 @@ import { readFeatures, type EntityKeys, type OnlineFeatures } from './features.j
 import { planProject, type PlanOptions, type ProjectPlan } from './plan.js';
 import type { Vector } from './printed.js';
 import type { GranaryClientOptions, RemovalHandle, RunHandle } from './handles.js';
-import { loadsOf, startMaterialize, type MaterializeOptions } from './loads.js';
+import { startMaterialize, type MaterializeOptions } from './loads.js';
 import { checkProviders, type ProviderHealth } from './provider-health.js';
 import { ResourceCatalog } from './resources.js';
+import { pipelineAsked } from './run-again.js';
+import { runHandle } from './run-handle.js';
+import { RunCatalog } from './runs.js';
 import { openTrainingRows, type VersionChoice } from './training-rows.js';
 import { listVersions, staleOf, type FeatureSetVersion } from './versions.js';
 import { verifyView, type Verification } from './verify.js';
@@ -96,30 +99,19 @@ export class GranaryClient {
    */
   async run(pipeline: Pipeline | string, input: Omit<PipelineInput, 'pipeline'> = {}): Promise<RunHandle> {
     const name = typeof pipeline === 'string' ? pipeline : pipeline.name;
-    const which =
-      input.date ??
-      (input.from === undefined || input.to === undefined
-        ? 'last'
-        : intervalName({ start: input.from, end: input.to }));
-    // What is asked for stands in the id, so that a start joins only a run that does the same.
-    const asked = [...(input.targets ?? []), ...(input.rebuild === true ? ['rebuild'] : [])];
-    const id = [name, which, ...asked];
+    const id = pipelineAsked(name, input);
     return this.#run(
       await this.#workflows.start<RunResult>(
         'pipeline',
         id,
         { pipeline: name, ...input },
-        `${name} ${which}`,
+        id.slice(0, 2).join(' '),
       ),
     );
   }
 
   #run(started: Started<RunResult>): RunHandle {
-    return {
-      ...started,
-      steps: () => this.#registry.runs.steps(started.runId),
-      loads: () => loadsOf(this.#workflows, started),
-    };
+    return runHandle(this.#registry, this.#workflows, started);
   }
 
   /**
@@ -375,6 +367,11 @@ export class GranaryClient {
     await this.requireWorker();
     const input = { resource: id, by: caller(), ...(reason === undefined ? {} : { reason }) };
     return await this.#workflows.start<RemovalOutcome>('remove', [id], input, `delete ${id}`);
+  }
+
+  /** What has run: list, get, logs, retry, cancel. */
+  get runs(): RunCatalog {
+    return new RunCatalog(this.#registry, this.#workflows);
   }
 
   async close(): Promise<void> {

@@ -6,6 +6,8 @@ import type { Contract } from '../definitions/contract-file.js';
 import type { Plan } from '../definitions/plan.js';
 import type { BackfillPlan, BackfillRequest } from '../definitions/backfill.js';
 import type { Dataset, DatasetInput, LatestFile } from './dataset.js';
+import type { RecordedRequest, RecordedResult } from './recorded-run.js';
+import type { LoggedStatement, StepLogOutcome } from './step-logs.js';
 import type { VersionFacts } from './version-facts.js';
 
 /** Instants are ISO-8601 texts in UTC with microseconds (see database.ts), counts are numbers. */
@@ -69,6 +71,8 @@ export interface Tables {
     status: RunStatus;
     plan: Json<Plan>;
     retries: Json<{ max: number; delay: string }>;
+    /** What was asked for; null in runs of workers that did not note it. */
+    request: ColumnType<RecordedRequest | null, string | undefined, string>;
     error: string | null;
     started_at: Generated<Instant>;
     ended_at: Instant | null;
@@ -108,6 +112,30 @@ export interface Tables {
     inputs: Json<readonly DatasetInput[] | null> | null;
     error: string | null;
     updated_at: Generated<Instant>;
+    started_at: ColumnType<Instant | null, undefined, Instant>;
+    ended_at: ColumnType<Instant | null, undefined, Instant>;
+    /** How it ended well, in counts and references. */
+    result: ColumnType<RecordedResult | null, undefined, string>;
+  };
+  /** What attempts of a step's activities sent to engines, and how they ended. */
+  step_logs: {
+    run_id: string;
+    step_id: string;
+    activity_id: string;
+    attempt: number;
+    /** The activity's type: `buildRows`. */
+    activity: string;
+    /** The worker's identity. */
+    worker: string;
+    outcome: StepLogOutcome;
+    error_code: string | null;
+    error: string | null;
+    /** In order; of many the first and the last. */
+    statements: Json<readonly LoggedStatement[]>;
+    /** Statements that were left out between them. */
+    omitted: number;
+    started_at: Instant;
+    updated_at: ColumnType<Instant, undefined, Instant>;
   };
   /** Errors that the attempts of an activity reported; attempts lost with a worker are not among them. */
   step_errors: { run_id: string; step_id: string; activity: string; errors: number };
