@@ -5,6 +5,7 @@ import { Workflows } from '../client/workflows.js';
 import { messageOf } from '../definitions/errors.js';
 import type { Scope } from '../definitions/project.js';
 import { SEARCH_ATTRIBUTES } from '../definitions/search-attributes.js';
+import { packageVersion, versionOfWorker } from '../registry/package-version.js';
 import { clockFinding, failed, fixed, ok, skipped, warning, type Finding } from './doctor-findings.js';
 
 const NOT_FOUND = 5; // gRPC's status code
@@ -72,8 +73,19 @@ async function checkWorker({ temporal, taskQueue }: Workflows, { environment }: 
     taskQueue: { name: taskQueue },
     taskQueueType: WORKFLOW_TASKS,
   });
-  if (pollers.length > 0)
-    return ok('worker', `${pollers.map(({ identity }) => identity).join(', ')} on ${taskQueue}`);
+  if (pollers.length > 0) {
+    const others = pollers
+      .flatMap(({ identity }) => versionOfWorker(identity ?? '') ?? [])
+      .filter((v) => v !== packageVersion);
+    const said = `${pollers.map(({ identity }) => identity).join(', ')} on ${taskQueue}`;
+    return others.length === 0
+      ? ok('worker', said)
+      : warning(
+          'worker',
+          `${said}; this is granary ${packageVersion}`,
+          'granary version says which to update.',
+        );
+  }
   return warning('worker', `none polls ${taskQueue}`, `granary worker --env ${environment}`);
 }
 

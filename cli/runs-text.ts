@@ -82,6 +82,7 @@ export function runText(found: FoundRun): string {
     ms,
     steps: work,
     url,
+    deadlines,
   } = found;
   const failed = work.filter((step) => step.status === 'FAILED' || (step.status === 'RUNNING' && step.error));
   const head = facts([
@@ -92,6 +93,7 @@ export function runText(found: FoundRun): string {
     ['STATUS', colored(status)],
     ['TIME', `${startedAt} .. ${endedAt ?? 'now'} (${took(ms)})`],
     ['IN TEMPORAL', url],
+    ['DEADLINES', deadlines.map(({ at, kind, message }) => `${at} ${kind}: ${message}`)],
     // Where steps failed, theirs say it.
     ['ERROR', failed.length === 0 && error !== undefined ? error.split('\n') : undefined],
   ]);

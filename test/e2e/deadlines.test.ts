@@ -4,7 +4,17 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CancelledFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { pipeline, sql, t, type BuildContext, type Project } from '../../definitions/index.js';
+import {
+  defineProject,
+  fromEnv,
+  pipeline,
+  postgresDatabase,
+  postgresProvider,
+  sql,
+  t,
+  type BuildContext,
+  type Project,
+} from '../../definitions/index.js';
 import type { DeadlineResult } from '../../workflows/index.js';
 import { lake, sales, shop, totalsOf } from '../fixtures/shop.js';
 import { query } from '../support/duckdb.js';
@@ -113,6 +123,61 @@ describe('a run at its deadline', () => {
         ),
       ).toEqual([]);
     });
+  });
+
+  it('that waits for a query in Postgres ends the query as well: no session works on it, and no table is left', async () => {
+    const name = unique();
+    const schema = `s_${name}`;
+    await world.pg.query(
+      `CREATE SCHEMA ${schema}; CREATE TABLE ${schema}.sold (user_id text, amount float8); INSERT INTO ${schema}.sold VALUES ('a', 1)`,
+    );
+    const warehouse = postgresProvider('warehouse');
+    const sold = warehouse.table('sold', {
+      dbSchema: schema,
+      schema: { user_id: t.string, amount: t.float64 },
+    });
+    const slow = warehouse.sql('slow', {
+      query: sql`SELECT user_id, sum(amount) AS total FROM ${sold} WHERE pg_sleep(600) IS NOT NULL GROUP BY user_id`,
+      schema: { user_id: t.string, total: t.float64 },
+    });
+    const url = fromEnv('DATABASE_URL');
+    const project = defineProject({
+      name,
+      resources: [
+        pipeline('slow_daily', {
+          targets: [slow],
+          schedule: { cron: '0 0 * * *' },
+          startDate: '2026-01-01',
+          deadline: fromNow(END, soon),
+        }),
+      ],
+      environments: {
+        dev: { registry: { url }, bind: { warehouse: postgresDatabase({ url }) } },
+      },
+    });
+    const working = async (): Promise<number> =>
+      (
+        await world.pg.query(
+          `SELECT FROM pg_stat_activity WHERE query LIKE '%${schema}%pg_sleep%' AND state = 'active' AND pid <> pg_backend_pid()`,
+        )
+      ).rowCount ?? 0;
+    try {
+      await world.withWorker(project, async (client) => {
+        const handle = await start(project, DAY);
+        await until('the query', async () => (await working()) > 0, { timeoutMs: 30_000 });
+        expect((await failureOf(handle.result())).type).toBe('DeadlineExceeded');
+        expect(await working()).toBe(0);
+        expect((await client.status(handle.firstExecutionRunId))?.status).toBe('DEADLINE_EXCEEDED');
+      });
+      const left = await world.pg.query(
+        `SELECT table_name FROM information_schema.tables WHERE table_schema = 'granary_${name}_dev_offline' AND table_name LIKE '%slow%'`,
+      );
+      expect(left.rows).toEqual([]);
+    } finally {
+      await world.pg.query(
+        `DROP SCHEMA ${schema} CASCADE; DROP SCHEMA IF EXISTS granary_${name}_dev_offline CASCADE`,
+      );
+    }
   });
 
   it('is warned of before, once, and goes on', async () => {
