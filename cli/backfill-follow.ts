@@ -14,7 +14,7 @@ export async function followBackfill(
   mode: 'bar' | 'lines' | 'quiet',
 ): Promise<BackfillDetail> {
   using _ = whileWaiting(
-    `${name} goes on without this command. Watch it: granary backfill status ${name} --follow; end it: granary backfill cancel ${name}`,
+    `${name} goes on without this command. Watch it: granary backfill status ${name} --follow. End it: granary backfill cancel ${name}`,
   );
   const show = mode === 'bar' ? bar() : mode === 'lines' ? lines() : () => undefined;
   let first: { readonly at: number; readonly done: number } | undefined;

@@ -8,6 +8,7 @@ import { addCompile } from './compile.js';
 import type { ClientFlags } from './connect.js';
 import { count } from './count.js';
 import { addDelete } from './delete.js';
+import { addDev } from './dev.js';
 import { addDescribe } from './describe.js';
 import { addDoctor } from './doctor.js';
 import { addFeast } from './feast.js';
@@ -31,6 +32,7 @@ import { addProvider } from './provider.js';
 import { addRollback } from './rollback.js';
 import { addRun } from './run.js';
 import { addRuns } from './runs.js';
+import { addSchedule } from './schedule.js';
 import { addSearch } from './search.js';
 import { addServe } from './serve.js';
 import { addStatus } from './status.js';
@@ -40,6 +42,7 @@ import { addTrainingSet } from './training-set.js';
 import { addVerify } from './verify.js';
 import { addVersion } from './version.js';
 import { addVersions } from './versions.js';
+import { useDevServers } from './use-dev-servers.js';
 
 interface WorkerFlags extends ClientFlags {
   readonly workflowBundle?: string;
@@ -127,6 +130,7 @@ withProject(program.command('worker'))
   });
 
 addApply(program);
+addSchedule(program);
 addPlan(program);
 addStatus(program);
 addCompile(program);
@@ -153,10 +157,12 @@ addFeatures(program);
 addFeast(program);
 addDoctor(program);
 addInit(program);
+addDev(program);
 addTest(program);
 addRun(program);
 addRuns(program);
 addVersion(program);
+useDevServers(program);
 
 groupCommands(program);
 
