@@ -41,7 +41,7 @@ async function examine(flags: DoctorFlags): Promise<Finding[]> {
   const { open, findings } = loaded;
   try {
     const [temporal, registry, providers] = await Promise.all([
-      checkTemporal(open.scope, flags.taskQueue, { fix }),
+      checkTemporal(open, flags.taskQueue, { fix }),
       checkRegistry(open, { fix }),
       checkBound(open),
     ]);

@@ -92,7 +92,13 @@ describe('granary doctor --fix', () => {
           0,
           {
             ...{ node: 'ok', 'scratch space': 'ok', project: 'ok', secrets: 'ok' },
-            ...{ temporal: 'ok', namespace: 'ok', worker: 'ok', 'search attributes': 'fixed' },
+            ...{
+              temporal: 'ok',
+              namespace: 'ok',
+              worker: 'ok',
+              'search attributes': 'fixed',
+              schedules: 'warning',
+            },
             ...{ 'clock of Temporal': 'ok', registry: 'ok', migrations: 'ok', 'clock of Postgres': 'ok' },
             ...{ "Feast's registry.pb": 'warning', 'provider lake': 'ok' },
             ...{ 'provider raw': 'ok', 'provider online': 'ok' },
