@@ -22,6 +22,7 @@ export const paint = (color: Color, text: string, stream: Screen = process.stdou
 
 const COLORS: Readonly<Record<string, Color>> = {
   ...{ COMPLETED: 'green', READY: 'green', valid: 'green', healthy: 'green', completed: 'green' },
+  ...{ ok: 'green', fixed: 'green', warning: 'yellow' },
   ...{ FAILED: 'red', TERMINATED: 'red', DEADLINE_EXCEEDED: 'red', failed: 'red', error: 'red' },
   ...{ RUNNING: 'yellow', CANCELLED: 'yellow', stale: 'yellow', running: 'yellow', cancelled: 'yellow' },
 };

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../definitions/errors.js';
@@ -14,26 +14,14 @@ const SCARCE_BYTES = 2 * 2 ** 30;
 
 /** The version of Node that runs this, beside what the package asks for. */
 export function checkNode(running = process.versions.node): Finding {
-  const wanted = wantedNode();
+  const wanted = engines.node.replace(/^\D+/, '');
   if (isAtLeast(running, wanted)) return ok('node', running);
   return failed('node', `${running}, and granary needs ${wanted} or newer`, 'Install a newer Node.');
 }
 
-/** `engines.node` of this package, `>=20.19`, without the sign. */
-function wantedNode(): string {
-  // From lib/cli it lies one folder further up.
-  for (const path of ['../package.json', '../../package.json'])
-    try {
-      const { name, engines } = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as {
-        readonly name?: string;
-        readonly engines?: { readonly node?: string };
-      };
-      if (name === 'granary' && engines?.node !== undefined) return engines.node.replace(/^\D+/, '');
-    } catch {
-      // Not there: the next one.
-    }
-  return '0';
-}
+const { engines } = createRequire(import.meta.url)('granary/package.json') as {
+  readonly engines: { readonly node: string };
+};
 
 function isAtLeast(running: string, wanted: string): boolean {
   const [a, b] = [running, wanted].map((text) => text.split('.').map(Number));
@@ -69,11 +57,10 @@ function secretsIn(value: unknown, place = ''): { readonly place: string; readon
   );
 }
 
-/** Whether files in the making have a place: the folder that workers use unless they are told another. */
-export async function checkScratch(parent = join(tmpdir(), 'granary')): Promise<Finding> {
+/** Whether files in the making have a place: the system's temporary folder, which workers use unless they are told another. */
+export async function checkScratch(parent = tmpdir()): Promise<Finding> {
   try {
-    await mkdir(parent, { recursive: true });
-    const probe = join(parent, `doctor-${randomUUID()}`);
+    const probe = join(parent, `granary-doctor-${randomUUID()}`);
     await writeFile(probe, '');
     await rm(probe);
     const { bavail, bsize } = await statfs(parent);

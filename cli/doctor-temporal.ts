@@ -1,10 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isGrpcServiceError, type Connection } from '@temporalio/client';
+import type { ScheduleChange } from '../client/schedule-types.js';
+import { Schedules } from '../client/schedules.js';
 import { Workflows } from '../client/workflows.js';
 import { messageOf } from '../definitions/errors.js';
 import type { Scope } from '../definitions/project.js';
 import { SEARCH_ATTRIBUTES } from '../definitions/search-attributes.js';
+import type { OpenProject } from '../providers/bind.js';
+import { packageVersion, versionOfWorker } from '../registry/package-version.js';
 import { clockFinding, failed, fixed, ok, skipped, warning, type Finding } from './doctor-findings.js';
 
 const NOT_FOUND = 5; // gRPC's status code
@@ -13,14 +17,15 @@ const ACTIVITY_TASKS = 2;
 /** `temporal.api.enums.v1.IndexedValueType`, of the types that are used. */
 const TYPES = { KEYWORD: 2, DATETIME: 6 } as const;
 
-const REST = ['namespace', 'worker', 'search attributes', 'clock of Temporal'];
+const REST = ['namespace', 'worker', 'search attributes', 'schedules', 'clock of Temporal'];
 
 /** Checks of Temporal; `fix` registers the search attributes that are missing, and nothing else. */
 export async function checkTemporal(
-  scope: Scope,
+  open: OpenProject,
   taskQueue: string | undefined,
   { fix }: { readonly fix: boolean },
 ): Promise<Finding[]> {
+  const { scope } = open;
   let workflows: Workflows;
   try {
     workflows = await Workflows.connect(scope, taskQueue);
@@ -42,6 +47,7 @@ export async function checkTemporal(
       found,
       await checkWorker(workflows, scope),
       await checkAttributes(workflows, namespace, fix),
+      await checkSchedules(open, workflows),
       await checkClock(workflows, namespace),
     ];
   } finally {
@@ -72,10 +78,47 @@ async function checkWorker({ temporal, taskQueue }: Workflows, { environment }: 
     taskQueue: { name: taskQueue },
     taskQueueType: WORKFLOW_TASKS,
   });
-  if (pollers.length > 0)
-    return ok('worker', `${pollers.map(({ identity }) => identity).join(', ')} on ${taskQueue}`);
+  if (pollers.length > 0) {
+    const others = pollers
+      .flatMap(({ identity }) => versionOfWorker(identity ?? '') ?? [])
+      .filter((v) => v !== packageVersion);
+    const said = `${pollers.map(({ identity }) => identity).join(', ')} on ${taskQueue}`;
+    return others.length === 0
+      ? ok('worker', said)
+      : warning(
+          'worker',
+          `${said}; this is granary ${packageVersion}`,
+          'granary version says which to update.',
+        );
+  }
   return warning('worker', `none polls ${taskQueue}`, `granary worker --env ${environment}`);
 }
+
+/** Whether Temporal's schedules are what the pipelines declare. */
+async function checkSchedules(open: OpenProject, workflows: Workflows): Promise<Finding> {
+  const changes = await new Schedules(open, workflows).apply({ dryRun: true });
+  const paused = changes.filter((change) => change.paused);
+  const others = changes.filter(({ action }) => action !== 'unchanged');
+  if (others.length > 0)
+    return warning(
+      'schedules',
+      others.map(({ id, action }) => `${id}: ${WORDS[action]}`).join(', '),
+      'granary schedule apply (--dry-run shows what it does)',
+    );
+  const all = changes.length === 0 ? 'none is declared' : `${changes.length} as declared`;
+  return ok(
+    'schedules',
+    paused.length === 0 ? all : `${all}; paused: ${paused.map(({ id }) => id).join(', ')}`,
+  );
+}
+
+const WORDS = {
+  create: 'not there',
+  update: 'differs from its definition',
+  unchanged: 'as declared',
+  delete: 'has no deadline any more',
+  undeclared: 'no pipeline declares it (--prune deletes it)',
+} as const satisfies Record<ScheduleChange['action'], string>;
 
 async function checkAttributes(workflows: Workflows, namespace: string, fix: boolean): Promise<Finding> {
   const check = 'search attributes';

@@ -1,9 +1,7 @@
 import type { Command } from 'commander';
 import { GranaryError } from '../definitions/errors.js';
-import type { Environment, Project } from '../definitions/project.js';
-import { chooseEnvironment } from '../definitions/project.js';
-import type { Contract } from '../definitions/contract-file.js';
-import { headOf } from '../definitions/contract-file.js';
+import { chooseEnvironment, type Environment, type Project } from '../definitions/project.js';
+import { headOf, type Contract } from '../definitions/contract-file.js';
 import { openProject, type OpenProject } from '../providers/bind.js';
 import type { ClientFlags } from './connect.js';
 import { failed, ok, skipped, type Finding } from './doctor-findings.js';
@@ -11,7 +9,7 @@ import { checkNode, checkScratch, checkSecrets } from './doctor-machine.js';
 import { checkBound, checkRegistry } from './doctor-registry.js';
 import { checkTemporal } from './doctor-temporal.js';
 import { loadProject } from './load-project.js';
-import { withProject, withTaskQueue } from './options.js';
+import { withJson, withProject, withTaskQueue } from './options.js';
 import { json, table } from './table.js';
 
 interface DoctorFlags extends ClientFlags {
@@ -20,12 +18,11 @@ interface DoctorFlags extends ClientFlags {
 }
 
 export function addDoctor(program: Command): void {
-  withTaskQueue(withProject(program.command('doctor')))
+  withJson(withTaskQueue(withProject(program.command('doctor'))), 'a JSON list instead of the table')
     .description(
       'Checks, from this machine, what a project needs: Node, definitions, secrets, Temporal, workers, the registry, every provider. Exit status 1 when a check fails; warnings are none.',
     )
     .option('--fix', "registers missing search attributes and migrates the registry's tables; nothing else")
-    .option('--json', 'a JSON list instead of the table')
     .addHelpText('after', '\nExamples:\n  granary doctor\n  granary doctor --env prod --fix')
     .action(async (flags: DoctorFlags) => {
       const findings = await examine(flags);
@@ -44,7 +41,7 @@ async function examine(flags: DoctorFlags): Promise<Finding[]> {
   const { open, findings } = loaded;
   try {
     const [temporal, registry, providers] = await Promise.all([
-      checkTemporal(open.scope, flags.taskQueue, { fix }),
+      checkTemporal(open, flags.taskQueue, { fix }),
       checkRegistry(open, { fix }),
       checkBound(open),
     ]);

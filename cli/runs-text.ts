@@ -82,7 +82,7 @@ export function runText(found: FoundRun): string {
     ms,
     steps: work,
     url,
-    events,
+    deadlines,
   } = found;
   const failed = work.filter((step) => step.status === 'FAILED' || (step.status === 'RUNNING' && step.error));
   const head = facts([
@@ -94,7 +94,7 @@ export function runText(found: FoundRun): string {
     ['TIME', `${startedAt} .. ${endedAt ?? 'now'} (${took(ms)})`],
     ['IN TEMPORAL', url],
     ['LOGS', failed.length === 0 ? undefined : `granary runs logs ${run}`],
-    ['EVENTS', events.map((event) => `${event.at}  ${event.kind}: ${event.message}`)],
+    ['DEADLINES', deadlines.map(({ at, kind, message }) => `${at} ${kind}: ${message}`)],
     // Where steps failed, theirs say it.
     ['ERROR', failed.length === 0 && error !== undefined ? error.split('\n') : undefined],
   ]);

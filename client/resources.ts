@@ -132,9 +132,19 @@ export class ResourceCatalog {
       detail: { apply, status },
     }));
     const runs = entry ? await catalog.runs(entry, limit) : [];
+    const missed = entry
+      ? await this.#registry.events.list(
+          entry.kind === 'pipeline' ? { pipeline: entry.name } : { step: entry.id },
+          limit,
+        )
+      : [];
     const events: ResourceEvent[] = [
       ...(entry ? [{ at: entry.since, by: '', what: SINCE[entry.kind] ?? 'registered', detail: {} }] : []),
       ...[...changes, ...applies],
+      ...missed.map(({ at, kind, interval: { end }, ...about }) => ({
+        ...{ at, by: '', what: `deadline ${kind}` },
+        detail: { end, deadline: about.deadline, message: about.message },
+      })),
       ...runs.map(({ startedAt, type, ...run }) => ({
         at: startedAt,
         by: '',

@@ -17,8 +17,8 @@ import type { Workflows } from './workflows.js';
 export interface FoundRun extends RunDetail {
   /** Undefined where the address of the interface is not known: `TEMPORAL_UI_ADDRESS` names it. */
   readonly url: string | undefined;
-  /** Deadlines that it missed, oldest first. */
-  readonly events: readonly RecordedEvent[];
+  /** Deadlines that it, or a step of it, missed. */
+  readonly deadlines: readonly RecordedEvent[];
 }
 
 /** What was cancelled. */
@@ -60,11 +60,8 @@ export class RunCatalog {
     const { run } = await this.#find(name);
     const found = await this.#registry.history.detail(run);
     if (!found) throw unknown(name);
-    return {
-      ...found,
-      url: this.#workflows.url(found.workflowId, workflowRunId(run)),
-      events: await this.#registry.events.list({ run }),
-    };
+    const deadlines = await this.#registry.events.list({ run }, 100);
+    return { ...found, deadlines, url: this.#workflows.url(found.workflowId, workflowRunId(run)) };
   }
 
   /** What a run's steps sent to engines and how their attempts ended, oldest first. @throws GranaryError as {@link get}. */

@@ -51,19 +51,15 @@ export class Events {
     return raised !== undefined;
   }
 
-  /** The newest events, oldest first: of a run, of a pipeline, since an instant (by the registry's clock), or all. */
+  /** The newest events, oldest first: of a run, of a pipeline (its steps' as well), or of a step. */
   async list(
-    {
-      run,
-      pipeline,
-      since,
-    }: { readonly run?: string; readonly pipeline?: string; readonly since?: string } = {},
-    limit = 1000,
+    { run, pipeline, step }: { readonly run?: string; readonly pipeline?: string; readonly step?: string },
+    limit: number,
   ): Promise<RecordedEvent[]> {
     let query = this.#database.db.selectFrom('events').selectAll().orderBy('id', 'desc').limit(limit);
     if (run !== undefined) query = query.where('run_id', '=', run);
     if (pipeline !== undefined) query = query.where('pipeline', '=', pipeline);
-    if (since !== undefined) query = query.where('at', '>=', since);
+    if (step !== undefined) query = query.where('step', '=', step);
     return (await query.execute()).reverse().map((row) => ({
       at: row.at,
       kind: row.kind,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { checkNode } from '../../cli/doctor-machine.js';
+import { checkNode, checkScratch } from '../../cli/doctor-machine.js';
 import { clockFinding, type Finding } from '../../cli/doctor-findings.js';
 import { GranaryPlugin } from '../../worker/index.js';
 import { shop, type Shop } from '../fixtures/shop.js';
@@ -92,7 +92,13 @@ describe('granary doctor --fix', () => {
           0,
           {
             ...{ node: 'ok', 'scratch space': 'ok', project: 'ok', secrets: 'ok' },
-            ...{ temporal: 'ok', namespace: 'ok', worker: 'ok', 'search attributes': 'fixed' },
+            ...{
+              temporal: 'ok',
+              namespace: 'ok',
+              worker: 'ok',
+              'search attributes': 'fixed',
+              schedules: 'warning',
+            },
             ...{ 'clock of Temporal': 'ok', registry: 'ok', migrations: 'ok', 'clock of Postgres': 'ok' },
             ...{ "Feast's registry.pb": 'warning', 'provider lake': 'ok' },
             ...{ 'provider raw': 'ok', 'provider online': 'ok' },
@@ -148,16 +154,19 @@ describe('granary doctor', () => {
   it('tells by check what is broken, also when several things are at once', async () => {
     const away = await doctor({
       ...{ TEMPORAL_ADDRESS: '127.0.0.1:1', DATABASE_URL: 'postgres://granary@127.0.0.1:1/x' },
-      ...{ REDIS_URL: '', TMPDIR: '/proc' },
+      ...{ REDIS_URL: '' },
     });
     expect(away.status).toBe(1);
     expect(away.states).toMatchObject({
-      ...{ node: 'ok', 'scratch space': 'failed', project: 'ok', secrets: 'failed', temporal: 'failed' },
+      ...{ node: 'ok', 'scratch space': 'ok', project: 'ok', secrets: 'failed', temporal: 'failed' },
       ...{ worker: 'skipped', registry: 'failed', migrations: 'skipped', 'provider online': 'failed' },
     });
     expect(away.of('secrets')?.message).toBe('not set: the variable REDIS_URL (bind.online.url)');
     expect(away.of('temporal')?.message).toMatch(/127\.0\.0\.1:1 does not answer.*Check that it runs/s);
-    expect(away.of('scratch space')?.remedy).toMatch(/Set TMPDIR/);
+    expect(await checkScratch(join(folder, 'raw', 'sales.parquet'))).toMatchObject({
+      state: 'failed',
+      remedy: 'Set TMPDIR to a folder that this user may write.',
+    });
   });
 
   it('names a name space that is not there, and a project that cannot be opened', async () => {

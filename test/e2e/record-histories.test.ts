@@ -10,6 +10,7 @@ import { applied } from '../fixtures/applied.js';
 import { shop, totalsOf, writeSales } from '../fixtures/shop.js';
 import { scrubbed } from '../support/recorded-history.js';
 import { untilRunning } from '../support/running.js';
+import { atTick, fromNow } from '../support/ticks.js';
 import { createWorld } from '../support/world.js';
 
 /**
@@ -54,6 +55,21 @@ it.runIf(asked)(
     const ended = (handle: { result(): Promise<unknown> }): Promise<unknown> =>
       handle.result().catch(() => undefined);
 
+    // The gate is not open yet.
+    const end = '2026-01-03T00:00:00Z';
+    const late = await shop(`${world.name}h`, join(world.folder, 'h'), {
+      totals: gated,
+      deadline: { warn: fromNow(end, 20_000), cancel: fromNow(end, 22_000) },
+    });
+    await world.withWorker(late.project, async () => {
+      const handle = await start(late.project, 'pipeline', { date: '2026-01-02' });
+      await ended(handle);
+      await record('deadline-exceeded', handle);
+      const queue = `granary-${late.project.name}-dev`;
+      const watcher = await atTick(world, queue, 'deadline', [{ pipeline: 'shop_daily' }], end);
+      await ended(watcher);
+      await record('deadline', watcher);
+    });
     const plain = await shop(`${world.name}a`, join(world.folder, 'a'));
     await world.withWorker(plain.project, async () => {
       for (const [name, type, input] of [

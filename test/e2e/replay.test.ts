@@ -20,6 +20,8 @@ describe('recorded histories', () => {
         'apply.json',
         'apply-failed.json',
         'cancelled.json',
+        'deadline.json',
+        'deadline-exceeded.json',
         'failed.json',
         'materialize.json',
         'pipeline.json',
