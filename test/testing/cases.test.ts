@@ -150,16 +150,14 @@ describe('granary test', () => {
     ...more,
   });
 
-  it('passes the tests of a new project, and says so in JSON, too', async () => {
-    const { status, stdout } = await granary({}, 'test', 'template/tests', ...project);
-    expect(stdout).toMatch(/^ok .*\nok .*\nok .*\n3 passed in/);
-    expect(status).toBe(0);
-    const asJson = await granary({}, 'test', 'template/tests', '--json', ...project);
-    expect(JSON.parse(asJson.stdout)).toMatchObject({
+  it('passes the tests of a new project', async () => {
+    const { status, stdout } = await granary({}, 'test', 'template/tests', '--json', ...project);
+    expect(JSON.parse(stdout)).toMatchObject({
       passed: 3,
       failed: 0,
-      cases: [{ state: 'passed' }, {}, {}],
+      cases: [{ state: 'passed' }, { state: 'passed' }, { state: 'passed' }],
     });
+    expect(status).toBe(0);
   });
 
   it('shows what differs, and ends with 1', async () => {
