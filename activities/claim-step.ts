@@ -88,7 +88,7 @@ export async function claimStep(runtime: Runtime, request: StepRequest): Promise
       const isWhole = !recorded || recorded.missing.length === 0 || entry.run === run.id;
       if (isWhole) {
         const result = await currentResult(runtime, resources, target, entry);
-        await runtime.registry.runs.setStep(run.id, step.id, 'COMPLETED');
+        await runtime.registry.runs.setStep(run.id, step.id, 'COMPLETED', result);
         return {
           state: 'current',
           result: recorded ? { ...result, intervals: { loaded: 0, valid: recorded.valid.length } } : result,

@@ -73,6 +73,14 @@ export const CRASH_POINTS = [
   'apply.after-check',
   'apply.before-end',
   'apply.after-end',
+  'backfill.before-begin',
+  'backfill.after-begin',
+  'backfill.before-plan',
+  'backfill.after-plan',
+  'backfill.before-fail',
+  'backfill.after-fail',
+  'backfill.before-end',
+  'backfill.after-end',
 ] as const;
 
 export type CrashPoint = (typeof CRASH_POINTS)[number];

@@ -7,7 +7,7 @@ import { didYouMean } from '../definitions/names.js';
 import { plan, type Plan } from '../definitions/plan.js';
 import { lastCompleteInterval } from '../definitions/ticks.js';
 import { Timestamp } from '../definitions/timestamp.js';
-import { definitionsOf } from './definitions.js';
+import { definitionsOf } from '../registry/definitions.js';
 import type {
   DeadlineCheck,
   Due,

@@ -35,6 +35,7 @@ export async function finishRun(
   );
   await registry.promotions.abandonEnded();
   await crashPoint('run.after-end');
+  await registry.logs.removeOld();
   await collectStaging(runtime);
   await collectTables(runtime);
 }

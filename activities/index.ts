@@ -2,6 +2,14 @@ import { beginApply } from './apply-begin.js';
 import { checkApply } from './apply-check.js';
 import { finishApply } from './apply-finish.js';
 import { awaitApply, registerApply } from './apply-register.js';
+import {
+  beginBackfill,
+  failInterval,
+  finishBackfill,
+  nextIntervals,
+  pauseBackfill,
+  planBackfill,
+} from './backfill.js';
 import { awaitOwner, claimStep } from './claim-step.js';
 import { buildRows } from './build-rows.js';
 import { checkDeadline, raiseDeadline, resolveDeadline } from './deadlines.js';
@@ -9,11 +17,16 @@ import { exportFeast } from './export-feast.js';
 import { finishRun, type FinishRequest } from './finish-run.js';
 import { joinTrainingSet } from './join-training-set.js';
 import { loadShard } from './load-shard.js';
+import type { BackfillInterval, BackfillPlan } from '../definitions/backfill.js';
 import type {
   ApplyEnd,
   ApplyOutcome,
   ApplyRef,
+  BackfillEnd,
+  BackfillOutcome,
   BeginApply,
+  BeginBackfill,
+  BegunBackfill,
   CheckedApply,
   ClaimResult,
   DeadlineCheck,
@@ -97,6 +110,18 @@ export function createActivities(runtime: Runtime) {
     checkApply: (request: ApplyRef & { readonly now: string }): Promise<CheckedApply> =>
       beating((at) => checkApply(runtime, request, at)),
     finishApply: (request: ApplyEnd): Promise<ApplyOutcome> => beating(() => finishApply(runtime, request)),
+    beginBackfill: (request: BeginBackfill): Promise<BegunBackfill> =>
+      beating(() => beginBackfill(runtime, request)),
+    planBackfill: (request: Parameters<typeof planBackfill>[1]): Promise<BackfillPlan> =>
+      beating(() => planBackfill(runtime, request)),
+    nextIntervals: (request: Parameters<typeof nextIntervals>[1]): Promise<readonly BackfillInterval[]> =>
+      beating(() => nextIntervals(runtime, request)),
+    failInterval: (request: Parameters<typeof failInterval>[1]): Promise<void> =>
+      beating(() => failInterval(runtime, request)),
+    pauseBackfill: (request: Parameters<typeof pauseBackfill>[1]): Promise<void> =>
+      beating(() => pauseBackfill(runtime, request)),
+    finishBackfill: (request: BackfillEnd): Promise<BackfillOutcome> =>
+      beating(() => finishBackfill(runtime, request)),
     exportFeast: (): Promise<FeastExport> => beating(() => exportFeast(runtime)),
     raiseDeadline: (missed: MissedDeadline): Promise<boolean> =>
       beating(() => raiseDeadline(runtime, missed)),

@@ -1,6 +1,7 @@
 import type { ResourceKind } from '../definitions/contract.js';
 import type { Interval } from '../definitions/interval.js';
 import type { Plan, PlanStep } from '../definitions/plan.js';
+import type { BackfillPlan, BackfillRequest } from '../definitions/backfill.js';
 import type { RuleResult } from '../definitions/validation.js';
 
 /**
@@ -44,8 +45,8 @@ export interface RunRequest {
   readonly scheduled?: boolean;
   /** When the workflow began; ISO-8601. Absent in runs that began before there were deadlines. */
   readonly began?: string;
-  /** A part of a backfill, which has no deadline. */
-  readonly backfill?: boolean;
+  /** Of an interval that a backfill makes: the backfill's name; the part is its position. It has no deadline. */
+  readonly backfill?: string;
 }
 
 /** A run with everything settled; pinned for its whole life. */
@@ -72,6 +73,10 @@ export interface ResolvedRun {
   readonly stepDeadlines?: Readonly<Record<string, Due>>;
   /** The server has Granary's search attributes. */
   readonly searchAttributes?: boolean;
+  /** Of an interval of a backfill: its steps that read versions of intervals before their own. */
+  readonly readsBefore?: readonly string[];
+  /** Of what gives way to other runs: Temporal's priority key of its activities. */
+  readonly priority?: number;
 }
 
 /** When work is late, and when it is cancelled. */
@@ -393,6 +398,52 @@ export interface ApplyEnd extends ApplyRef {
   /** Why the rest was not made. */
   readonly unfinished?: string;
   readonly error?: string;
+}
+
+/** What a backfill's workflow begins with; after it went on as a new run, `name` alone counts. */
+export interface BeginBackfill extends BackfillRequest {
+  /** The name under which it was noted; absent: it gets one. */
+  readonly name?: string;
+  readonly by?: string;
+  /** ISO-8601: intervals that end later are left out. */
+  readonly now: string;
+}
+
+/** A backfill that has begun. */
+export interface BackfillRef {
+  /** Two words. */
+  readonly name: string;
+  readonly heartbeatTimeout: string;
+  /** Temporal's priority key of its activities. */
+  readonly priority: number;
+}
+
+/** A backfill as one of its runs finds it. */
+export interface BegunBackfill extends BackfillRef {
+  /** Absent until it was planned. */
+  readonly plan?: BackfillPlan;
+  /** Intervals that ended in runs before this one. */
+  readonly completed: number;
+  readonly failed: number;
+  /** Who has paused it. */
+  readonly pausedBy?: string;
+}
+
+/** How a backfill ended, as its workflow has it. */
+export interface BackfillEnd extends BackfillRef {
+  readonly status: 'COMPLETED' | 'FAILED' | 'CANCELLED';
+  /** Why it ended before its time. */
+  readonly error?: string;
+}
+
+/** How a backfill left its intervals. */
+export interface BackfillOutcome {
+  readonly completed: number;
+  readonly failed: number;
+  /** Not begun, or cut off. */
+  readonly left: number;
+  /** The first failures. */
+  readonly causes: readonly { readonly interval: Interval; readonly error: string }[];
 }
 
 /** How many resources failed, and the first of their errors. */

@@ -52,13 +52,14 @@ export async function promoteVariant(
   await arrangeTables(runtime, promotion);
   // A view that is not served online has nothing to take away.
   if (isKind(target, 'view')) await registry.promotions.markRetired(promotion.name, promotion.number);
-  await registry.runs.setStep(run.id, step.id, 'COMPLETED');
-  return {
+  const result: StepResult = {
     step: step.id,
     outcome: 'made',
     rows: newest?.rows ?? 0,
     ms: { switch: Math.round(performance.now() - started) },
   };
+  await registry.runs.setStep(run.id, step.id, 'COMPLETED', result);
+  return result;
 }
 
 /** In the databases that either variant lies in, tables get the names that the switch gave them. Any later publication there does it too. */

@@ -66,9 +66,7 @@ export async function recordLoad(
     await collectTombstones(runtime, view);
   }
   await registry.resources.mark(step.id, 'READY');
-  // A refresh is not done with it yet.
-  if (!request.refresh) await registry.runs.setStep(run.id, step.id, 'COMPLETED');
-  return {
+  const result: StepResult = {
     step: step.id,
     outcome: 'made',
     rows: load.rows,
@@ -91,6 +89,10 @@ export async function recordLoad(
           },
         }),
   };
+  // A refresh is not done with it yet; what takes away has no counts of its own.
+  if (request.refresh) await registry.runs.noteResult(run.id, step.id, result);
+  else await registry.runs.setStep(run.id, step.id, 'COMPLETED', result);
+  return result;
 }
 
 /**

@@ -6,7 +6,7 @@ import { resourceOf } from '../definitions/resource-of.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import { windowOf } from '../definitions/window.js';
 import type { RegisteredResource } from '../registry/resources.js';
-import { definitionsOf } from './definitions.js';
+import { definitionsOf } from '../registry/definitions.js';
 import type { Resources } from './inputs.js';
 import type { RunRequest } from './messages.js';
 import { onlineContents } from './online-contents.js';

@@ -5,7 +5,7 @@ import { refreshPlan, type Plan } from '../definitions/plan.js';
 import { resourceOf } from '../definitions/resource-of.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import { instantOf } from '../definitions/window.js';
-import { definitionsOf } from './definitions.js';
+import { definitionsOf } from '../registry/definitions.js';
 import type { RefreshRef, RunRequest } from './messages.js';
 import { viewIds } from './resolve-request.js';
 import type { Runtime } from './runtime.js';

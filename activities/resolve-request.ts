@@ -2,12 +2,12 @@ import { isKind, type PipelineSpec } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import { ALL_TIME, asOfInterval, interval, isAllTime, type Interval } from '../definitions/interval.js';
 import { didYouMean } from '../definitions/names.js';
-import { plan } from '../definitions/plan.js';
-import { findTarget } from '../definitions/target.js';
+import { pipelinesMaking } from '../definitions/plan.js';
+import { targetIdsOf } from '../definitions/target.js';
 import { intervalOfDate, intervalOfRange, lastCompleteInterval } from '../definitions/ticks.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import { onlineStoreOf } from '../registry/online-view.js';
-import type { Definitions } from './definitions.js';
+import type { Definitions } from '../registry/definitions.js';
 import type { RunRequest } from './messages.js';
 
 /** What a request means: the pipeline, if one, the targets' ids, and the interval. Pure. */
@@ -55,13 +55,7 @@ function choosePipeline(definitions: Definitions, request: RunRequest): Pipeline
   }
   // A view or a training set by hand takes the intervals of the one pipeline that makes it.
   const ids = targetIds(definitions, request);
-  const making = all.filter((p) => {
-    const made = new Set([
-      ...plan(definitions.resources, p.targets, { start: '', end: '' }).steps.map((s) => s.id),
-      ...p.targets,
-    ]);
-    return ids.every((id) => made.has(id));
-  });
+  const making = pipelinesMaking(definitions.resources, all, ids);
   const [only, other] = making;
   if (other && from === undefined)
     throw new GranaryError(
@@ -74,13 +68,7 @@ function choosePipeline(definitions: Definitions, request: RunRequest): Pipeline
 /** The targets that a request names; `materialize` and `trainingSet` know the kind, so that a bare name will do. */
 export function targetIds({ resources }: Definitions, { type, targets }: RunRequest): string[] {
   const kind = type === 'materialize' ? 'view/' : type === 'trainingSet' ? 'trainingSet/' : '';
-  // Of several variants an unqualified name means the default one.
-  const defaults = new Map([...resources].filter(([, resource]) => resource.isDefault ?? true));
-  return (targets ?? []).map((text) => {
-    if (resources.has(text)) return text;
-    const named = text.includes('/') ? text : `${kind}${text}`;
-    return findTarget(/\./.test(text) ? resources : defaults, named, type).id;
-  });
+  return targetIdsOf(resources, targets ?? [], type, kind);
 }
 
 /**

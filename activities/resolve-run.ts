@@ -7,12 +7,13 @@ import { isAllTime, isAsOf, type Interval } from '../definitions/interval.js';
 import { plan, type Plan } from '../definitions/plan.js';
 import { resourceOf } from '../definitions/resource-of.js';
 import { partOf, type RunRef } from '../registry/ownership.js';
+import { readsBefore } from '../registry/reads-before.js';
 import { settle } from '../registry/settle.js';
 import { trainingReads, unversioned } from '../registry/training-reads.js';
 import { handlerMissing } from './build-rows.js';
 import { crashPoint } from './crash-points.js';
 import { deadlinesOf } from './deadlines.js';
-import { definitionsOf, type Definitions } from './definitions.js';
+import { definitionsOf, type Definitions } from '../registry/definitions.js';
 import type { PromotionRef, RefreshRef, ResolvedRun, Rollback, RunRequest } from './messages.js';
 import { closeStatus } from './owner.js';
 import { resolveLoad } from './resolve-load.js';
@@ -20,6 +21,7 @@ import { resolvePromotion } from './resolve-promotion.js';
 import { resolveRefresh } from './resolve-refresh.js';
 import { resolveRequest } from './resolve-request.js';
 import { resolveRollback } from './resolve-rollback.js';
+import { PRIORITIES } from './priorities.js';
 import { runStaging, STAGING, writtenStores } from './staging.js';
 import type { Runtime } from './runtime.js';
 import { currentRun } from './step.js';
@@ -42,9 +44,14 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     window,
     notes = [],
   } = await resolveWork(runtime, request, run);
-  await settle(registry, closeStatus, run.id);
-  await registry.promotions.abandonEnded();
+  if (request.backfill === undefined) {
+    // A backfill has done so at its beginning, not for each of its intervals.
+    await settle(registry, closeStatus, run.id);
+    await registry.promotions.abandonEnded();
+  }
   const retries = pipeline?.retries ?? { max: 3, delay: '10s' };
+  // When it was asked for and which part it was are the run's own.
+  const { now: _now, part: _part, ...asked } = request;
   await crashPoint('run.before-begin');
   await registry.runs.begin({
     ...run,
@@ -52,9 +59,12 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     ...(pipeline === undefined ? {} : { pipeline: pipeline.name }),
     plan: resolved,
     retries,
+    request: asked,
   });
+  if (request.backfill !== undefined)
+    await registry.backfills.began(request.backfill, Number(request.part), run);
   await crashPoint('run.after-begin');
-  const hasAttributes = request.backfill !== true && (await runtime.searchAttributes.known());
+  const hasAttributes = request.backfill === undefined && (await runtime.searchAttributes.known());
   return {
     run,
     ...(pipeline === undefined ? {} : { pipeline: pipeline.name }),
@@ -75,6 +85,9 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     ...(refresh === undefined ? {} : { refresh }),
     ...(await deadlinesOf(runtime, resources, pipeline, resolved, request)),
     ...(hasAttributes ? { searchAttributes: true } : {}),
+    ...(request.backfill === undefined
+      ? {}
+      : { priority: PRIORITIES.backfill, readsBefore: readsBefore(resources, resolved) }),
   };
 }
 

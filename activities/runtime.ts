@@ -1,5 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Context } from '@temporalio/activity';
 import type { CompiledProject } from '../definitions/compile.js';
 import { GranaryError } from '../definitions/errors.js';
 import { durationMicros } from '../definitions/interval.js';
@@ -9,6 +10,7 @@ import type { OfflineProvider, OfflineSession } from '../providers/offline/provi
 import type { TableSession } from '../providers/offline/table-provider.js';
 import type { Registry } from '../registry/registry.js';
 import type { SearchAttributes } from './search-attributes.js';
+import { PRIORITIES } from './priorities.js';
 import type { Slots } from './slots.js';
 import type { Attempt } from './step.js';
 
@@ -109,7 +111,8 @@ async function inSlot<T>(
   attempt: Attempt,
   work: (at: Attempt) => Promise<T>,
 ): Promise<T> {
-  const release = await runtime.slots.take(attempt.signal);
+  const { priorityKey = PRIORITIES.scheduled } = Context.current().info.priority ?? {};
+  const release = await runtime.slots.take(attempt.signal, priorityKey);
   const limit = timeout === undefined ? undefined : AbortSignal.timeout(timerMillis(timeout));
   const at = limit === undefined ? attempt : { ...attempt, signal: AbortSignal.any([attempt.signal, limit]) };
   try {

@@ -6,6 +6,7 @@ import type { RunRef } from '../registry/ownership.js';
 import type { Runtime } from './runtime.js';
 import { toFailure } from './failure.js';
 import type { StepRequest } from './messages.js';
+import { logged } from './step-log.js';
 
 /** The run that the activity at hand belongs to. */
 export function currentRun(): RunRef {
@@ -34,11 +35,13 @@ export async function attempt<T>(
   const { runs } = runtime.registry;
   const { activityId } = Context.current().info;
   try {
-    return await beating(work, {
-      max: retries.max,
-      delay: retries.delay,
-      count: (message) => runs.countError(run.id, step.id, activityId, message),
-    });
+    return await logged(runtime.registry.logs, request, () =>
+      beating(work, {
+        max: retries.max,
+        delay: retries.delay,
+        count: (message) => runs.countError(run.id, step.id, activityId, message),
+      }),
+    );
   } catch (error) {
     // A step that failed for good is nobody's to wait for; StoreReplaced is not: the workflow loads anew.
     if (error instanceof ApplicationFailure && error.nonRetryable && error.type !== 'StoreReplaced')

@@ -108,9 +108,8 @@ export async function publishVersion(
   if (dataset.hasLatest) await projectLatest(runtime, step.id);
   await crashPoint('store.after-latest');
   await registry.resources.mark(step.id, 'READY');
-  await registry.runs.setStep(run.id, step.id, 'COMPLETED');
   const warnings = ((await registry.facts.of(dataset.id))?.validation ?? []).filter(({ passed }) => !passed);
-  return {
+  const result: StepResult = {
     step: step.id,
     outcome: 'made',
     rows: dataset.rows,
@@ -121,6 +120,8 @@ export async function publishVersion(
     ...(warnings.length === 0 ? {} : { warnings: warnings.map(({ message }) => message) }),
     ms: { store: Math.round(performance.now() - started) },
   };
+  await registry.runs.setStep(run.id, step.id, 'COMPLETED', result);
+  return result;
 }
 
 /** Feature sets and transformations lie under their own name, training sets apart from them. */

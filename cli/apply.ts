@@ -4,7 +4,9 @@ import type { ApplyHandle, ApplyState, GranaryClient } from '../client/index.js'
 import { refuseChanged } from '../registry/resources.js';
 import { applyTable, liveTable, creatingLines, planText } from './apply-table.js';
 import { useClient, type ClientFlags } from './connect.js';
-import { withEnvironment, withTaskQueue } from './options.js';
+import { whileWaiting } from './interrupt.js';
+import { sameProject, withEnvironment, withTaskQueue } from './options.js';
+import { json } from './table.js';
 
 interface ApplyFlags extends Omit<ClientFlags, 'project'> {
   readonly dryRun?: true;
@@ -22,7 +24,10 @@ export function addApply(program: Command): void {
     .option('--json', 'one JSON object instead of the table')
     .option('--detach', 'starts the apply and does not wait for it');
   withTaskQueue(command)
-    .addHelpText('after', '\nExample:\n  granary apply examples/flights/granary.ts --env dev')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  granary apply granary.ts --dry-run\n  granary apply granary.ts --env prod --detach',
+    )
     .action(async (file: string, flags: ApplyFlags) => {
       await useClient({ ...flags, project: file }, async (client, { project, scope }) => {
         const plan = await client.planApply();
@@ -30,36 +35,45 @@ export function addApply(program: Command): void {
           process.stdout.write(planText(plan, project.resources, `${scope.project} in ${scope.environment}`));
         refuseChanged(plan.refused);
         if (flags.dryRun) {
-          if (flags.json) process.stdout.write(`${JSON.stringify({ plan }, null, 2)}\n`);
+          if (flags.json) process.stdout.write(json({ plan }));
           return;
         }
         const handle = await client.apply();
-        await (flags.detach ? detach(handle, file, flags) : follow(client, handle, flags));
+        await (flags.detach
+          ? detach(handle, file, flags)
+          : follow(client, handle, { ...flags, project: file }));
       });
     });
 }
 
-async function detach(handle: ApplyHandle, file: string, { json, env }: ApplyFlags): Promise<void> {
+async function detach(handle: ApplyHandle, file: string, flags: ApplyFlags): Promise<void> {
   const { run, workflowId, plan } = handle;
-  const watch = `granary status ${run} --project ${file}${env === undefined ? '' : ` --env ${env}`}`;
+  const watch = `granary status ${run}${sameProject({ ...flags, project: file })}`;
   process.stdout.write(
-    json
-      ? `${JSON.stringify({ run, workflowId, plan }, null, 2)}\n`
+    flags.json
+      ? json({ run, workflowId, plan })
       : `Applying Run: ${run}\nIt goes on without this command. Watch it with: ${watch}\n`,
   );
   return Promise.resolve();
 }
 
 /** Shows an apply until it ends; the process' exit status says whether all is READY. */
-async function follow(client: GranaryClient, handle: ApplyHandle, { json }: ApplyFlags): Promise<void> {
-  const live = process.stdout.isTTY && !json;
-  if (!json) process.stdout.write(`Applying Run: ${handle.run}\n`);
+async function follow(
+  client: GranaryClient,
+  handle: ApplyHandle,
+  flags: ApplyFlags & { readonly project: string },
+): Promise<void> {
+  const live = process.stdout.isTTY && !flags.json;
+  using _ = whileWaiting(
+    `the apply ${handle.run} goes on. Watch it: granary status ${handle.run}${sameProject(flags)}`,
+  );
+  if (!flags.json) process.stdout.write(`Applying Run: ${handle.run}\n`);
   let created = false;
   let shown = 0;
   let state = await handle.status();
   for (let pause = 100, asked = Date.now(); ; pause = Math.min(pause * 1.3, 2000)) {
     state = await handle.status();
-    if (!json && !created && state.plan) {
+    if (!flags.json && !created && state.plan) {
       created = true;
       if (JSON.stringify(state.plan.created) !== JSON.stringify(handle.plan.created))
         process.stdout.write('Another apply came first; what is new is against its result.\n');
@@ -77,7 +91,7 @@ async function follow(client: GranaryClient, handle: ApplyHandle, { json }: Appl
     }
     await sleep(pause);
   }
-  if (json) process.stdout.write(`${JSON.stringify(state, null, 2)}\n`);
+  if (flags.json) process.stdout.write(json(state));
   else if (!live || !created) process.stdout.write(applyTable(state));
   process.exitCode = succeeded(state) ? 0 : 1;
 }

@@ -3,6 +3,7 @@ import { GranaryError } from '../definitions/errors.js';
 import { openProject, type OpenProject } from '../providers/bind.js';
 import { registryError } from '../registry/database.js';
 import { workflowFailure } from '../client/workflow-failure.js';
+import { temporalError } from './failure.js';
 import { loadProject } from './load-project.js';
 import type { ProjectFlags } from './options.js';
 
@@ -27,7 +28,7 @@ export async function useClient<T>(
     const failure = workflowFailure(error);
     throw failure
       ? new GranaryError(failure.code, failure.cause.message, { cause: failure.cause })
-      : registryError(error);
+      : registryError(temporalError(error));
   } finally {
     await client.close();
   }

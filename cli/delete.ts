@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { RemovalOutcome, RemovalPlan } from '../client/index.js';
-import { awaitRun } from './await-run.js';
+import { awaitStarted } from './await-run.js';
 import { show, useCatalog, withCatalogOptions, type CatalogFlags } from './catalog.js';
 import { useClient, type ClientFlags } from './connect.js';
 import { withTaskQueue } from './options.js';
@@ -43,8 +43,7 @@ const planText = ({ id, against, removes }: RemovalPlan): string =>
 async function remove(resource: string, flags: DeleteFlags): Promise<void> {
   await useClient(flags, async (client) => {
     const run = await client.remove(resource, flags.reason === undefined ? {} : { reason: flags.reason });
-    process.stderr.write(`granary delete: started ${run.workflowId} (run ${run.runId})\n`);
-    show(flags, await awaitRun(client, run.result()), outcomeText);
+    show(flags, await awaitStarted(client, run, { ...flags, command: 'delete' }), outcomeText);
   });
 }
 

@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
-import { useCatalog } from './catalog.js';
+import { show, useCatalog, withCatalogOptions, type CatalogFlags } from './catalog.js';
 import { exportToFeast } from './feast-export.js';
-import { withProject, type ProjectFlags } from './options.js';
 
 export function addFeast(program: Command): void {
-  const feast = program.command('feast').description("For readers that use Feast's SDK.");
-  withProject(
+  const feast = program
+    .command('feast')
+    .description("For readers that use Feast's SDK.")
+    .addHelpText('after', '\nExample:\n  granary feast export feast_repo');
+  withCatalogOptions(
     feast
       .command('export')
       .description(
@@ -15,10 +17,10 @@ export function addFeast(program: Command): void {
       .option('--online-store <name>', 'whose views Feast reads online, where there are several stores'),
   )
     .addHelpText('after', '\nExample:\n  granary feast export feast_repo --env prod')
-    .action(async (dir: string, flags: ProjectFlags & { readonly onlineStore?: string }) => {
+    .action(async (dir: string, flags: CatalogFlags & { readonly onlineStore?: string }) => {
       await useCatalog(flags, async (opened) => {
-        for (const path of await exportToFeast(opened, dir, flags.onlineStore))
-          process.stdout.write(`${path}\n`);
+        const files = await exportToFeast(opened, dir, flags.onlineStore);
+        show(flags, { files }, () => files.map((path) => `${path}\n`).join(''));
       });
     });
 }

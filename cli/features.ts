@@ -32,6 +32,7 @@ export function addFeatures(program: Command): void {
     program
       .command('features')
       .description('Reads features as they are online.')
+      .addHelpText('after', '\nExample:\n  granary features get user_features user_id=1001')
       .command('get')
       .description("Shows one entity's newest values, their time, and whether they are there and fresh.")
       .argument('<view>', 'the name of a feature view, or of one of its features: view:feature')

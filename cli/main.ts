@@ -1,18 +1,24 @@
+import { styleText } from 'node:util';
 import { Command } from 'commander';
-import { GranaryError } from '../definitions/errors.js';
+import { packageVersion } from '../registry/package-version.js';
 import { runWorker } from '../worker/process.js';
 import { addApply } from './apply.js';
+import { addBackfill } from './backfill.js';
 import { addCompile } from './compile.js';
 import type { ClientFlags } from './connect.js';
 import { count } from './count.js';
 import { addDelete } from './delete.js';
 import { addDev } from './dev.js';
 import { addDescribe } from './describe.js';
+import { addDoctor } from './doctor.js';
 import { addFeast } from './feast.js';
+import { report, wantsJson } from './failure.js';
 import { addFeatures } from './features.js';
 import { addGet } from './get.js';
+import { groupCommands, summaryOf } from './groups.js';
 import { addHistory } from './history.js';
 import { addInit } from './init.js';
+import { endOnInterrupt } from './interrupt.js';
 import { addLineage } from './lineage.js';
 import { addList } from './list.js';
 import { loadProject } from './load-project.js';
@@ -24,6 +30,9 @@ import { addPreview } from './preview.js';
 import { addPromote } from './promote.js';
 import { addProvider } from './provider.js';
 import { addRollback } from './rollback.js';
+import { addRun } from './run.js';
+import { addRuns } from './runs.js';
+import { addSchedule } from './schedule.js';
 import { addSearch } from './search.js';
 import { addServe } from './serve.js';
 import { addStatus } from './status.js';
@@ -31,6 +40,7 @@ import { addTag } from './tag.js';
 import { addTest } from './test.js';
 import { addTrainingSet } from './training-set.js';
 import { addVerify } from './verify.js';
+import { addVersion } from './version.js';
 import { addVersions } from './versions.js';
 import { useDevServers } from './use-dev-servers.js';
 
@@ -43,12 +53,30 @@ interface WorkerFlags extends ClientFlags {
   readonly threads?: number;
   readonly rowsPerShard?: number;
   readonly rowsPerGroup?: number;
+  readonly json?: true;
   readonly metrics?: string;
 }
 
-const program = new Command('granary')
+/** The whole command; parsed by {@link main}. */
+export const program: Command = new Command('granary')
   .description('Durable feature-store pipelines on Temporal.')
-  .showHelpAfterError();
+  .version(packageVersion, '-V, --version', "prints this package's version")
+  .helpOption('-h, --help', 'shows what a command does, with examples')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  granary apply granary.ts\n  granary run user_features_daily --follow\n  granary runs show last\n\nEvery command takes --help, most take --env and --json. Exit status: 0 done, 1 failed, 2 wrong usage or input, 3 a server cannot be reached, 130 interrupted.',
+  )
+  // Errors are told in one place, as people or programs want them: failure.ts.
+  .exitOverride()
+  .configureOutput({
+    outputError: () => undefined,
+    writeErr: (text) => void (wantsJson(process.argv) || process.stderr.write(text)),
+  })
+  .configureHelp({
+    styleTitle: (text) => styleText('bold', text),
+    subcommandDescription: summaryOf,
+  })
+  .hook('preAction', (_, command) => endOnInterrupt(command.name()));
 
 withProject(program.command('worker'))
   .description(
@@ -66,6 +94,7 @@ withProject(program.command('worker'))
   )
   .option('--heartbeat-timeout <time>', 'silence after which others take over (default: 30s)')
   .option('--heartbeat-interval <time>', 'how often checkpoints reach Temporal at most (default: 5s)')
+  .option('--json', 'one JSON line on stdout once it polls')
   .option('--metrics <host:port>', 'where Prometheus finds /metrics (default: nowhere)')
   .addHelpText('after', '\nExample:\n  granary worker --project examples/flights/granary.ts --env dev')
   .action(async (flags: WorkerFlags) => {
@@ -88,16 +117,25 @@ withProject(program.command('worker'))
         ...(rowsPerGroup === undefined ? {} : { rowsPerGroup }),
       },
       onReady: ({ taskQueue, address, namespace }) => {
-        process.stderr.write(`granary worker: polls ${taskQueue} in namespace ${namespace} at ${address}\n`);
+        if (flags.json)
+          process.stdout.write(
+            `${JSON.stringify({ event: 'ready', version: packageVersion, taskQueue, namespace, address })}\n`,
+          );
+        else
+          process.stderr.write(
+            `granary worker: polls ${taskQueue} in namespace ${namespace} at ${address}\n`,
+          );
       },
     });
   });
 
 addApply(program);
+addSchedule(program);
 addPlan(program);
 addStatus(program);
 addCompile(program);
 addProvider(program);
+addBackfill(program);
 addMaterialize(program);
 addVerify(program);
 addPromote(program);
@@ -117,22 +155,28 @@ addDelete(program);
 addServe(program);
 addFeatures(program);
 addFeast(program);
+addDoctor(program);
 addInit(program);
 addDev(program);
 addTest(program);
+addRun(program);
+addRuns(program);
+addVersion(program);
 useDevServers(program);
 
-// A reader that has seen enough (`granary list | head`) is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit();
-});
+groupCommands(program);
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (!(error instanceof GranaryError)) throw error;
-  process.stderr.write(`granary: ${error.message} [${error.code}]\n`);
-  // Temporal's runtime may hold the process although nothing is left to do.
-  process.exit(1);
+/** Runs the command that the process was started with. */
+export async function main(): Promise<void> {
+  // A reader that has seen enough (`granary list | head`) is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit();
+  });
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    // Temporal's runtime may hold the process although nothing is left to do.
+    process.exit(report(error, program, process.argv.slice(2)));
+  }
 }

@@ -4,8 +4,10 @@ import type { GranaryClient, LoadProgress, RunHandle, RunResult } from '../clien
 import { intervalName } from '../definitions/interval.js';
 import { awaitRun } from './await-run.js';
 import { useClient, type ClientFlags } from './connect.js';
+import { whileWaiting } from './interrupt.js';
 import { barLine, loadedText, stateLine } from './load-lines.js';
-import { withProject, withTaskQueue } from './options.js';
+import { sameProject, withProject, withTaskQueue } from './options.js';
+import { json as jsonText } from './table.js';
 
 interface MaterializeFlags extends ClientFlags {
   readonly from?: string;
@@ -42,17 +44,21 @@ export function addMaterialize(program: Command): void {
           ...(fullRefresh ? { fullRefresh } : {}),
         });
         const { workflowId, runId } = run;
-        if (!detach || !json)
-          process.stderr.write(`granary materialize: started ${workflowId} (run ${runId})\n`);
+        // With --json stderr is for an error alone.
+        if (!json) process.stderr.write(`granary materialize: started ${workflowId} (run ${runId})\n`);
         if (detach) {
-          if (json) process.stdout.write(`${JSON.stringify({ workflowId, runId }, null, 2)}\n`);
-          else process.stdout.write('It goes on without this command. Watch it in the UI of Temporal.\n');
+          if (json) process.stdout.write(jsonText({ workflowId, run: runId }));
+          else
+            process.stdout.write(
+              `It goes on without this command. Watch it with: granary runs show ${runId}${sameProject(flags)}\n`,
+            );
           return;
         }
-        const result = await follow(client, run, json ? 'json' : process.stdout.isTTY ? 'bars' : 'lines');
-        process.stdout.write(
-          json ? `${JSON.stringify({ workflowId, runId, ...result }, null, 2)}\n` : resultText(result),
+        using _ = whileWaiting(
+          `${workflowId} goes on. Watch it: granary runs show ${runId}${sameProject(flags)}`,
         );
+        const result = await follow(client, run, json ? 'json' : process.stdout.isTTY ? 'bars' : 'lines');
+        process.stdout.write(json ? jsonText({ workflowId, run: runId, ...result }) : resultText(result));
       });
     });
 }

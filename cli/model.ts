@@ -2,7 +2,10 @@ import type { Command } from 'commander';
 import { show, useCatalog, withCatalogOptions, type CatalogFlags } from './catalog.js';
 
 export function addModel(program: Command): void {
-  const model = program.command('model').description('Says what a model was trained on.');
+  const model = program
+    .command('model')
+    .description('Says what a model was trained on.')
+    .addHelpText('after', '\nExample:\n  granary model link churn.v3 fraud_training@v_20260131T000312');
   withCatalogOptions(
     model
       .command('link')

@@ -67,7 +67,7 @@ export function pipelineText({ pipeline, span, counts, ranges }: PipelinePlan): 
     table(['  state', 'from .. to', 'intervals', 'why'], rows),
     ...made.map(
       (state) =>
-        `Make what is ${state}: granary backfill ${pipeline} --from ${day(span.start)} --to ${day(span.end)}${state === 'missing' ? '' : ` --reprocess ${state}`}\n`,
+        `Make what is ${state}: granary backfill ${pipeline} --from ${span.start} --to ${span.end}${state === 'missing' ? '' : ` --reprocess ${state}`}\n`,
     ),
   ].join('');
 }

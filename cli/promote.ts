@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import type { RunResult } from '../client/index.js';
 import { GranaryError } from '../definitions/errors.js';
-import { awaitRun } from './await-run.js';
+import { awaitStarted } from './await-run.js';
 import { useClient, type ClientFlags } from './connect.js';
 import { withProject, withTaskQueue } from './options.js';
+import { json } from './table.js';
 
 interface PromoteFlags extends ClientFlags {
   readonly previous?: true;
@@ -21,7 +22,7 @@ export function addPromote(program: Command): void {
     .argument('[variant]', 'the variant that is to become the default')
     .option('--previous', 'back to the variant that was the default before the last promotion')
     .option('--reason <text>', 'why; kept in the registry')
-    .option('--json', 'prints the result as JSON');
+    .option('--json', 'one JSON object instead of text');
   withTaskQueue(withProject(command))
     .addHelpText(
       'after',
@@ -39,9 +40,10 @@ export function addPromote(program: Command): void {
           ...(variant === undefined ? { previous: true } : { variant }),
           ...reason,
         });
-        process.stderr.write(`granary promote: started ${run.workflowId} (run ${run.runId})\n`);
-        const result = await awaitRun(client, run.result());
-        process.stdout.write(flags.json ? `${JSON.stringify(result, undefined, 2)}\n` : describe(result));
+        const result = await awaitStarted(client, run, { ...flags, command: 'promote' });
+        process.stdout.write(
+          flags.json ? json({ workflowId: run.workflowId, run: run.runId, ...result }) : describe(result),
+        );
       });
     });
 }

@@ -2,14 +2,19 @@ import type { Command } from 'commander';
 import { checkProviders, type ProviderHealth } from '../client/provider-health.js';
 import { openProject } from '../providers/bind.js';
 import { loadProject } from './load-project.js';
+import { status } from './colors.js';
 import { withProject, type ProjectFlags } from './options.js';
+import { json } from './table.js';
 
 interface CheckFlags extends ProjectFlags {
   readonly json?: true;
 }
 
 export function addProvider(program: Command): void {
-  const provider = program.command('provider').description('The systems behind the names of an environment.');
+  const provider = program
+    .command('provider')
+    .description('The systems behind the names of an environment.')
+    .addHelpText('after', '\nExample:\n  granary provider check --env prod');
   withProject(provider.command('check'))
     .description(
       'Checks, from this machine, whether providers can be worked with. Exit status 1 when one cannot.',
@@ -21,7 +26,7 @@ export function addProvider(program: Command): void {
       const open = openProject(await loadProject(flags.project), flags.env);
       try {
         const found = await checkProviders(open, name);
-        process.stdout.write(flags.json ? `${JSON.stringify(found, null, 2)}\n` : describe(found));
+        process.stdout.write(flags.json ? json(found) : describe(found));
         if (found.some(({ healthy }) => !healthy)) process.exitCode = 1;
       } finally {
         await open.providers.close();
@@ -34,7 +39,7 @@ const describe = (found: readonly ProviderHealth[]): string => {
   return found
     .map(
       ({ name, healthy, error, ms }) =>
-        `${name.padEnd(width)}  ${healthy ? `healthy (${ms} ms)` : (error ?? '')}\n`,
+        `${name.padEnd(width)}  ${healthy ? `${status('healthy')} (${ms} ms)` : (error ?? '')}\n`,
     )
     .join('');
 };

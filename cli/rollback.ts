@@ -3,15 +3,16 @@ import type { GranaryClient, FeatureSetVersion, RunResult } from '../client/inde
 import { GranaryError } from '../definitions/errors.js';
 import { intervalName } from '../definitions/interval.js';
 import { workflowFailure } from '../client/workflow-failure.js';
-import { awaitRun } from './await-run.js';
+import { awaitStarted } from './await-run.js';
 import { useClient, type ClientFlags } from './connect.js';
 import { withProject, withTaskQueue } from './options.js';
-import { table } from './table.js';
+import { json, table } from './table.js';
 import { rollbackNote } from './versions.js';
 
 interface RollbackFlags extends ClientFlags {
   readonly reason?: string;
   readonly list?: true;
+  readonly json?: true;
 }
 
 export function addRollback(program: Command): void {
@@ -23,22 +24,32 @@ export function addRollback(program: Command): void {
     .argument('<feature set>', 'its name')
     .argument('[version]', 'the version to go back to (default: the newest earlier one with other rows)')
     .option('--reason <text>', 'why; kept in the registry and in metadata.json')
+    .option('--json', 'one JSON object instead of text; with --list a JSON list of versions')
     .option('--list', 'shows the versions of the newest interval, and who rolled back what');
   withTaskQueue(withProject(command))
-    .addHelpText('after', '\nExample:\n  granary rollback user_features --reason "the export was cut off"')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  granary rollback user_features --list\n  granary rollback user_features --reason "the export was cut off"',
+    )
     .action(async (featureSet: string, version: string | undefined, flags: RollbackFlags) => {
       await useClient(flags, async (client) => {
-        if (flags.list) process.stdout.write(describeVersions(featureSet, await client.versions(featureSet)));
-        else {
+        if (flags.list) {
+          const versions = await client.versions(featureSet);
+          process.stdout.write(flags.json ? json(versions) : describeVersions(featureSet, versions));
+        } else {
           const run = await client.rollback(featureSet, {
             ...(version === undefined ? {} : { version }),
             ...(flags.reason === undefined ? {} : { reason: flags.reason }),
           });
-          process.stderr.write(`granary rollback: started ${run.workflowId} (run ${run.runId})\n`);
-          const result = await awaitRun(client, run.result()).catch(async (error: unknown) => {
+          const started = { ...flags, command: 'rollback' };
+          const result = await awaitStarted(client, run, started).catch(async (error: unknown) => {
             throw await ownFailure(client, featureSet, error);
           });
-          process.stdout.write(describeResult(featureSet, result));
+          process.stdout.write(
+            flags.json
+              ? json({ workflowId: run.workflowId, run: run.runId, ...result })
+              : describeResult(featureSet, result),
+          );
         }
       });
     });

@@ -25,6 +25,7 @@ interface ServeFlags extends ClientFlags {
   readonly maxBody: number;
   readonly maxEntities: number;
   readonly drainNotice: string;
+  readonly json?: true;
 }
 
 const log = (line: string): void => void process.stderr.write(`granary serve: ${line}\n`);
@@ -40,6 +41,7 @@ export function addServe(program: Command): void {
         .default(DEFAULT_PORT),
     )
     .option('--host <address>', 'where to listen; 0.0.0.0: for other machines, too', '127.0.0.1')
+    .option('--json', 'one JSON line on stdout once it listens')
     .option('--apply', 'apply the project first, as "granary apply" does; several servers may do so at once')
     .option('--feast-statuses', "answer PRESENT for every value, as Feast's Python server does")
     .addOption(secretOption('--read-token <where>', 'a bearer token that may read features'))
@@ -89,6 +91,7 @@ async function serve(open: OpenProject, flags: ServeFlags, notice: number): Prom
   const server = await listenOn(open, options).catch((error: unknown) => {
     throw addressError(error, flags);
   });
+  if (flags.json) process.stdout.write(`${JSON.stringify({ event: 'ready', url: server.url })}\n`);
   log(`listens at ${server.url}${tokens.length === 0 ? ', for everybody: no token was given' : ''}`);
   const signal = await new Promise<NodeJS.Signals>((resolve) => {
     process.once('SIGTERM', resolve);

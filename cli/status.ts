@@ -3,6 +3,7 @@ import { applyTable } from './apply-table.js';
 import { isOver, succeeded } from './apply.js';
 import { useClient } from './connect.js';
 import { withProject, type ProjectFlags } from './options.js';
+import { json } from './table.js';
 
 interface StatusFlags extends ProjectFlags {
   readonly json?: true;
@@ -17,7 +18,7 @@ export function addStatus(program: Command): void {
     .action(async (run: string, flags: StatusFlags) => {
       await useClient(flags, async (client) => {
         const state = await client.applyStatus(run);
-        process.stdout.write(flags.json ? `${JSON.stringify(state, null, 2)}\n` : applyTable(state));
+        process.stdout.write(flags.json ? json(state) : applyTable(state));
         if (isOver(state) && !succeeded(state)) process.exitCode = 1;
       });
     });

@@ -1,15 +1,22 @@
-/** Lines of cells in columns as wide as they need; nothing is cut, line breaks within a cell become blanks. */
+import { padded, paint, status, widthOf } from './colors.js';
+
+/**
+ * Lines of cells in columns as wide as they need; nothing is cut, line breaks within a cell become blanks. A cell that is a status has its colour,
+ * where the output has colours.
+ */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [head, ...rows].map((cells) => cells.map((cell) => cell.replaceAll(/\s+/g, ' ').trim()));
-  const widths = head.map((_, i) => Math.max(...lines.map((cells) => cells[i]?.length ?? 0)));
+  const widths = head.map((_, i) => Math.max(...lines.map((cells) => widthOf(cells[i] ?? ''))));
   return lines
-    .map(
-      (cells) =>
-        `${cells
-          .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
+    .map((cells, n) => {
+      const line = cells
+        .map((cell, i) =>
+          padded(n === 0 ? cell : status(cell), i === cells.length - 1 ? 0 : (widths[i] ?? 0)),
+        )
+        .join('  ')
+        .trimEnd();
+      return `${n === 0 ? paint('bold', line) : line}\n`;
+    })
     .join('');
 }
 

@@ -21,7 +21,11 @@ interface ChoiceFlags extends CatalogFlags {
 export function addTrainingSet(program: Command): void {
   const command = program
     .command('training-set')
-    .description("Reads a training set's rows: those of all intervals, oldest first, or of one version.");
+    .description("Reads a training set's rows: those of all intervals, oldest first, or of one version.")
+    .addHelpText(
+      'after',
+      '\nExamples:\n  granary training-set head fraud_training\n  granary training-set export fraud_training train.parquet',
+    );
   withChoice(
     command
       .command('head')

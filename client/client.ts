@@ -1,5 +1,6 @@
 import type { ApplyPlan } from '../definitions/apply-plan.js';
 import type { FeatureView } from '../definitions/feature-view.js';
+import type { BackfillRequest } from '../definitions/backfill.js';
 import { intervalName } from '../definitions/interval.js';
 import type { Pipeline } from '../definitions/pipeline.js';
 import type { AnySource, Source } from '../definitions/source.js';
@@ -19,6 +20,7 @@ import type {
   RunResult,
   TrainingSetInput,
 } from '../workflows/index.js';
+import { Backfills, type BackfillHandle } from './backfills.js';
 import { planOf, readApply, startApply, type ApplyHandle, type ApplyState } from './apply.js';
 import { caller } from './caller.js';
 import { sourceRows, trainingExamples, type SourceRows, type TrainingExamples } from './examples.js';
@@ -40,9 +42,13 @@ import { readFeatures, type EntityKeys, type OnlineFeatures } from './features.j
 import { planProject, type PlanOptions, type ProjectPlan } from './plan.js';
 import type { Vector } from './printed.js';
 import type { GranaryClientOptions, RemovalHandle, RunHandle } from './handles.js';
-import { loadsOf, startMaterialize, type MaterializeOptions } from './loads.js';
+import { startMaterialize, type MaterializeOptions } from './loads.js';
 import { checkProviders, type ProviderHealth } from './provider-health.js';
 import { ResourceCatalog } from './resources.js';
+import { pipelineAsked } from './run-again.js';
+import { runHandle } from './run-handle.js';
+import { RunCatalog } from './runs.js';
+import { Schedules } from './schedules.js';
 import { openTrainingRows, type VersionChoice } from './training-rows.js';
 import { listVersions, staleOf, type FeatureSetVersion } from './versions.js';
 import { verifyView, type Verification } from './verify.js';
@@ -62,11 +68,17 @@ export class GranaryClient {
   readonly #workflows: Workflows;
   readonly #joined = new Set<AsyncDisposable>();
   #resources: ResourceCatalog | undefined;
+  /** Backfills: what they would do, how they stand, and what to tell them. */
+  readonly backfills: Backfills;
+  /** Temporal's schedules of the project's pipelines: apply, list, describe, pause, resume, trigger, delete. */
+  readonly schedules: Schedules;
 
   private constructor(open: OpenProject, workflows: Workflows) {
     this.#open = open;
     this.#registry = openRegistry(open.registry);
     this.#workflows = workflows;
+    this.backfills = new Backfills(open, this.#registry, workflows);
+    this.schedules = new Schedules(open, workflows);
   }
 
   /**
@@ -91,30 +103,19 @@ export class GranaryClient {
    */
   async run(pipeline: Pipeline | string, input: Omit<PipelineInput, 'pipeline'> = {}): Promise<RunHandle> {
     const name = typeof pipeline === 'string' ? pipeline : pipeline.name;
-    const which =
-      input.date ??
-      (input.from === undefined || input.to === undefined
-        ? 'last'
-        : intervalName({ start: input.from, end: input.to }));
-    // What is asked for stands in the id, so that a start joins only a run that does the same.
-    const asked = [...(input.targets ?? []), ...(input.rebuild === true ? ['rebuild'] : [])];
-    const id = [name, which, ...asked];
+    const id = pipelineAsked(name, input);
     return this.#run(
       await this.#workflows.start<RunResult>(
         'pipeline',
         id,
         { pipeline: name, ...input },
-        `${name} ${which}`,
+        id.slice(0, 2).join(' '),
       ),
     );
   }
 
   #run(started: Started<RunResult>): RunHandle {
-    return {
-      ...started,
-      steps: () => this.#registry.runs.steps(started.runId),
-      loads: () => loadsOf(this.#workflows, started),
-    };
+    return runHandle(this.#registry, this.#workflows, started);
   }
 
   /**
@@ -150,6 +151,15 @@ export class GranaryClient {
         `${name} ${which}`,
       ),
     );
+  }
+
+  /**
+   * Makes the intervals of a pipeline's schedule within a span, some at a time, by default those that were never made. The workflow goes on
+   * without this process, and gives way to what schedules start. See `backfills` for how it stands, and to pause, resume or cancel it.
+   * @throws GranaryError `UnknownResource`, `InvalidInput`, `InvalidInterval`; `ProviderUnreachable` when no worker polls the task queue.
+   */
+  async backfill(request: BackfillRequest): Promise<BackfillHandle> {
+    return await this.backfills.start(request);
   }
 
   /** The intervals of a training set that late or corrected rows upstream have touched; building each anew restores what one whole build has. */
@@ -361,6 +371,11 @@ export class GranaryClient {
     await this.requireWorker();
     const input = { resource: id, by: caller(), ...(reason === undefined ? {} : { reason }) };
     return await this.#workflows.start<RemovalOutcome>('remove', [id], input, `delete ${id}`);
+  }
+
+  /** What has run: list, get, logs, retry, cancel. */
+  get runs(): RunCatalog {
+    return new RunCatalog(this.#registry, this.#workflows);
   }
 
   async close(): Promise<void> {

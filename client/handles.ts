@@ -1,5 +1,6 @@
 import type { Contract } from '../definitions/contract-file.js';
 import type { Project } from '../definitions/project.js';
+import type { RunStep } from '../registry/run-history.js';
 import type { LoadProgress } from './loads.js';
 import type { RemovalOutcome, RunResult } from '../workflows/index.js';
 
@@ -18,17 +19,10 @@ export interface RunHandle {
   readonly runId: string;
   /** Resolves when the run has ended well; rejects with its failure. */
   result(): Promise<RunResult>;
-  /** How each step stands now; empty until the run has been planned. */
-  steps(): Promise<readonly StepProgress[]>;
+  /** How each step stands now, in the order of the plan; empty until the run has been planned. `error` is the last one that an attempt reported. */
+  steps(): Promise<readonly RunStep[]>;
   /** How far each of its online loads is, by what workers have acknowledged; empty until the run has been planned. */
   loads(): Promise<readonly LoadProgress[]>;
-}
-
-/** One step of a run in progress. `error` is the last one that an attempt reported. */
-export interface StepProgress {
-  readonly step: string;
-  readonly status: 'PENDING' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
-  readonly error: string | undefined;
 }
 
 /** A deletion that was started. */

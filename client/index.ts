@@ -7,6 +7,14 @@ export type { HistoricalFeaturesOptions, HistoricalRow, HistoricalRows } from '.
 export type { EntityValues, FeatureReference, OneEntity } from './feature-vectors.js';
 export type { EntityKeys, OnlineFeatures } from './features.js';
 export type { ApplyHandle, ApplyState } from './apply.js';
+export type {
+  BackfillDetail,
+  BackfillHandle,
+  BackfillPreview,
+  BackfillState,
+  Backfills,
+} from './backfills.js';
+export type { BackfillPlan, BackfillRequest } from '../definitions/backfill.js';
 export type { ProviderHealth } from './provider-health.js';
 export type { ApplyItem } from '../registry/applies.js';
 export type { ApplyPlan } from '../definitions/apply-plan.js';
@@ -26,6 +34,20 @@ export type {
   ResourceSummary,
 } from './resource-types.js';
 export type { ResourceCatalog } from './resources.js';
+export type { Cancelled, FoundRun, RunCatalog } from './runs.js';
+export type { RunFilter, RunStep, RunSummary } from '../registry/run-history.js';
+export type { LoggedStatement, StepLog } from '../registry/step-logs.js';
+export type { ScheduleFields } from './schedule-spec.js';
+export type {
+  ApplySchedulesOptions,
+  ScheduleChange,
+  ScheduleDetail,
+  ScheduledRun,
+  ScheduledTime,
+  ScheduleSummary,
+  TriggeredRun,
+} from './schedule-types.js';
+export type { Schedules } from './schedules.js';
 export type { TrainingRows, VersionChoice } from './training-rows.js';
 export type { DatasetVersion, FeatureSetVersion, VersionProfile } from './versions.js';
 export type { PipelineInput, RemovalOutcome, RunResult } from '../workflows/index.js';

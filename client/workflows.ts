@@ -8,6 +8,9 @@ import { workflowRunId } from '../registry/ownership.js';
 /** `temporal.api.enums.v1.TaskQueueType`: the queue that starts workflows. */
 const WORKFLOW_TASKS = 1;
 
+/** Temporal's priority key of what a person waits for; schedules have 3, backfills 4. */
+export const BY_HAND = 2;
+
 /** A workflow that was started, or joined where the same was open. */
 export interface Started<T> {
   readonly workflowId: string;
@@ -21,8 +24,10 @@ export class Workflows {
   readonly temporal: Client;
   readonly taskQueue: string;
   readonly #scope: Scope;
+  readonly #isCloud: boolean;
 
-  private constructor(temporal: Client, scope: Scope, taskQueue: string) {
+  private constructor(temporal: Client, scope: Scope, taskQueue: string, address: string) {
+    this.#isCloud = /\.(tmprl\.cloud|api\.temporal\.io)(:\d+)?$/.test(address);
     this.temporal = temporal;
     this.taskQueue = taskQueue;
     this.#scope = scope;
@@ -45,18 +50,20 @@ export class Workflows {
       );
     }
     const temporal = new Client({ connection, ...(namespace === undefined ? {} : { namespace }) });
-    return new Workflows(temporal, scope, taskQueue);
+    return new Workflows(temporal, scope, taskQueue, connectionOptions.address ?? '');
   }
 
   /**
    * Starts a workflow. Its id is for reading, `pipeline/flights_dev/flights_daily/2001-03-04`, with the project and environment in it because several
-   * may share a namespace; `asked` is what follows them. One with the same id that is still open is joined.
+   * may share a namespace; `asked` is what follows them. One with the same id that is still open is joined. `priorityKey`: whose turn it is first,
+   * 1 to 5; 3 by default.
    */
   async start<T>(
     type: string,
     asked: readonly string[],
     input: object,
     staticSummary: string,
+    priorityKey = BY_HAND,
   ): Promise<Started<T>> {
     const handle = await this.temporal.workflow.start(type, {
       taskQueue: this.taskQueue,
@@ -64,6 +71,7 @@ export class Workflows {
       workflowIdConflictPolicy: 'USE_EXISTING',
       args: [input],
       staticSummary,
+      priority: { priorityKey },
     });
     return {
       workflowId: handle.workflowId,
@@ -77,13 +85,8 @@ export class Workflows {
    * @throws GranaryError `ProviderUnreachable`.
    */
   async requireWorker(): Promise<void> {
-    const { workflowService, options } = this.temporal;
-    const { namespace } = options;
-    const { pollers } = await workflowService.describeTaskQueue({
-      namespace,
-      taskQueue: { name: this.taskQueue },
-      taskQueueType: WORKFLOW_TASKS,
-    });
+    const { namespace } = this.temporal.options;
+    const pollers = await this.pollers();
     if (pollers.length === 0)
       throw new GranaryError(
         'ProviderUnreachable',
@@ -118,6 +121,33 @@ export class Workflows {
       throw error;
     }
   };
+
+  /** Whether a workflow's id is one that this project and environment give. */
+  isOwn(workflowId: string): boolean {
+    return workflowId.split('/')[1] === feastProject(this.#scope);
+  }
+
+  /** Who polls the task queue now, or did within the last five minutes. */
+  async pollers(): Promise<readonly { readonly identity: string; readonly lastAccess: Date | undefined }[]> {
+    const { workflowService, options } = this.temporal;
+    const { pollers } = await workflowService.describeTaskQueue({
+      namespace: options.namespace,
+      taskQueue: { name: this.taskQueue },
+      taskQueueType: WORKFLOW_TASKS,
+    });
+    return pollers.map(({ identity, lastAccessTime }) => ({
+      identity: identity ?? '',
+      lastAccess: lastAccessTime?.seconds ? new Date(Number(lastAccessTime.seconds) * 1000) : undefined,
+    }));
+  }
+
+  /** Where Temporal's web interface shows a run, if it is known: `TEMPORAL_UI_ADDRESS`, or Temporal Cloud's. */
+  url(workflowId: string, runId: string): string | undefined {
+    const ui = process.env['TEMPORAL_UI_ADDRESS'] ?? (this.#isCloud ? 'https://cloud.temporal.io' : '');
+    if (ui === '') return undefined;
+    const place = ['namespaces', this.temporal.options.namespace, 'workflows', workflowId, runId];
+    return `${ui.replace(/\/+$/, '')}/${place.map(encodeURIComponent).join('/')}/history`;
+  }
 
   async close(): Promise<void> {
     await this.temporal.connection.close();

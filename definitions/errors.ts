@@ -52,6 +52,7 @@ export const ERROR_CODES = {
     meaning: 'a variant cannot become the default; nothing was changed',
   },
   UpstreamFailed: { retryable: false, meaning: 'a step it depends on failed' },
+  IntervalsFailed: { retryable: false, meaning: 'intervals of a backfill failed; the others were made' },
   StepsFailed: { retryable: false, meaning: 'steps of a run failed' },
   Internal: { retryable: true, meaning: 'an unforeseen error' },
 } as const satisfies Record<string, { retryable: boolean; meaning: string }>;

@@ -38,6 +38,7 @@ export {
   type ScheduleOptions,
 } from './pipeline.js';
 export type { Deadline } from './deadline.js';
+export type { BackfillPlan, BackfillRequest } from './backfill.js';
 export { defineProject, type Environment, type Project } from './project.js';
 export {
   notNull,

@@ -1,5 +1,5 @@
 import { fingerprint } from './canonical.js';
-import { isKind, isRaw, type Resource } from './contract.js';
+import { isKind, isRaw, type PipelineSpec, type Resource } from './contract.js';
 import { GranaryError } from './errors.js';
 import { ALL_TIME, type Interval } from './interval.js';
 
@@ -76,6 +76,19 @@ export function plan(
     steps: [...steps.values()],
     fingerprint: fingerprint({ interval, steps: [...steps.keys()], prints }),
   };
+}
+
+/** The pipelines that make all of some resources, as targets or on the way to them. Pure. */
+export function pipelinesMaking(
+  resources: ReadonlyMap<string, Resource>,
+  pipelines: Iterable<PipelineSpec>,
+  ids: readonly string[],
+): PipelineSpec[] {
+  return [...pipelines].filter(({ targets }) => {
+    const { steps } = plan(resources, targets, { start: '', end: '' });
+    const made = new Set([...steps.map((step) => step.id), ...targets]);
+    return ids.every((id) => made.has(id));
+  });
 }
 
 /** The steps that load views from what is recorded: nothing is built, and none waits for another. Pure. */

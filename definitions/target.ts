@@ -30,6 +30,24 @@ export function findTarget(resources: ReadonlyMap<string, Resource>, text: strin
 }
 
 /**
+ * The ids of targets by name; of several variants an unqualified name means the default one. `kind`, such as `view/`, is that of bare names.
+ * @throws GranaryError `UnknownResource`, `InvalidInput`.
+ */
+export function targetIdsOf(
+  resources: ReadonlyMap<string, Resource & { readonly isDefault?: boolean }>,
+  texts: readonly string[],
+  where: string,
+  kind = '',
+): string[] {
+  const defaults = new Map([...resources].filter(([, resource]) => resource.isDefault ?? true));
+  return texts.map((text) => {
+    if (resources.has(text)) return text;
+    const named = text.includes('/') ? text : `${kind}${text}`;
+    return findTarget(/\./.test(text) ? resources : defaults, named, where).id;
+  });
+}
+
+/**
  * A feature set by name: `user_features` (its default variant), `user_features.v2`, both also with `source/` before it.
  * @throws GranaryError `UnknownResource`; `InvalidInput` when the name is something else's.
  */

@@ -5,6 +5,7 @@ import { connectionLost, sqlState, stateProblem } from '../definitions/postgres-
 import { quoteName } from '../definitions/sql.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import { MIGRATIONS } from './migrations.js';
+import { packageVersion } from './package-version.js';
 import type { Tables } from './tables.js';
 
 const TIMESTAMPTZ = 1184;
@@ -92,12 +93,38 @@ async function migrate(db: Kysely<Tables>, schema: string): Promise<void> {
       .execute(tx);
     const { rows } = await sql.raw<{ id: number }>(`SELECT id FROM ${quoted}.migrations`).execute(tx);
     const applied = new Set(rows.map((row) => row.id));
-    for (const { id, sql: text } of MIGRATIONS) {
-      if (applied.has(id)) continue;
+    const missing = MIGRATIONS.filter(({ id }) => !applied.has(id));
+    for (const { id, sql: text } of missing) {
       await sql.raw(text.replaceAll('{schema}', quoted)).execute(tx);
       await sql.raw(`INSERT INTO ${quoted}.migrations (id) VALUES (${id})`).execute(tx);
     }
+    if (missing.length > 0)
+      await sql`UPDATE ${sql.raw(quoted)}.migrations SET version = ${packageVersion} WHERE id = ANY(${missing.map(({ id }) => id)})`.execute(
+        tx,
+      );
   });
+}
+
+/** How far a registry's tables are, and which version of this package brought them there. */
+export interface RegistryLevel {
+  /** The newest migration; undefined: there is no registry yet. */
+  readonly level: number | undefined;
+  /** Undefined: a version that did not note itself. */
+  readonly version: string | undefined;
+}
+
+/** Reads a registry's level as it is; migrates nothing. */
+export async function registryLevel({ db, schema }: Database): Promise<RegistryLevel> {
+  const tables = quoteName(schema);
+  const { rows: found } = await sql<{ there: boolean }>`
+    SELECT to_regclass(${`${tables}.migrations`}) IS NOT NULL AS there`.execute(db);
+  if (found[0]?.there !== true) return { level: undefined, version: undefined };
+  // A registry of before has no such column.
+  const { rows } = await sql<{ id: number; version: string | null }>`
+    SELECT id, to_jsonb(m)->>'version' AS version FROM ${sql.raw(tables)}.migrations m ORDER BY id DESC LIMIT 1`.execute(
+    db,
+  );
+  return { level: rows[0]?.id, version: rows[0]?.version ?? undefined };
 }
 
 /** Turns Postgres' and the network's errors into GranaryErrors; others pass as they are. */

@@ -147,4 +147,34 @@ CREATE TABLE {schema}.events (
 CREATE INDEX events_run ON {schema}.events (run_id);
 `,
   },
+  {
+    id: 10,
+    sql: `
+CREATE TABLE {schema}.backfills (
+  id text PRIMARY KEY, workflow_id text NOT NULL, run_id text, actor text NOT NULL, at timestamptz NOT NULL DEFAULT now(),
+  request jsonb NOT NULL, plan jsonb, status text NOT NULL, paused_by text, paused_at timestamptz, error text,
+  ended_at timestamptz);
+CREATE TABLE {schema}.backfill_intervals (
+  backfill_id text NOT NULL REFERENCES {schema}.backfills ON DELETE CASCADE, position integer NOT NULL,
+  interval_start timestamptz NOT NULL, interval_end timestamptz NOT NULL, run_id text, error text,
+  PRIMARY KEY (backfill_id, position));
+CREATE INDEX backfills_open ON {schema}.backfills (at) WHERE ended_at IS NULL;
+CREATE INDEX runs_of_pipeline ON {schema}.runs (pipeline, ended_at DESC) WHERE status = 'COMPLETED';
+`,
+  },
+  {
+    id: 11,
+    // What a run was asked for, how its steps went, and what they sent to engines: for people. Rows of before, and of older workers, have NULL.
+    sql: `
+ALTER TABLE {schema}.migrations ADD COLUMN version text;
+ALTER TABLE {schema}.runs ADD COLUMN request jsonb;
+ALTER TABLE {schema}.steps ADD COLUMN started_at timestamptz, ADD COLUMN ended_at timestamptz, ADD COLUMN result jsonb;
+CREATE INDEX runs_started ON {schema}.runs (started_at DESC);
+CREATE TABLE {schema}.step_logs (
+  run_id text NOT NULL REFERENCES {schema}.runs ON DELETE CASCADE, step_id text NOT NULL, activity_id text NOT NULL, attempt integer NOT NULL,
+  activity text NOT NULL, worker text NOT NULL, outcome text NOT NULL, error_code text, error text, statements json NOT NULL, omitted integer NOT NULL,
+  started_at timestamptz NOT NULL, updated_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (run_id, step_id, activity_id, attempt));
+CREATE INDEX step_logs_age ON {schema}.step_logs (updated_at);
+`,
+  },
 ];

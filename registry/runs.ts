@@ -4,6 +4,7 @@ import type { Plan } from '../definitions/plan.js';
 import type { Database } from './database.js';
 import type { DatasetInput } from './dataset.js';
 import type { RunRef } from './ownership.js';
+import type { RecordedRequest, RecordedResult } from './recorded-run.js';
 import type { RunStatus, StepStatus, Tables } from './tables.js';
 
 /** A run and how it stands. */
@@ -31,6 +32,19 @@ export interface StepOutcome {
   readonly error?: string;
 }
 
+/** The first end of a step holds. */
+const ENDED = sql<string>`coalesce(ended_at, now())`;
+
+/** What is kept of a step's result: no more than people ask for. */
+const recorded = ({ outcome, rows, version, location, warnings, ms }: RecordedResult): RecordedResult => ({
+  outcome,
+  rows,
+  ...(version === undefined ? {} : { version }),
+  ...(location === undefined ? {} : { location }),
+  ...(warnings === undefined ? {} : { warnings }),
+  ms,
+});
+
 /** What has run. Written by the run's own activities; rows that a closed workflow left open are settled by readers. */
 export class Runs {
   readonly #database: Database;
@@ -46,6 +60,7 @@ export class Runs {
       readonly pipeline?: string;
       readonly plan: Plan;
       readonly retries: { readonly max: number; readonly delay: string };
+      readonly request?: RecordedRequest;
     },
   ): Promise<void> {
     await this.#database.db.transaction().execute(async (tx) => {
@@ -61,6 +76,7 @@ export class Runs {
           status: 'RUNNING',
           plan: JSON.stringify(run.plan),
           retries: JSON.stringify(run.retries),
+          ...(run.request === undefined ? {} : { request: JSON.stringify(run.request) }),
           error: null,
           ended_at: null,
         })
@@ -192,13 +208,18 @@ export class Runs {
       for (const { step, status: stepStatus, error: stepError } of outcomes)
         await tx
           .updateTable('steps')
-          .set({ status: stepStatus, error: stepError ?? null, updated_at: sql`now()` })
+          .set({ status: stepStatus, error: stepError ?? null, updated_at: sql`now()`, ended_at: ENDED })
           .where('run_id', '=', id)
           .where('step_id', '=', step)
           .execute();
       const open = await tx
         .updateTable('steps')
-        .set({ status: status === 'COMPLETED' ? 'COMPLETED' : 'CANCELLED', updated_at: sql`now()` })
+        .set({
+          status: status === 'COMPLETED' ? 'COMPLETED' : 'CANCELLED',
+          updated_at: sql`now()`,
+          // What never began took no time.
+          ended_at: sql`CASE WHEN started_at IS NOT NULL THEN coalesce(ended_at, now()) END`,
+        })
         .where('run_id', '=', id)
         .where('status', 'in', ['PENDING', 'RUNNING'])
         .returning('step_id')
@@ -240,10 +261,26 @@ export class Runs {
     return row !== undefined && row.status !== 'PENDING' && row.status !== 'RUNNING';
   }
 
-  async setStep(run: string, step: string, status: StepStatus): Promise<void> {
+  /** Notes how a step stands; `result`, how it ended well. */
+  async setStep(run: string, step: string, status: StepStatus, result?: RecordedResult): Promise<void> {
     await this.#database.db
       .updateTable('steps')
-      .set({ status, updated_at: sql`now()` })
+      .set({
+        status,
+        updated_at: sql`now()`,
+        ...(status === 'PENDING' || status === 'RUNNING' ? {} : { ended_at: ENDED }),
+        ...(result === undefined ? {} : { result: JSON.stringify(recorded(result)) }),
+      })
+      .where('run_id', '=', run)
+      .where('step_id', '=', step)
+      .execute();
+  }
+
+  /** Notes what a step has come to, which is not done yet. */
+  async noteResult(run: string, step: string, result: RecordedResult): Promise<void> {
+    await this.#database.db
+      .updateTable('steps')
+      .set({ result: JSON.stringify(recorded(result)) })
       .where('run_id', '=', run)
       .where('step_id', '=', step)
       .execute();
@@ -264,7 +301,12 @@ export class Runs {
     await this.#database.db.transaction().execute(async (tx) => {
       const first = await tx
         .updateTable('steps')
-        .set({ inputs: JSON.stringify(inputs), status: 'RUNNING', updated_at: sql`now()` })
+        .set({
+          inputs: JSON.stringify(inputs),
+          status: 'RUNNING',
+          updated_at: sql`now()`,
+          started_at: sql`now()`,
+        })
         .where('run_id', '=', run)
         .where('step_id', '=', step)
         .where('inputs', 'is', null)

@@ -1,6 +1,7 @@
 import { compiledContract } from '../definitions/contract-file.js';
 import { outcomesOf } from './apply-outcome.js';
 import type { Apply } from './applies.js';
+import type { Backfill } from './backfill.js';
 import type { RunRef } from './ownership.js';
 import type { Registry } from './registry.js';
 import type { RunStatus } from './tables.js';
@@ -27,6 +28,8 @@ export async function settle(registry: Registry, closedAs: ClosedAs, self?: stri
     if (run.id !== self) await settleRun(registry, closedAs, run);
   for (const apply of await registry.applies.open(50))
     if (apply.runId !== self || self === undefined) await settleApply(registry, closedAs, apply);
+  for (const backfill of await registry.backfills.open(50))
+    if (backfill.runId !== self || self === undefined) await settleBackfill(registry, closedAs, backfill);
 }
 
 /** Ends one run whose workflow Temporal closed. */
@@ -58,6 +61,25 @@ export async function settleApply(registry: Registry, closedAs: ClosedAs, apply:
   const outcomes = outcomesOf({ resources, items, steps, unfinished });
   await registry.applies.end(apply.id, status, outcomes, unfinished);
   if (apply.runId !== undefined) await registry.runs.end(apply.runId, status, [], unfinished);
+}
+
+/** Ends one backfill whose workflow Temporal closed. */
+export async function settleBackfill(
+  registry: Registry,
+  closedAs: ClosedAs,
+  backfill: Backfill,
+): Promise<void> {
+  const { id, workflowId, runId } = backfill;
+  let closed = await closedAs({ workflowId, id: runId });
+  // It went on as a new run, which has not said so yet; it may be closed as well.
+  if (closed === 'CONTINUED_AS_NEW') closed = await closedAs({ workflowId, id: undefined });
+  if (closed === undefined) return;
+  const never = runId === undefined && closed === 'NOT_FOUND';
+  await registry.backfills.end(
+    id,
+    closed === 'COMPLETED' ? 'FAILED' : (CLOSED[closed] ?? 'FAILED'),
+    never ? 'Its workflow was never started; ask for it again.' : `Temporal closed the workflow: ${closed}.`,
+  );
 }
 
 /** The workflow ids of the runs that an apply starts. */

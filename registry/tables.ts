@@ -4,7 +4,10 @@ import type { PipelineSpec, Resource } from '../definitions/contract.js';
 import type { ApplyPlan } from '../definitions/apply-plan.js';
 import type { Contract } from '../definitions/contract-file.js';
 import type { Plan } from '../definitions/plan.js';
+import type { BackfillPlan, BackfillRequest } from '../definitions/backfill.js';
 import type { Dataset, DatasetInput, LatestFile } from './dataset.js';
+import type { RecordedRequest, RecordedResult } from './recorded-run.js';
+import type { LoggedStatement, StepLogOutcome } from './step-logs.js';
 import type { VersionFacts } from './version-facts.js';
 
 /** Instants are ISO-8601 texts in UTC with microseconds (see database.ts), counts are numbers. */
@@ -68,6 +71,8 @@ export interface Tables {
     status: RunStatus;
     plan: Json<Plan>;
     retries: Json<{ max: number; delay: string }>;
+    /** What was asked for; null in runs of workers that did not note it. */
+    request: ColumnType<RecordedRequest | null, string | undefined, string>;
     error: string | null;
     started_at: Generated<Instant>;
     ended_at: Instant | null;
@@ -107,6 +112,30 @@ export interface Tables {
     inputs: Json<readonly DatasetInput[] | null> | null;
     error: string | null;
     updated_at: Generated<Instant>;
+    started_at: ColumnType<Instant | null, undefined, Instant>;
+    ended_at: ColumnType<Instant | null, undefined, Instant>;
+    /** How it ended well, in counts and references. */
+    result: ColumnType<RecordedResult | null, undefined, string>;
+  };
+  /** What attempts of a step's activities sent to engines, and how they ended. */
+  step_logs: {
+    run_id: string;
+    step_id: string;
+    activity_id: string;
+    attempt: number;
+    /** The activity's type: `buildRows`. */
+    activity: string;
+    /** The worker's identity. */
+    worker: string;
+    outcome: StepLogOutcome;
+    error_code: string | null;
+    error: string | null;
+    /** In order; of many the first and the last. */
+    statements: Json<readonly LoggedStatement[]>;
+    /** Statements that were left out between them. */
+    omitted: number;
+    started_at: Instant;
+    updated_at: ColumnType<Instant, undefined, Instant>;
   };
   /** Errors that the attempts of an activity reported; attempts lost with a worker are not among them. */
   step_errors: { run_id: string; step_id: string; activity: string; errors: number };
@@ -232,6 +261,35 @@ export interface Tables {
     /** The run that noticed; null where none was under way. */
     run_id: string | null;
     message: string;
+  };
+  backfills: {
+    /** Two words: `amazed_volhard`. */
+    id: string;
+    workflow_id: string;
+    /** Temporal's id of the run that is at it; null until the workflow has begun. */
+    run_id: string | null;
+    actor: string;
+    at: Generated<Instant>;
+    /** As it was asked for. */
+    request: Json<BackfillRequest>;
+    /** What it does; null until it was planned. */
+    plan: Json<BackfillPlan | null> | null;
+    status: RunStatus;
+    paused_by: string | null;
+    paused_at: Instant | null;
+    error: string | null;
+    ended_at: Instant | null;
+  };
+  /** The intervals that a backfill makes, in its order. */
+  backfill_intervals: {
+    backfill_id: string;
+    position: number;
+    interval_start: Instant;
+    interval_end: Instant;
+    /** The run that made it, or tried to; null until it began. */
+    run_id: string | null;
+    /** Why it failed. */
+    error: string | null;
   };
   /** Resources that are being removed; the row goes with the resource's. */
   removals: {

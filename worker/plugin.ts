@@ -5,6 +5,7 @@ import { SimplePlugin } from '@temporalio/plugin';
 import type { BundleOptions, Worker, WorkerOptions } from '@temporalio/worker';
 import { createActivities, type GranaryActivities } from '../activities/index.js';
 import { GranaryError } from '../definitions/errors.js';
+import { workerIdentity } from '../registry/package-version.js';
 import { createRuntime, type OwnedRuntime, type RuntimeOptions } from './runtime.js';
 
 /** The file of Granary's own workflows, for workers that have none of their own. */
@@ -64,6 +65,7 @@ export class GranaryPlugin extends SimplePlugin {
       ...(options.workflowBundle === undefined && path !== undefined ? { workflowsPath: path } : {}),
       maxHeartbeatThrottleInterval: this.#heartbeatInterval,
       shutdownGraceTime: '5s',
+      identity: workerIdentity,
       ...configured,
       // Set here and not through SimplePlugin, whose merge would hide a clash.
       activities: { ...own, ...this.#activities },

@@ -2,9 +2,12 @@
  * Granary's workflows. Each takes one optional object, so that it can be started from Temporal's UI; teams with workflows of
  * their own write `export * from 'granary/workflows'` in theirs.
  */
+import { continueAsNew } from '@temporalio/workflow';
 import {
   APPLY_FIELDS,
   DEADLINE_FIELDS,
+  BACKFILL_FIELDS,
+  backfillRules,
   MATERIALIZE_FIELDS,
   materializeRules,
   parseInput,
@@ -15,6 +18,7 @@ import {
   TRAINING_SET_FIELDS,
   type ApplyInput,
   type DeadlineInput,
+  type BackfillInput,
   type MaterializeInput,
   type PipelineInput,
   type PromoteInput,
@@ -26,6 +30,7 @@ import type { LoadCheckpoint, LoadState, RemovalOutcome } from '../activities/me
 import { watchDeadline, type DeadlineResult } from './deadlines.js';
 import { removeResource } from './remove.js';
 import { runApply, type ApplyResult } from './run-apply.js';
+import { runBackfill, type BackfillResult } from './run-backfill.js';
 import { runTargets, type RunResult } from './run-targets.js';
 
 export type {
@@ -33,6 +38,8 @@ export type {
   ApplyResult,
   DeadlineInput,
   DeadlineResult,
+  BackfillInput,
+  BackfillResult,
   LoadCheckpoint,
   LoadState,
   MaterializeInput,
@@ -103,6 +110,18 @@ export async function promote(input?: PromoteInput): Promise<RunResult> {
     variant: 'v2',
   });
   return await runTargets({ ...rest, targets: [name], type: 'promote' });
+}
+
+/** Makes the intervals of a pipeline's schedule within a span, some at a time: by default those that were never made. */
+export async function backfill(input?: BackfillInput): Promise<BackfillResult> {
+  const checked = parseInput<BackfillInput>(
+    'backfill',
+    input,
+    BACKFILL_FIELDS,
+    { pipeline: 'user_features_daily', from: '2026-01-01', to: '2026-02-01' },
+    backfillRules,
+  );
+  return await runBackfill(checked, (rest) => continueAsNew<typeof backfill>(rest));
 }
 
 /** Applies definitions: what `granary apply` noted under a name, else the worker's own project. */

@@ -1,4 +1,5 @@
 import { ApplicationFailure } from '@temporalio/workflow';
+import { ORDERS, REPROCESS, MOST_AT_ONCE, type BackfillRequest } from '../definitions/backfill.js';
 import { didYouMean } from '../definitions/names.js';
 
 /** The input of `pipeline`. Every field may be left out. */
@@ -92,7 +93,15 @@ export interface DeadlineInput {
   readonly pipeline: string;
 }
 
-type FieldType = 'text' | 'texts' | 'flag';
+/** The input of `backfill`: an empty one makes what was never made of the only pipeline. */
+export interface BackfillInput extends BackfillRequest {
+  /** Who asks for it, `user@host`; client and command fill it in. Default: `Temporal UI`. */
+  readonly by?: string;
+  /** The name under which client and command have noted it. Leave it out: it gets one. */
+  readonly name?: string;
+}
+
+type FieldType = 'text' | 'texts' | 'flag' | 'count';
 export type Fields = Readonly<Record<string, { readonly type: FieldType; readonly required?: true }>>;
 
 const COMMON: Fields = {
@@ -137,6 +146,19 @@ export const REMOVE_FIELDS: Fields = {
   resource: { type: 'text', required: true },
   reason: { type: 'text' },
   by: { type: 'text' },
+};
+
+export const BACKFILL_FIELDS: Fields = {
+  pipeline: { type: 'text' },
+  targets: { type: 'texts' },
+  from: { type: 'text' },
+  to: { type: 'text' },
+  reprocess: { type: 'text' },
+  concurrency: { type: 'count' },
+  order: { type: 'text' },
+  maxFailures: { type: 'count' },
+  by: { type: 'text' },
+  name: { type: 'text' },
 };
 
 /**
@@ -200,12 +222,39 @@ export function materializeRules(input: Readonly<Record<string, unknown>>): read
     .map((field) => `"${field}" goes with "view" alone: what is recorded is loaded by "from" and "to"`);
 }
 
-const WORDS: Record<FieldType, string> = { text: 'a text', texts: 'a list of texts', flag: 'true or false' };
+/** `backfill`'s choices, and how many intervals may be in flight. */
+export function backfillRules(input: Readonly<Record<string, unknown>>): readonly string[] {
+  const choice = (field: string, choices: readonly string[]): readonly string[] => {
+    const value = input[field];
+    return typeof value !== 'string' || choices.includes(value)
+      ? []
+      : [
+          `"${field}" must be ${choices.join(', ').replace(/, ([^,]*)$/, ' or $1')}, not ${JSON.stringify(value)}`,
+        ];
+  };
+  const { concurrency } = input;
+  return [
+    ...choice('reprocess', REPROCESS),
+    ...choice('order', ORDERS),
+    ...(typeof concurrency === 'number' && concurrency > MOST_AT_ONCE
+      ? [`"concurrency" must be at most ${MOST_AT_ONCE}, not ${concurrency}`]
+      : []),
+  ];
+}
+
+const WORDS: Record<FieldType, string> = {
+  text: 'a text',
+  texts: 'a list of texts',
+  flag: 'true or false',
+  count: 'a whole number from 1',
+};
 
 function fits(value: unknown, type: FieldType): boolean {
   switch (type) {
     case 'text':
       return typeof value === 'string' && value !== '';
+    case 'count':
+      return Number.isInteger(value) && Number(value) >= 1;
     case 'flag':
       return typeof value === 'boolean';
     case 'texts':

@@ -17,11 +17,18 @@ const cancellation = { cancellationType: 'WAIT_CANCELLATION_COMPLETED' } as cons
 /** Settings that a run brings along. */
 export interface ProfileSettings {
   readonly heartbeatTimeout: string;
+  /** Temporal's priority key; absent: that of the workflow. */
+  readonly priority?: number;
 }
+
+const settingsOf = ({ heartbeatTimeout, priority }: ProfileSettings): ActivityOptions => ({
+  heartbeatTimeout,
+  ...(priority === undefined ? {} : { priority: { priorityKey: priority } }),
+});
 
 /** Registry look-ups: seconds, in the worker that has the workflow. */
 export const resolving = proxyLocalActivities<
-  Pick<GranaryActivities, 'resolveRun' | 'beginApply' | 'beginRemoval'>
+  Pick<GranaryActivities, 'resolveRun' | 'beginApply' | 'beginRemoval' | 'beginBackfill'>
 >({
   startToCloseTimeout: '1m',
   // A registry that is away for longer than this fails the run, by name.
@@ -30,7 +37,7 @@ export const resolving = proxyLocalActivities<
 });
 
 /** Short statements against the registry. */
-export const quick = ({ heartbeatTimeout }: ProfileSettings, summary: string) =>
+export const quick = (settings: ProfileSettings, summary: string) =>
   proxyActivities<
     Pick<
       GranaryActivities,
@@ -43,17 +50,22 @@ export const quick = ({ heartbeatTimeout }: ProfileSettings, summary: string) =>
       | 'raiseDeadline'
       | 'resolveDeadline'
       | 'checkDeadline'
+      | 'planBackfill'
+      | 'nextIntervals'
+      | 'failInterval'
+      | 'pauseBackfill'
+      | 'finishBackfill'
     >
   >({
     ...cancellation,
     startToCloseTimeout: '5m',
-    heartbeatTimeout,
+    ...settingsOf(settings),
     retry: PATIENT,
     summary,
   });
 
 /** Engine work: as long as it takes while it heartbeats. A definition's own `timeout` ends an attempt from within, where it counts as an error. */
-export const heavy = ({ heartbeatTimeout }: ProfileSettings, summary: string) =>
+export const heavy = (settings: ProfileSettings, summary: string) =>
   proxyActivities<
     Pick<
       GranaryActivities,
@@ -62,39 +74,39 @@ export const heavy = ({ heartbeatTimeout }: ProfileSettings, summary: string) =>
   >({
     ...cancellation,
     startToCloseTimeout: '30d',
-    heartbeatTimeout,
+    ...settingsOf(settings),
     retry: PATIENT,
     summary,
   });
 
 /** Copies files and moves pointers. */
-export const publish = ({ heartbeatTimeout }: ProfileSettings, summary: string) =>
+export const publish = (settings: ProfileSettings, summary: string) =>
   proxyActivities<
     Pick<GranaryActivities, 'storeVersion' | 'rollbackVersion' | 'promoteVariant' | 'exportFeast'>
   >({
     ...cancellation,
     startToCloseTimeout: '1h',
-    heartbeatTimeout,
+    ...settingsOf(settings),
     retry: PATIENT,
     summary,
   });
 
 /** Takes data away: as long as it takes while it heartbeats. */
-export const clearing = ({ heartbeatTimeout }: ProfileSettings, summary: string) =>
+export const clearing = (settings: ProfileSettings, summary: string) =>
   proxyActivities<Pick<GranaryActivities, 'removeOnline' | 'removeFiles' | 'retireVariant'>>({
     ...cancellation,
     startToCloseTimeout: '30d',
-    heartbeatTimeout,
+    ...settingsOf(settings),
     retry: PATIENT,
     summary,
   });
 
 /** Waits for another run, however long it takes. */
-export const waiting = ({ heartbeatTimeout }: ProfileSettings, summary: string) =>
+export const waiting = (settings: ProfileSettings, summary: string) =>
   proxyActivities<Pick<GranaryActivities, 'awaitOwner' | 'awaitApply'>>({
     ...cancellation,
     startToCloseTimeout: '30d',
-    heartbeatTimeout,
+    ...settingsOf(settings),
     retry: PATIENT,
     summary,
   });

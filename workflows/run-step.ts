@@ -20,7 +20,7 @@ export async function runStep(
   note: (doing: string) => void,
   watch: LoadWatch,
 ): Promise<StepResult> {
-  const { run, retries, plan, rebuild, heartbeatTimeout, rollback, promotion, window } = resolved;
+  const { run, retries, plan, rebuild, heartbeatTimeout, priority, rollback, promotion, window } = resolved;
   const refresh = step.kind === 'materialize' ? resolved.refresh : undefined;
   const timeout = resolved.timeouts[step.id];
   const interval = step.interval ?? plan.interval;
@@ -37,7 +37,7 @@ export async function runStep(
   };
   // The definition's time limit is for its heavy work, not for waiting or publishing.
   const work: StepRequest = timeout === undefined ? request : { ...request, timeout };
-  const settings = { heartbeatTimeout };
+  const settings = { heartbeatTimeout, ...(priority === undefined ? {} : { priority }) };
   const say = (verb: string): string => {
     note(verb);
     return `${verb} ${step.name} ${intervalName(interval)}`;

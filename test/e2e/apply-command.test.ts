@@ -159,7 +159,7 @@ describe('granary apply', () => {
     });
     await writeFile(contract, first.replace('avg(amount)', 'max(amount)'));
     expect(await at.command('apply', contract)).toMatchObject({
-      status: 1,
+      status: 2,
       stderr: expect.stringMatching(/granary\.json was edited: the fingerprint of source\/averages\.demo/),
     });
   });
@@ -167,7 +167,7 @@ describe('granary apply', () => {
   it('starts and leaves with --detach, says that no worker polls, and knows which runs there are', async () => {
     const at = await place();
     const alone = await at.command('apply', FILE);
-    expect(alone.status).toBe(1);
+    expect(alone.status).toBe(3);
     expect(alone.stderr).toMatch(/No worker polls the task queue granary-c\w+-dev.*\[ProviderUnreachable\]/);
     await world.withWorker(at.project, async (client) => {
       const { stdout, status } = await at.command('apply', FILE, '--detach');
@@ -176,7 +176,7 @@ describe('granary apply', () => {
       expect(stdout).toContain(`granary status ${run} --project ${FILE}`);
       expect((await client.applyStatus(run)).run).toBe(run);
       const wrong = await at.command('status', `${run}x`, '--project', FILE);
-      expect(wrong).toMatchObject({ status: 1, stdout: '' });
+      expect(wrong).toMatchObject({ status: 2, stdout: '' });
       expect(wrong.stderr).toBe(
         `granary: There is no apply "${run}x". Did you mean "${run}"? [UnknownResource]\n`,
       );
@@ -191,7 +191,7 @@ describe('granary status', () => {
     const at = await place();
     const away = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' };
     const { status, stdout, stderr } = await at.with(away, 'status', 'amazed_volhard', '--project', FILE);
-    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
     expect(stderr).toMatch(
       /^granary: The registry's Postgres does not answer \(ECONNREFUSED\)\. .* \[ProviderUnreachable\]\n$/,
     );

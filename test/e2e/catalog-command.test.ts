@@ -47,7 +47,7 @@ const says = async (...args: string[]): Promise<string> => {
 };
 const refuses = async (...args: string[]): Promise<string> => {
   const { status, stdout, stderr } = await granary(made, folder, ...args);
-  expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+  expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
   return normal(stderr);
 };
 const asJson = async <T>(...args: string[]): Promise<T> =>

@@ -6,6 +6,7 @@ import type { RunResult } from '../../client/index.js';
 import { flightsProject } from '../fixtures/flights.js';
 import { airportView, daily, delays, routeView } from '../../examples/flights/granary.js';
 import { FLIGHTS, query } from '../support/duckdb.js';
+import { granary } from '../support/granary-command.js';
 import { createWorld, type World } from '../support/world.js';
 
 const DAYS = ['2001-03-03', '2001-03-04', '2001-03-05'];
@@ -172,6 +173,26 @@ describe('feature values', () => {
         expected?.['miles'],
       ]);
     });
+  });
+
+  it('are shown by the command for an entity of two join keys, in any order; all must be given', async () => {
+    const get = (...keys: string[]) =>
+      granary(
+        { GRANARY_TEST_PROJECT: project.name, FLIGHTS_LAKE: lake },
+        ...['features', 'get', 'route', ...keys, '--json', '-p', 'test/fixtures/flights-project.ts'],
+      );
+    const found = await get('destination=SFO', 'origin=LAX');
+    expect(found.status).toBe(0);
+    expect(JSON.parse(found.stdout)).toMatchObject({
+      entity: { origin: 'LAX', destination: 'SFO' },
+      eventTime: '2001-03-06T00:00:00Z',
+      features: [{ feature: 'route_departures_7d' }, {}, { feature: 'miles', value: 337 }],
+    });
+    const lacking = await get('origin=LAX');
+    expect([lacking.status, lacking.stdout]).toEqual([1, '']);
+    expect(lacking.stderr).toContain(
+      'The entity has no "destination". route is read by origin=<string> destination=<string>.',
+    );
   });
 });
 

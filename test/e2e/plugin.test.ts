@@ -104,7 +104,7 @@ describe('granary worker', () => {
     [['worker', '--slots', '0'], /whole number from 1/],
   ])('%j ends with a clear error', (args, message) => {
     const { status, stderr, stdout } = cli(args);
-    expect([status, stdout]).toEqual([1, '']);
+    expect([status, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(message);
     expect(stderr).not.toMatch(/ at .*\.js:\d+/);
   });
@@ -113,16 +113,18 @@ describe('granary worker', () => {
     [
       'Temporal does not answer',
       { TEMPORAL_ADDRESS: '127.0.0.1:1' },
+      3,
       /Temporal at 127\.0\.0\.1:1 does not answer.*TEMPORAL_ADDRESS/,
     ],
     [
       'the namespace is not there',
       { TEMPORAL_NAMESPACE: 'not-there' },
+      2,
       /has no namespace "not-there".*TEMPORAL_NAMESPACE/,
     ],
-  ])('says that %s, and leaves no scratch folder behind', async (_, env, message) => {
+  ])('says that %s, and leaves no scratch folder behind', async (_, env, expected, message) => {
     const { status, stderr } = cli(FLIGHTS, env);
-    expect(status).toBe(1);
+    expect(status).toBe(expected);
     expect(stderr).toMatch(message);
     expect(await readdir(join(world.folder, 'granary'))).toEqual([]);
   });

@@ -401,7 +401,7 @@ describe('granary training-set', () => {
     ],
   ])('refuses %s on stderr, with the remedy', async (_, args, message) => {
     const { status, stdout, stderr } = await granary(...args);
-    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toMatch(message);
     expect(stderr).not.toContain('    at ');
   });

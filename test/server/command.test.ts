@@ -155,7 +155,7 @@ totals, user_id=1: as of 2026-01-10T00:00:00Z
     ],
   ])('says what is wrong with %s', async (_, args, message) => {
     const { status, stdout, stderr } = await get(...args);
-    expect([status, stdout]).toEqual([1, '']);
+    expect([status, stdout]).toEqual([2, '']);
     expect(stderr).toContain(`granary: ${message} [`);
   });
 });

@@ -33,6 +33,7 @@ it('the workflow bundle holds nothing of Node, no engine, no client and no time-
 it('every exported function is a workflow type that people start', () => {
   expect(Object.keys(workflows).sort()).toEqual([
     'apply',
+    'backfill',
     'deadline',
     'materialize',
     'pipeline',

@@ -1,4 +1,5 @@
 import type { DuckDBConnection, DuckDBResult } from '@duckdb/node-api';
+import { noteStatement } from '../statement-log.js';
 import { fromEngine } from './engine-errors.js';
 
 /** How often an interrupt is repeated: one that arrives before the engine has begun a statement is forgotten. */
@@ -20,12 +21,12 @@ export class Connection {
 
   /** Runs a statement and resolves to the rows that it changed. */
   async run(sql: string): Promise<number> {
-    return this.guard(async () => (await this.raw.run(sql)).rowsChanged);
+    return this.guard(async () => (await this.raw.run(sql)).rowsChanged, sql);
   }
 
   /** Runs a query of few rows. */
   async rows(sql: string): Promise<readonly (readonly unknown[])[]> {
-    return this.guard(async () => (await this.raw.runAndReadAll(sql)).getRows());
+    return this.guard(async () => (await this.raw.runAndReadAll(sql)).getRows(), sql);
   }
 
   /** The only row of a query. */
@@ -35,15 +36,16 @@ export class Connection {
 
   /** Starts a query whose chunks are fetched one by one. */
   async stream(sql: string): Promise<DuckDBResult> {
-    return this.guard(() => this.raw.stream(sql));
+    return this.guard(() => this.raw.stream(sql), sql);
   }
 
   /**
    * Awaits work of the engine. On abort it interrupts, waits for the engine's end, then rejects with the signal's
-   * reason.
+   * reason. A statement that is named is noted for whoever looks at the step.
    */
-  async guard<T>(work: () => Promise<T>): Promise<T> {
+  async guard<T>(work: () => Promise<T>, sql?: string, prepared = false): Promise<T> {
     this.signal.throwIfAborted();
+    const ended = sql === undefined ? undefined : noteStatement(this.subject, sql, prepared);
     let timer: NodeJS.Timeout | undefined;
     const stop = (): void => {
       this.raw.interrupt();
@@ -52,9 +54,11 @@ export class Connection {
     this.signal.addEventListener('abort', stop, { once: true });
     try {
       const result = await work();
+      ended?.();
       this.signal.throwIfAborted();
       return result;
     } catch (error) {
+      ended?.(error);
       this.signal.throwIfAborted();
       throw fromEngine(error, this.subject);
     } finally {

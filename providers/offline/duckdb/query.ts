@@ -44,26 +44,30 @@ export async function runQuery(c: Connection, request: QueryRequest): Promise<Wr
 
 /** The names and engine types of a query's result, without running it. */
 async function resultColumns(c: Connection, name: string, sql: string): Promise<Map<string, string>> {
-  return c.guard(async () => {
-    const statements = await c.raw.extractStatements(sql);
-    const prepared = statements.count === 1 ? await statements.prepare(0) : undefined;
-    if (prepared?.statementType !== StatementType.SELECT)
-      throw new GranaryError(
-        'QueryFailed',
-        `The query of ${name} must be one SELECT statement, without anything before or after it.`,
-      );
-    const columns = new Map<string, string>();
-    for (let i = 0; i < prepared.columnCount; i++) {
-      const column = prepared.columnName(i);
-      if (columns.has(column))
+  return c.guard(
+    async () => {
+      const statements = await c.raw.extractStatements(sql);
+      const prepared = statements.count === 1 ? await statements.prepare(0) : undefined;
+      if (prepared?.statementType !== StatementType.SELECT)
         throw new GranaryError(
-          'SchemaMismatch',
-          `The query of ${name} returns two columns "${column}". Give one another name with AS.`,
+          'QueryFailed',
+          `The query of ${name} must be one SELECT statement, without anything before or after it.`,
         );
-      columns.set(column, prepared.columnType(i).toString());
-    }
-    return columns;
-  });
+      const columns = new Map<string, string>();
+      for (let i = 0; i < prepared.columnCount; i++) {
+        const column = prepared.columnName(i);
+        if (columns.has(column))
+          throw new GranaryError(
+            'SchemaMismatch',
+            `The query of ${name} returns two columns "${column}". Give one another name with AS.`,
+          );
+        columns.set(column, prepared.columnType(i).toString());
+      }
+      return columns;
+    },
+    sql,
+    true,
+  );
 }
 
 function checkColumns(output: Output, found: ReadonlyMap<string, string>): void {

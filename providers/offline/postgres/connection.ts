@@ -3,6 +3,7 @@ import pg from 'pg';
 import type { ColumnBatch } from '../../columns.js';
 import type { BinaryDecoder } from './binary-decoder.js';
 import { CopyOut } from './copy-out.js';
+import { noteStatement } from '../statement-log.js';
 import { offlineError } from './errors.js';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -58,7 +59,7 @@ export class Connection {
 
   /** Runs one or more statements. */
   async run(sql: string): Promise<void> {
-    await this.guard(() => this.#client.query(sql));
+    await this.guard(() => this.#client.query(sql), sql);
   }
 
   /** Runs one statement; its rows as arrays of what Postgres prints, but for numbers of 32 bits and truth values. */
@@ -80,19 +81,23 @@ export class Connection {
       // The simple protocol would run several.
       queryMode: 'extended',
     };
-    return this.guard(() => this.#client.query<unknown[]>(config));
+    return this.guard(() => this.#client.query<unknown[]>(config), sql);
   }
 
   /** Streams the rows of a SELECT by binary COPY. The connection is of no further use when the loop ends early. */
   async *copy(select: string, decoder: BinaryDecoder): AsyncGenerator<ColumnBatch> {
     this.signal.throwIfAborted();
-    const copy = new CopyOut(`COPY (${select}) TO STDOUT (FORMAT binary)`, decoder);
+    const statement = `COPY (${select}) TO STDOUT (FORMAT binary)`;
+    const copy = new CopyOut(statement, decoder);
+    const ended = noteStatement(this.subject, statement);
     const stop = this.#cancelOnAbort();
     try {
       this.#client.query(copy);
       yield* copy.batches();
+      ended();
       this.signal.throwIfAborted();
     } catch (error) {
+      ended(error);
       this.signal.throwIfAborted();
       throw offlineError(error, this.subject, this.#server.name);
     } finally {
@@ -118,14 +123,17 @@ export class Connection {
   }
 
   /** Awaits a statement. On abort it is cancelled, its end awaited, then the call rejects with the signal's reason. */
-  async guard<T>(work: () => Promise<T>): Promise<T> {
+  async guard<T>(work: () => Promise<T>, sql?: string): Promise<T> {
     this.signal.throwIfAborted();
+    const ended = sql === undefined ? undefined : noteStatement(this.subject, sql);
     const stop = this.#cancelOnAbort();
     try {
       const result = await work();
+      ended?.();
       this.signal.throwIfAborted();
       return result;
     } catch (error) {
+      ended?.(error);
       this.signal.throwIfAborted();
       throw offlineError(error, this.subject, this.#server.name);
     } finally {

@@ -1,5 +1,6 @@
+import type { CompiledProject } from '../definitions/compile.js';
 import type { PipelineSpec, Resource } from '../definitions/contract.js';
-import type { Runtime } from './runtime.js';
+import type { Registry } from './registry.js';
 
 /** The definitions that a run plans from. */
 export interface Definitions {
@@ -12,10 +13,16 @@ export interface Definitions {
 }
 
 /**
- * What counts: once something was applied, what the registry has, whatever this worker was deployed with; before, the worker's own
- * project, registered by its runs.
+ * What counts: once something was applied, what the registry has, whatever this worker was deployed with; before, the
+ * project at hand, which runs register.
  */
-export async function definitionsOf({ registry, project }: Runtime): Promise<Definitions> {
+export async function definitionsOf({
+  registry,
+  project,
+}: {
+  readonly registry: Registry;
+  readonly project: CompiledProject;
+}): Promise<Definitions> {
   const { name } = project;
   if (!(await registry.applies.any())) {
     const { resources, pipelines } = project;

@@ -1,0 +1,202 @@
+import { WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
+import { GranaryError, messageOf } from '../definitions/errors.js';
+import { intervalName } from '../definitions/interval.js';
+import { workflowRunId } from '../registry/ownership.js';
+import type { Registry } from '../registry/registry.js';
+import type { RunDetail, RunFilter, RunSummary } from '../registry/run-history.js';
+import { settle } from '../registry/settle.js';
+import type { StepLog } from '../registry/step-logs.js';
+import type { RunResult } from '../workflows/index.js';
+import type { RunHandle } from './handles.js';
+import { again } from './run-again.js';
+import { runHandle } from './run-handle.js';
+import type { Workflows } from './workflows.js';
+
+/** A run that was found, and where Temporal's web interface shows it. */
+export interface FoundRun extends RunDetail {
+  /** Undefined where the address of the interface is not known: `TEMPORAL_UI_ADDRESS` names it. */
+  readonly url: string | undefined;
+}
+
+/** What was cancelled. */
+export interface Cancelled {
+  readonly run: string;
+  readonly workflowId: string;
+  /** Parts of the same workflow run that end with it. */
+  readonly parts: number;
+}
+
+/** Matches that a message names at most. */
+const NAMED = 5;
+/** Matches that are looked at. */
+const LOOKED_AT = 100;
+
+/** What has run. A run is named by its run id or a unique prefix of it, by its workflow id, or `last`. */
+export class RunCatalog {
+  readonly #registry: Registry;
+  readonly #workflows: Workflows;
+
+  /** @internal */
+  constructor(registry: Registry, workflows: Workflows) {
+    this.#registry = registry;
+    this.#workflows = workflows;
+  }
+
+  /** Runs, the newest first; those that Temporal closed without their saying so are settled before. */
+  async list(filter: Partial<RunFilter> = {}): Promise<RunSummary[]> {
+    await this.#settle();
+    return await this.#registry.history.list({ limit: 20, ...filter });
+  }
+
+  /**
+   * A run with its steps.
+   * @throws GranaryError `UnknownResource`; `InvalidInput` when several are meant.
+   */
+  async get(name: string): Promise<FoundRun> {
+    await this.#settle();
+    const { run } = await this.#find(name);
+    const found = await this.#registry.history.detail(run);
+    if (!found) throw unknown(name);
+    return { ...found, url: this.#workflows.url(found.workflowId, workflowRunId(run)) };
+  }
+
+  /** What a run's steps sent to engines and how their attempts ended, oldest first. @throws GranaryError as {@link get}. */
+  async logs(
+    name: string,
+    { step }: { readonly step?: string } = {},
+  ): Promise<{ readonly run: FoundRun; readonly logs: readonly StepLog[] }> {
+    const run = await this.get(name);
+    const known = run.steps.map((one) => one.step);
+    const asked = step === undefined ? undefined : stepOf(known, step);
+    return { run, logs: await this.#registry.logs.of(run.run, asked) };
+  }
+
+  /**
+   * Starts what a run was asked for once more, for the same interval, as a run of its own.
+   * @throws GranaryError `InvalidInput`: it is still open, it completed, or it is of a kind that is started by its own command.
+   */
+  async retry(name: string): Promise<RunHandle> {
+    const run = await this.get(name);
+    const { status, workflowId, interval } = run;
+    if (run.endedAt === undefined)
+      throw new GranaryError(
+        'InvalidInput',
+        `The run ${run.run} (${workflowId}) is still ${status}. Wait for its end, or cancel it first: granary runs cancel ${run.run}`,
+      );
+    if (status === 'COMPLETED')
+      throw new GranaryError(
+        'InvalidInput',
+        `The run ${run.run} (${workflowId}) completed: there is nothing to retry. To make ${intervalName(interval)} again: granary run ${run.pipeline ?? '<pipeline>'} --from ${interval.start} --to ${interval.end} --rebuild`,
+      );
+    const { type, input, asked } = again(run);
+    await this.#workflows.awaitWorker();
+    const summary = `retry of ${workflowId}`.slice(0, 200);
+    const started = await this.#workflows.start<RunResult>(type, asked, input, summary);
+    return runHandle(this.#registry, this.#workflows, started);
+  }
+
+  /**
+   * Asks a run to stop; it cleans up and ends as CANCELLED. Also one that no worker has begun, by its workflow id.
+   * @throws GranaryError `InvalidInput`: it has ended, or belongs to a backfill.
+   */
+  async cancel(name: string): Promise<Cancelled> {
+    await this.#settle();
+    const found = await this.#registry.history.matching(name, LOOKED_AT);
+    const [first] = found;
+    // All parts of one workflow run end with it.
+    const isOne = first && found.every(({ run }) => workflowRunId(run) === workflowRunId(first.run));
+    const recorded = isOne ? first : found.length > 0 ? await this.#find(name) : undefined;
+    const { run, workflowId } = recorded ?? (await this.#waiting(name));
+    if (workflowId.startsWith('backfill/'))
+      throw new GranaryError(
+        'InvalidInput',
+        `The run ${run} belongs to the backfill ${workflowId}, whose other intervals would go on. Cancel the backfill: granary backfill cancel ${workflowId.split('/').at(-1) ?? ''}`,
+      );
+    if (recorded && found.every(({ endedAt }) => endedAt !== undefined))
+      throw new GranaryError(
+        'InvalidInput',
+        `The run ${run} (${workflowId}) has ended ${recorded.status} at ${recorded.endedAt ?? ''}: there is nothing to cancel.`,
+      );
+    await this.#workflows.temporal.workflow.getHandle(workflowId, workflowRunId(run)).cancel();
+    return { run, workflowId, parts: found.filter(({ endedAt }) => endedAt === undefined).length };
+  }
+
+  async #settle(): Promise<void> {
+    // Whoever asks may be newer than the worker that ran last.
+    await this.#registry.migrate();
+    await settle(this.#registry, this.#workflows.closedAs);
+  }
+
+  async #find(name: string): Promise<RunSummary> {
+    const found = await this.#registry.history.matching(name, LOOKED_AT);
+    const [only, another] = found;
+    if (!only) throw await this.#unplanned(name);
+    if (!another) return only;
+    const some = found
+      .slice(0, NAMED)
+      .map((one) => `${one.run} (${one.pipeline ?? one.type}, ${intervalName(one.interval)}, ${one.status})`);
+    const more = found.length > NAMED ? `, and ${found.length - NAMED} more` : '';
+    throw new GranaryError(
+      'InvalidInput',
+      `"${name}" may mean ${found.length === LOOKED_AT ? 'many' : found.length} runs: ${some.join(', ')}${more}. Give one of these ids.`,
+    );
+  }
+
+  /** A workflow that has been started, and that no worker has begun. */
+  async #waiting(workflowId: string): Promise<{ readonly run: string; readonly workflowId: string }> {
+    const described = await this.#describe(workflowId);
+    if (described?.status.name !== 'RUNNING') throw await this.#unplanned(workflowId);
+    return { run: described.runId, workflowId };
+  }
+
+  /** The error for a run that is not recorded; Temporal may know why. */
+  async #unplanned(name: string): Promise<GranaryError> {
+    const described = await this.#describe(name);
+    if (!described) return unknown(name);
+    if (described.status.name === 'RUNNING')
+      return new GranaryError(
+        'UnknownResource',
+        `The run ${name} has been started, and no worker has begun it yet. Start one: granary worker`,
+      );
+    const why = await this.#workflows.temporal.workflow
+      .getHandle(name, described.runId)
+      .result()
+      .then(
+        () => '',
+        (error: unknown) => messageOf(error instanceof WorkflowFailedError ? (error.cause ?? error) : error),
+      );
+    return new GranaryError(
+      'UnknownResource',
+      `The run ${name} ended ${described.status.name} before it was planned, and has no steps: ${why}`,
+    );
+  }
+
+  async #describe(workflowId: string) {
+    // Other projects' workflows may share the namespace.
+    if (!this.#workflows.isOwn(workflowId)) return undefined;
+    try {
+      return await this.#workflows.temporal.workflow.getHandle(workflowId).describe();
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return undefined;
+      throw error;
+    }
+  }
+}
+
+const unknown = (name: string): GranaryError =>
+  new GranaryError(
+    'UnknownResource',
+    `There is no run "${name}". Give a run id or the beginning of one, a workflow id, or "last"; granary runs list shows them.`,
+  );
+
+/** A step by its id or a part of it: `totals`, `source/totals`. */
+function stepOf(known: readonly string[], asked: string): string {
+  const exact = known.filter((id) => id === asked || id.replace(/\.[^.]*$/, '') === asked);
+  const found = exact.length > 0 ? exact : known.filter((id) => id.includes(asked));
+  const [only, another] = found;
+  if (only !== undefined && another === undefined) return only;
+  throw new GranaryError(
+    'InvalidInput',
+    `${only === undefined ? `The run has no step "${asked}"` : `"${asked}" may mean several steps`}. Its steps: ${(only === undefined ? known : found).join(', ')}.`,
+  );
+}

@@ -1,0 +1,162 @@
+import {
+  REPROCESS,
+  type BackfillInterval,
+  type BackfillPlan,
+  type BackfillRequest,
+} from '../definitions/backfill.js';
+import type { PipelineSpec } from '../definitions/contract.js';
+import { GranaryError } from '../definitions/errors.js';
+import type { Interval } from '../definitions/interval.js';
+import { didYouMean } from '../definitions/names.js';
+import { pipelinesMaking, plan } from '../definitions/plan.js';
+import { targetIdsOf } from '../definitions/target.js';
+import { intervalsBetween, localDate } from '../definitions/ticks.js';
+import { Timestamp } from '../definitions/timestamp.js';
+import { coverage, type IntervalCoverage } from './coverage.js';
+import { coverageCounts } from './coverage-ranges.js';
+import type { Definitions } from './definitions.js';
+import { readsBefore } from './reads-before.js';
+import type { Registry } from './registry.js';
+
+/** What a backfill would do now. */
+export interface BackfillOutlook {
+  readonly plan: BackfillPlan;
+  /** Every interval of the span, oldest first, and how it stands. */
+  readonly coverage: readonly IntervalCoverage[];
+  /** Those that the backfill makes, in its order. */
+  readonly intervals: readonly BackfillInterval[];
+}
+
+/** The states that each choice takes in. What another run makes at this moment may fail yet: it is waited for. */
+const TAKEN: readonly (readonly IntervalCoverage['state'][])[] = [
+  ['missing', 'running'],
+  ['failed'],
+  ['stale'],
+  ['valid'],
+];
+
+/**
+ * Finds out what a backfill does: which intervals of the pipeline's schedule lie in its span, how they stand by the registry alone, and which are
+ * made in which order. `now` is ISO-8601: what has not ended by then is left out.
+ * @throws GranaryError `UnknownResource`, `InvalidInput`, `InvalidInterval`.
+ */
+export async function outlookOf(
+  registry: Registry,
+  definitions: Pick<Definitions, 'name' | 'resources' | 'pipelines'>,
+  request: BackfillRequest,
+  now: string,
+): Promise<BackfillOutlook> {
+  const { pipeline, targets } = whatOf(definitions, request);
+  const { reprocess = 'missing', maxFailures } = request;
+  const { all, isCut } = intervalsOf(pipeline, request, now);
+  const found = await coverage(registry, definitions.resources, { targets, intervals: all });
+  const states = TAKEN.slice(0, REPROCESS.indexOf(reprocess) + 1).flat();
+  const selected = found.filter(({ state }) => states.includes(state)).map(({ interval }) => interval);
+  const looking = all[0]
+    ? readsBefore(definitions.resources, plan(definitions.resources, targets, all[0]))
+    : [];
+  const isOrdered = pipeline.dependsOnPast === true || looking.length > 0;
+  const order = isOrdered ? 'oldest' : (request.order ?? 'oldest');
+  if (order === 'newest') selected.reverse();
+  const [first, last] = [all[0], all.at(-1)];
+  const notes = [
+    ...(isCut
+      ? [`What has not ended by ${now} is left out: the last interval ends ${last?.end ?? 'before it'}.`]
+      : []),
+    ...(looking.length > 0 && request.order === 'newest'
+      ? [
+          `Made oldest first: ${looking.join(', ')} ${looking.length === 1 ? 'reads' : 'read'} the intervals before.`,
+        ]
+      : []),
+    ...(pipeline.dependsOnPast
+      ? [
+          `${pipeline.name} has dependsOnPast: its intervals are made oldest first and one at a time, and the first that fails ends the backfill.`,
+        ]
+      : []),
+  ];
+  return {
+    plan: {
+      pipeline: pipeline.name,
+      ...(request.targets === undefined ? {} : { targets: request.targets }),
+      ...(first && last ? { span: { start: first.start, end: last.end } } : {}),
+      reprocess,
+      concurrency: pipeline.dependsOnPast ? 1 : (request.concurrency ?? 4),
+      order,
+      ...(pipeline.dependsOnPast ? { maxFailures: 1 } : maxFailures === undefined ? {} : { maxFailures }),
+      found: coverageCounts(found),
+      selected: selected.length,
+      notes,
+    },
+    coverage: found,
+    intervals: selected.map((interval, position) => ({ position, interval })),
+  };
+}
+
+/** The pipeline that is asked for, or that makes the targets, and the targets' ids. */
+function whatOf(
+  { name, resources, pipelines }: Pick<Definitions, 'name' | 'resources' | 'pipelines'>,
+  request: BackfillRequest,
+): { readonly pipeline: PipelineSpec; readonly targets: readonly string[] } {
+  const all = [...pipelines.values()];
+  const targets = request.targets && targetIdsOf(resources, request.targets, 'backfill');
+  const names = (some: readonly PipelineSpec[]): string => some.map((each) => each.name).join(', ');
+  if (request.pipeline !== undefined) {
+    const pipeline = pipelines.get(request.pipeline);
+    if (!pipeline)
+      throw new GranaryError(
+        'UnknownResource',
+        `There is no pipeline "${request.pipeline}". ${didYouMean(request.pipeline, pipelines.keys())}`,
+      );
+    const strange = targets?.find((id) => pipelinesMaking(resources, [pipeline], [id]).length === 0);
+    if (strange !== undefined)
+      throw new GranaryError(
+        'InvalidInput',
+        `The pipeline ${pipeline.name} does not make ${strange}. Leave "pipeline" out, or choose among its targets: ${pipeline.targets.join(', ')}.`,
+      );
+    return { pipeline, targets: targets ?? pipeline.targets };
+  }
+  const making = targets ? pipelinesMaking(resources, all, targets) : all;
+  const [only, other] = making;
+  const what = request.targets?.join(', ') ?? '';
+  if (!only)
+    throw new GranaryError(
+      targets ? 'InvalidInput' : 'UnknownResource',
+      targets
+        ? `No pipeline makes ${what}, so there is no schedule whose intervals could be made. ${all.length === 0 ? 'The project declares none.' : `Pipelines: ${names(all)}.`}`
+        : `The project ${name} declares no pipeline, so there is nothing to backfill.`,
+    );
+  if (other)
+    throw new GranaryError(
+      'InvalidInput',
+      `${targets ? `Several pipelines make ${what}` : 'The project has several pipelines'}: ${names(making)}. Name one: {"pipeline": "${only.name}"}.`,
+    );
+  return { pipeline: only, targets: targets ?? only.targets };
+}
+
+const DATE = /^\d{4}-\d\d-\d\d$/;
+const DAY = 86_400_000_000n;
+
+/** The intervals of the schedule within the span that have ended; a date is its midnight in the schedule's time zone. */
+function intervalsOf(
+  { schedule, ...bounds }: PipelineSpec,
+  request: BackfillRequest,
+  now: string,
+): { readonly all: readonly Interval[]; readonly isCut: boolean } {
+  const { from = bounds.startDate, to = now } = request;
+  // Zones lie within a day of UTC: what lies in the wider span is looked at by its local dates.
+  const low = DATE.test(from) ? Timestamp.from(from).plus(-DAY) : Timestamp.from(from);
+  const high = DATE.test(to) ? Timestamp.from(to).plus(DAY) : Timestamp.from(to);
+  if (Timestamp.from(from).micros >= Timestamp.from(to).micros)
+    throw new GranaryError(
+      'InvalidInterval',
+      `A backfill goes from a time to a later one; from is ${from}, and to is ${to}.`,
+    );
+  const within = intervalsBetween(schedule, bounds, low, high).filter(
+    ({ start, end }) =>
+      (!DATE.test(from) || localDate(Timestamp.from(start), schedule.timezone) >= from) &&
+      (!DATE.test(to) || localDate(Timestamp.from(end).plus(-1n), schedule.timezone) < to),
+  );
+  const limit = Timestamp.from(now).micros;
+  const all = within.filter(({ end }) => Timestamp.from(end).micros <= limit);
+  return { all, isCut: all.length < within.length };
+}
