@@ -29,7 +29,9 @@ export function untilStopped(told: (signal: string) => void): {
   // A terminal that is gone takes no more lines.
   for (const stream of [process.stdout, process.stderr])
     stream.removeAllListeners('error').on('error', () => undefined);
-  whenNpmEnds(() => received('npm has ended'));
+  whenNpmEnds(() => {
+    if (!stop.signal.aborted) received('npm has ended');
+  });
   return { stop: stop.signal, now: now.signal };
 }
 
