@@ -18,12 +18,13 @@ export async function loadProject(
   onImport?: (file: string) => void,
 ): Promise<Project | Contract> {
   const path = resolve(file);
+  onImport?.(path);
   try {
     await access(path);
   } catch {
     throw new GranaryError(
       'InvalidInput',
-      `There is no project file ${path}. Give its path: --project granary.ts`,
+      `There is no project file ${path}. Give its path: --project granary.ts; or make a project: granary init`,
     );
   }
   if (path.endsWith('.json')) return parseContract(await readFile(path, 'utf8'), file);
@@ -49,7 +50,6 @@ async function imported(
     const [plain = ''] = url.split('?');
     if (plain.startsWith('file:') && !plain.includes('/node_modules/')) onImport?.(fileURLToPath(plain));
   };
-  onImport?.(path);
   try {
     return (await tsImport(pathToFileURL(path).href, {
       parentURL: import.meta.url,

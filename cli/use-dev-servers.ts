@@ -13,6 +13,10 @@ export function useDevServers(program: Command): void {
     if ((asked || 'dev') !== session.environment) return;
     const known = Object.entries(session.variables);
     if (known.some(([name, value]) => (process.env[name] ?? value) !== value)) return;
+    // Of a server that `dev` started, what the shell says of another one (namespace, keys) is not true.
+    if (session.variables['TEMPORAL_CONFIG_FILE'] !== undefined)
+      for (const name of Object.keys(process.env))
+        if (name.startsWith('TEMPORAL_')) Reflect.deleteProperty(process.env, name);
     Object.assign(process.env, session.variables);
   });
 }

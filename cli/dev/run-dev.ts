@@ -1,7 +1,8 @@
-import { writeFile } from 'node:fs/promises';
+import { access, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { environmentFor, startServices, type Services } from '#services';
+import { GranaryError, messageOf } from '../../definitions/errors.js';
 import { workflowsPath } from '../../worker/plugin.js';
 import type { Told } from './messages.js';
 import { Reloader } from './reloader.js';
@@ -23,9 +24,15 @@ const say = (part: string, text: string): void => {
 /**
  * Runs servers, worker and feature server until SIGINT, SIGTERM or SIGHUP, and stops them in turn: the feature server, the worker, the servers. A
  * second signal ends the worker at once.
- * @throws GranaryError `InvalidInput` when one runs in this folder; Error when a server cannot be had or does not start.
+ * @throws GranaryError `InvalidInput` when there is no project or one runs in this folder; `ProviderUnreachable` when a server cannot be had.
  */
 export async function runDev(options: DevOptions): Promise<void> {
+  await access(options.project).catch(() => {
+    throw new GranaryError(
+      'InvalidInput',
+      `There is no project file ${resolve(options.project)}. Make a project with granary init, or give its path: --project granary.ts`,
+    );
+  });
   await asOnlyDev(async () => {
     const { stop, now } = untilStopped((signal) => say('dev', `${signal}: stops what it started`));
     const bundled = bundle();
@@ -41,7 +48,9 @@ export async function runDev(options: DevOptions): Promise<void> {
       });
     } catch (error) {
       if (stop.aborted) return;
-      throw error;
+      throw new GranaryError('ProviderUnreachable', `The servers did not start. ${messageOf(error)}`, {
+        cause: error,
+      });
     }
     try {
       await work(options, services, await bundled, stop, now);

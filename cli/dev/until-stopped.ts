@@ -1,5 +1,7 @@
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
+/** A second signal that comes later than this is meant as one. */
+const PATIENCE_MS = 500;
 /** How often it is looked whether npm, which started this process in a shell, is still there. */
 const LOOK_MS = 300;
 
@@ -12,8 +14,14 @@ export function untilStopped(told: (signal: string) => void): {
 } {
   const stop = new AbortController();
   const now = new AbortController();
+  let first = 0;
   const received = (signal: string): void => {
-    if (stop.signal.aborted) return now.abort();
+    if (stop.signal.aborted) {
+      // npm hands a terminal's Ctrl-C on to who has it already: twice at once is once.
+      if (performance.now() - first > PATIENCE_MS) now.abort();
+      return;
+    }
+    first = performance.now();
     told(signal);
     stop.abort();
   };
@@ -21,7 +29,9 @@ export function untilStopped(told: (signal: string) => void): {
   // A terminal that is gone takes no more lines.
   for (const stream of [process.stdout, process.stderr])
     stream.removeAllListeners('error').on('error', () => undefined);
-  whenNpmEnds(() => received('npm has ended'));
+  whenNpmEnds(() => {
+    if (!stop.signal.aborted) received('npm has ended');
+  });
   return { stop: stop.signal, now: now.signal };
 }
 
