@@ -39,11 +39,13 @@ export function backfillKills(points: readonly CrashPoint[]): void {
           await worker.signal('SIGKILL');
           await using _next = await startWorkerProcess(options);
           const state = await handle.result();
+          expect(state.failures.map(({ error }) => error)).toEqual([
+            expect.stringContaining('the feed of 2026-01-02 is broken'),
+          ]);
           expect(state).toMatchObject({
             status: 'FAILED',
             intervals: { completed: 3, failed: 1, running: 0, waiting: 0, cancelled: 0 },
           });
-          expect(state.failures[0]?.error).toContain('the feed of 2026-01-02 is broken');
           const made = await world.registry(project, 'SELECT DISTINCT generation FROM {schema}.datasets');
           expect(made).toEqual([{ generation: 1 }]);
           expect((await client.backfills.plan({ to: '2026-01-05' })).plan.found).toEqual({
