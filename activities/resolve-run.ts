@@ -50,8 +50,8 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     await registry.promotions.abandonEnded();
   }
   const retries = pipeline?.retries ?? { max: 3, delay: '10s' };
-  // When it was asked for and which part it was are the run's own.
-  const { now: _now, part: _part, ...asked } = request;
+  // When it was asked for, by what, and which part it was are the run's own.
+  const { now: _1, began: _2, part: _3, scheduled: _4, backfill: _5, ...asked } = request;
   await crashPoint('run.before-begin');
   await registry.runs.begin({
     ...run,

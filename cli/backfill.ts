@@ -60,8 +60,7 @@ export function addBackfill(program: Command): void {
           return;
         }
         const { name, workflowId } = await client.backfill(request);
-        if (!flags.json || !flags.detach)
-          process.stderr.write(`granary backfill: started ${name} (${workflowId})\n`);
+        if (!flags.json) process.stderr.write(`granary backfill: started ${name} (${workflowId})\n`);
         if (flags.detach) {
           process.stdout.write(
             flags.json

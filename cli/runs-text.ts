@@ -82,6 +82,7 @@ export function runText(found: FoundRun): string {
     ms,
     steps: work,
     url,
+    events,
   } = found;
   const failed = work.filter((step) => step.status === 'FAILED' || (step.status === 'RUNNING' && step.error));
   const head = facts([
@@ -92,6 +93,8 @@ export function runText(found: FoundRun): string {
     ['STATUS', colored(status)],
     ['TIME', `${startedAt} .. ${endedAt ?? 'now'} (${took(ms)})`],
     ['IN TEMPORAL', url],
+    ['LOGS', failed.length === 0 ? undefined : `granary runs logs ${run}`],
+    ['EVENTS', events.map((event) => `${event.at}  ${event.kind}: ${event.message}`)],
     // Where steps failed, theirs say it.
     ['ERROR', failed.length === 0 && error !== undefined ? error.split('\n') : undefined],
   ]);

@@ -48,6 +48,7 @@ import { ResourceCatalog } from './resources.js';
 import { pipelineAsked } from './run-again.js';
 import { runHandle } from './run-handle.js';
 import { RunCatalog } from './runs.js';
+import { Schedules } from './schedules.js';
 import { openTrainingRows, type VersionChoice } from './training-rows.js';
 import { listVersions, staleOf, type FeatureSetVersion } from './versions.js';
 import { verifyView, type Verification } from './verify.js';
@@ -69,12 +70,15 @@ export class GranaryClient {
   #resources: ResourceCatalog | undefined;
   /** Backfills: what they would do, how they stand, and what to tell them. */
   readonly backfills: Backfills;
+  /** Temporal's schedules of the project's pipelines: apply, list, describe, pause, resume, trigger, delete. */
+  readonly schedules: Schedules;
 
   private constructor(open: OpenProject, workflows: Workflows) {
     this.#open = open;
     this.#registry = openRegistry(open.registry);
     this.#workflows = workflows;
     this.backfills = new Backfills(open, this.#registry, workflows);
+    this.schedules = new Schedules(open, workflows);
   }
 
   /**

@@ -37,6 +37,17 @@ export type { ResourceCatalog } from './resources.js';
 export type { Cancelled, FoundRun, RunCatalog } from './runs.js';
 export type { RunFilter, RunStep, RunSummary } from '../registry/run-history.js';
 export type { LoggedStatement, StepLog } from '../registry/step-logs.js';
+export type { ScheduleFields } from './schedule-spec.js';
+export type {
+  ApplySchedulesOptions,
+  ScheduleChange,
+  ScheduleDetail,
+  ScheduledRun,
+  ScheduledTime,
+  ScheduleSummary,
+  TriggeredRun,
+} from './schedule-types.js';
+export type { Schedules } from './schedules.js';
 export type { TrainingRows, VersionChoice } from './training-rows.js';
 export type { DatasetVersion, FeatureSetVersion, VersionProfile } from './versions.js';
 export type { PipelineInput, RemovalOutcome, RunResult } from '../workflows/index.js';

@@ -1,6 +1,7 @@
 import { WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
 import { GranaryError, messageOf } from '../definitions/errors.js';
 import { intervalName } from '../definitions/interval.js';
+import type { RecordedEvent } from '../registry/events.js';
 import { workflowRunId } from '../registry/ownership.js';
 import type { Registry } from '../registry/registry.js';
 import type { RunDetail, RunFilter, RunSummary } from '../registry/run-history.js';
@@ -16,6 +17,8 @@ import type { Workflows } from './workflows.js';
 export interface FoundRun extends RunDetail {
   /** Undefined where the address of the interface is not known: `TEMPORAL_UI_ADDRESS` names it. */
   readonly url: string | undefined;
+  /** Deadlines that it missed, oldest first. */
+  readonly events: readonly RecordedEvent[];
 }
 
 /** What was cancelled. */
@@ -57,7 +60,11 @@ export class RunCatalog {
     const { run } = await this.#find(name);
     const found = await this.#registry.history.detail(run);
     if (!found) throw unknown(name);
-    return { ...found, url: this.#workflows.url(found.workflowId, workflowRunId(run)) };
+    return {
+      ...found,
+      url: this.#workflows.url(found.workflowId, workflowRunId(run)),
+      events: await this.#registry.events.list({ run }),
+    };
   }
 
   /** What a run's steps sent to engines and how their attempts ended, oldest first. @throws GranaryError as {@link get}. */
@@ -110,7 +117,7 @@ export class RunCatalog {
     if (workflowId.startsWith('backfill/'))
       throw new GranaryError(
         'InvalidInput',
-        `The run ${run} belongs to the backfill ${workflowId}, whose other intervals would go on. Cancel the backfill: granary backfill cancel ${workflowId}`,
+        `The run ${run} belongs to the backfill ${workflowId}, whose other intervals would go on. Cancel the backfill: granary backfill cancel ${workflowId.split('/').at(-1) ?? ''}`,
       );
     if (recorded && found.every(({ endedAt }) => endedAt !== undefined))
       throw new GranaryError(

@@ -1,14 +1,6 @@
 import { GranaryError } from './errors.js';
 import { durationMicros, interval, type Interval } from './interval.js';
-import {
-  instant,
-  millis,
-  ticksAfter,
-  ticksUntil,
-  type Schedule,
-  type ScheduleBounds,
-  type Tick,
-} from './ticks.js';
+import { instant, millis, ticksAfter, ticksUntil, type Schedule, type ScheduleBounds } from './ticks.js';
 import { nearChangeOfClocks } from './time-zone.js';
 import { Timestamp, type TimestampLike } from './timestamp.js';
 
@@ -27,13 +19,14 @@ export interface DueRules extends ScheduleBounds {
 
 /**
  * The intervals that a run of a scheduled time is for, oldest first; none before the first one has ended. They are
- * - the run's own, which ends at the last tick; near a change of clocks, where a schedule may fire twice for one tick, only while it is missing;
- * - those directly before it at whose ends the clocks were put forward or back, so that the schedule may not have fired: the missing ones;
+ * - the run's own, which ends at the last tick; near a change of clocks, where a schedule may fire a second time, only while it is missing;
+ * - those directly before it that ended near a change of clocks, where a schedule may not fire: the missing ones;
  * - as many before it as `lookback` says;
  * - for a scheduled time within the `catchup` window before `now`: the missing ones of all that ended in that window.
  */
 export function dueIntervals(rules: DueRules, scheduled: TimestampLike, now: TimestampLike): DueInterval[] {
   const { schedule, lookback = 0 } = rules;
+  const { timezone } = schedule;
   const at = millis(Timestamp.from(scheduled));
   const present = millis(Timestamp.from(now));
   const first = millis(Timestamp.from(rules.startDate));
@@ -46,16 +39,16 @@ export function dueIntervals(rules: DueRules, scheduled: TimestampLike, now: Tim
   let passed = 0;
   let isUnsure = true;
   for (const { start, end } of spansUntil(schedule, limit)) {
-    if (start.at < first) break;
+    if (start < first) break;
     // 0: the run's own; 1, 2, ...: before it; -1: it has ended since.
-    const place = end.at > at ? -1 : passed++;
-    if (place > 0 && end.isPlain) isUnsure = false;
-    const isMissed = isCatchup && end.at > window;
+    const place = end > at ? -1 : passed++;
+    if (place > 0 && !nearChangeOfClocks(timezone, end)) isUnsure = false;
+    const isMissed = isCatchup && end > window;
     if (place > lookback && !isUnsure && !isMissed) break;
-    const isFiredTwice = place === 0 && end.at !== at && nearChangeOfClocks(schedule.timezone, at);
+    const isFiredTwice = place === 0 && end !== at && nearChangeOfClocks(timezone, at);
     const isGoneOver = place >= 0 && place <= lookback && !isFiredTwice;
     found.push({
-      interval: interval(instant(start.at), instant(end.at)),
+      interval: interval(instant(start), instant(end)),
       when: isGoneOver ? 'always' : 'missing',
     });
   }
@@ -66,10 +59,10 @@ export function dueIntervals(rules: DueRules, scheduled: TimestampLike, now: Tim
 function* spansUntil(
   schedule: Schedule,
   until: number,
-): Generator<{ readonly start: Tick; readonly end: Tick }> {
-  let end: Tick | undefined;
+): Generator<{ readonly start: number; readonly end: number }> {
+  let end: number | undefined;
   for (const start of ticksUntil(schedule, until)) {
-    if (end) yield { start, end };
+    if (end !== undefined) yield { start, end };
     end = start;
   }
 }
@@ -85,7 +78,7 @@ export function firingSpan(
 ): { readonly from: Timestamp; readonly to: Timestamp | undefined } {
   const ticks = ticksAfter(schedule, millis(Timestamp.from(startDate).plus(-1n)));
   ticks.next();
-  const from = ticks.next().value.at;
+  const from = ticks.next().value;
   if (endDate === undefined) return { from: instant(from), to: undefined };
   const limit = millis(Timestamp.from(endDate));
   if (from > limit)
@@ -94,6 +87,7 @@ export function firingSpan(
       `No interval of the schedule "${schedule.cron}" lies between startDate ${startDate} and endDate ${endDate}: the first would end at ${String(instant(from))}.`,
     );
   const last = ticksUntil(schedule, limit).next().value;
-  const to = last.isPlain ? last : ticksAfter(schedule, last.at).next().value;
-  return { from: instant(from), to: instant(to.at) };
+  const isUnsure = nearChangeOfClocks(schedule.timezone, last);
+  const to = isUnsure ? ticksAfter(schedule, last).next().value : last;
+  return { from: instant(from), to: instant(to) };
 }

@@ -23,34 +23,23 @@ const DAY = 86_400_000;
 /** Eight years: even a 29th of February comes within it, but for a year such as 1900. */
 const LONGEST = 3000;
 
-/** An instant at which intervals end and begin, in milliseconds. */
-export interface Tick {
-  readonly at: number;
-  /** Its local time is there once: whoever fires by local time fires then. */
-  readonly isPlain: boolean;
-}
-
 /** The ticks of a local day (its midnight as if in UTC), by local time. */
-function ticksOfDay({ cron, timezone }: Schedule, day: number): Tick[] {
+function ticksOfDay({ cron, timezone }: Schedule, day: number): number[] {
   const { minutes, hours, daysOfMonth, months, daysOfWeek } = cronFields(cron);
   const date = new Date(day);
   if (!months.includes(date.getUTCMonth() + 1)) return [];
   if (!daysOfMonth.includes(date.getUTCDate()) || !daysOfWeek.includes(date.getUTCDay())) return [];
-  const found: Tick[] = [];
+  const found: number[] = [];
   for (const hour of hours)
     for (const minute of minutes) {
-      const { kind, at, again } = instantsOf(timezone, day + hour * 3_600_000 + minute * 60_000);
-      found.push({ at, isPlain: kind === 'plain' });
-      if (again !== undefined && hours.length === 24) found.push({ at: again, isPlain: false });
+      const { at, again } = instantsOf(timezone, day + hour * 3_600_000 + minute * 60_000);
+      found.push(at);
+      if (again !== undefined && hours.length === 24) found.push(again);
     }
   return found;
 }
 
-/** Each instant once, ascending; where a skipped local time falls on a plain one, it is that. */
-function ascending(ticks: readonly Tick[]): Tick[] {
-  const sorted = [...ticks].sort((a, b) => a.at - b.at || Number(b.isPlain) - Number(a.isPlain));
-  return sorted.filter(({ at }, i) => sorted[i - 1]?.at !== at);
-}
+const ascending = (ticks: readonly number[]): number[] => [...new Set(ticks)].sort((a, b) => a - b);
 
 /** The local day of an instant. */
 const dayOf = (zone: string, instant: number): number =>
@@ -63,34 +52,34 @@ export const localDate = (at: Timestamp, timezone: string): string =>
 const never = ({ cron }: Schedule): GranaryError =>
   new GranaryError('InvalidDefinition', `The schedule "${cron}" never comes: no month has such a day.`);
 
-/** The ticks after an instant, ascending, without end. */
-export function* ticksAfter(schedule: Schedule, after: number): Generator<Tick, never> {
+/** The ticks after an instant, ascending, without end; both in milliseconds. */
+export function* ticksAfter(schedule: Schedule, after: number): Generator<number, never> {
   const { timezone } = schedule;
   const first = dayOf(timezone, after) - DAY;
-  let pool: Tick[] = [];
+  let pool: number[] = [];
   for (let day = first, idle = 0; idle < LONGEST; day += DAY) {
-    pool = ascending([...pool, ...ticksOfDay(schedule, day)]).filter(({ at }) => at > after);
+    pool = ascending([...pool, ...ticksOfDay(schedule, day)]).filter((tick) => tick > after);
     // A skipped local time may come after the first of the next day.
     const bound = instantsOf(timezone, day + DAY).at;
     idle = pool.length === 0 ? idle + 1 : 0;
-    for (const tick of pool) if (tick.at < bound) yield tick;
-    pool = pool.filter(({ at }) => at >= bound);
+    for (const tick of pool) if (tick < bound) yield tick;
+    pool = pool.filter((tick) => tick >= bound);
   }
   throw never(schedule);
 }
 
-/** The ticks at or before an instant, descending, without end. */
-export function* ticksUntil(schedule: Schedule, until: number): Generator<Tick, never> {
+/** The ticks at or before an instant, descending, without end; both in milliseconds. */
+export function* ticksUntil(schedule: Schedule, until: number): Generator<number, never> {
   const { timezone } = schedule;
   const first = dayOf(timezone, until) + DAY;
-  let pool: Tick[] = [];
+  let pool: number[] = [];
   for (let day = first, idle = 0; idle < LONGEST; day -= DAY) {
-    pool = ascending([...pool, ...ticksOfDay(schedule, day)]).filter(({ at }) => at <= until);
+    pool = ascending([...pool, ...ticksOfDay(schedule, day)]).filter((tick) => tick <= until);
     // Skipped local times of days before may reach into this one, no further.
     const bound = instantsOf(timezone, day + DAY).at;
     idle = pool.length === 0 ? idle + 1 : 0;
-    for (const tick of pool.toReversed()) if (tick.at >= bound) yield tick;
-    pool = pool.filter(({ at }) => at < bound);
+    for (const tick of pool.toReversed()) if (tick >= bound) yield tick;
+    pool = pool.filter((tick) => tick < bound);
   }
   throw never(schedule);
 }
@@ -102,12 +91,12 @@ export const instant = (ms: number): Timestamp => new Timestamp(BigInt(ms) * 100
 
 /** The last tick at or before an instant. */
 function tickAtOrBefore(schedule: Schedule, at: Timestamp): Timestamp {
-  return instant(ticksUntil(schedule, millis(at)).next().value.at);
+  return instant(ticksUntil(schedule, millis(at)).next().value);
 }
 
 /** The first tick after an instant. */
 function tickAfter(schedule: Schedule, at: Timestamp): Timestamp {
-  return instant(ticksAfter(schedule, millis(at)).next().value.at);
+  return instant(ticksAfter(schedule, millis(at)).next().value);
 }
 
 /**
@@ -140,7 +129,7 @@ export function intervalOfDate(schedule: Schedule, bounds: ScheduleBounds, date:
   const day = millis(Timestamp.from(date));
   // Zones lie within 14 hours of UTC: the local date is within two days of the same date in UTC.
   const starts: Timestamp[] = [];
-  for (const { at } of ticksAfter(schedule, day - DAY)) {
+  for (const at of ticksAfter(schedule, day - DAY)) {
     if (at >= day + 2 * DAY) break;
     if (dayOf(timezone, at) === day) starts.push(instant(at));
   }
@@ -194,7 +183,7 @@ export function intervalsBetween(
   const limit = min(Timestamp.from(span.end), Timestamp.from(bounds.endDate ?? span.end));
   const found: Interval[] = [];
   let start: number | undefined;
-  for (const { at } of ticksAfter(schedule, millis(first.plus(-1n)))) {
+  for (const at of ticksAfter(schedule, millis(first.plus(-1n)))) {
     if (at > millis(limit)) break;
     if (start !== undefined) found.push(interval(instant(start), instant(at)));
     start = at;

@@ -1,12 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  purgeServices,
-  startServices,
-  type ServiceHandle,
-  type ServiceName,
-} from '../../services/index.mjs';
+import { purgeServices, startServices, type ServiceHandle, type ServiceName } from '../../services/index.mjs';
 
 /** Servers that a test file has to itself, so that it may kill them. This process and those it starts find them by their variables. */
 export interface OwnServers extends AsyncDisposable {
