@@ -94,12 +94,18 @@ try {
     const client = await GranaryClient.connect({ project });
     try {
       const began = performance.now();
+      const cpu = process.cpuUsage();
       const handle = await client.backfill({ concurrency });
       const end = await handle.result();
       const wall = performance.now() - began;
+      const { user, system } = process.cpuUsage(cpu);
       if (end.status !== 'COMPLETED' || end.intervals.completed !== n)
         throw new Error(`${end.status}: ${JSON.stringify(end.intervals)} ${JSON.stringify(end.failures[0])}`);
-      report(wall, bodies, await chainOf(new Client({ connection }), handle.workflowId));
+      report(
+        { wall, cpu: (user + system) / 1000 },
+        bodies,
+        await chainOf(new Client({ connection }), handle.workflowId),
+      );
     } finally {
       await client.close();
     }
@@ -111,7 +117,11 @@ try {
   await rm(folder, { recursive: true, force: true });
 }
 
-function report(wall: number, bodies: Bodies, runs: Awaited<ReturnType<typeof chainOf>>): void {
+function report(
+  { wall, cpu }: { readonly wall: number; readonly cpu: number },
+  bodies: Bodies,
+  runs: Awaited<ReturnType<typeof chainOf>>,
+): void {
   const ms = (value: number): string => `${value.toFixed(1)} ms`;
   const [events, bytes] = [runs.map((run) => run.events), runs.map((run) => run.bytes)];
   const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
@@ -120,6 +130,7 @@ function report(wall: number, bodies: Bodies, runs: Awaited<ReturnType<typeof ch
   for (const [what, value] of [
     ['intervals', `${n}, ${concurrency} at a time, in ${(wall / 1000).toFixed(1)} s`],
     ['wall an interval', ms(wall / n)],
+    ['CPU of this process an interval', ms(cpu / n)],
     ['bodies of activities an interval', ms(bodies.ms / n)],
     [
       'orchestration an interval',

@@ -80,6 +80,7 @@ it.runIf(asked)(
         ['full-refresh', 'materialize', { views: ['totals'], fullRefresh: true }],
         ['training-set', 'trainingSet', { trainingSet: 'large_purchases', date: '2026-01-03' }],
         ['wrong-input', 'pipeline', { dat: '2026-01-02' }],
+        ['backfill', 'backfill', { from: '2026-01-05', to: '2026-01-08', concurrency: 2 }],
       ] as const) {
         const handle = await start(plain.project, type, input);
         await ended(handle);

@@ -19,6 +19,7 @@ describe('recorded histories', () => {
       expect.arrayContaining([
         'apply.json',
         'apply-failed.json',
+        'backfill.json',
         'cancelled.json',
         'deadline.json',
         'deadline-exceeded.json',
