@@ -177,13 +177,13 @@ describe('catch-up', () => {
 describe('a pipeline that depends on its past', () => {
   const over = { startDate: '2026-01-01', endDate: '2026-01-06', dependsOnPast: true };
 
-  it('makes no interval before the one before it, by schedule, by hand or by backfill', async () => {
+  it('makes no interval before the one before it, by schedule or by hand', async () => {
     await withSchedule(over, async ({ client, fire, runs }) => {
       for (const run of [
-        fire('2026-01-03T00:00:00Z'),
-        client.run('daily', { date: '2026-01-02' }).then((started) => started.result()),
+        () => fire('2026-01-03T00:00:00Z'),
+        async () => await (await client.run('daily', { date: '2026-01-02' })).result(),
       ]) {
-        const failure = await failureOf(run);
+        const failure = await failureOf(run());
         expect([failure.type, failure.nonRetryable]).toEqual(['PastMissing', true]);
         expect(failure.message).toMatch(
           /daily 2026-01-02 was not begun.*2026-01-01, source\/totals\S+, view\/totals\S+ are not valid.*granary backfill daily --from 2026-01-01T00:00:00Z/,
