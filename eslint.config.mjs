@@ -122,7 +122,7 @@ export default defineConfig(
   },
   {
     name: 'where a default export is what the reader of the file expects',
-    files: ['*.config.ts', 'examples/**/*.ts', 'test/**/fixtures/**/*.ts'],
+    files: ['*.config.ts', 'examples/**/*.ts', 'template/**/*.ts', 'test/**/fixtures/**/*.ts'],
     rules: { 'no-restricted-exports': 'off' },
   },
 );

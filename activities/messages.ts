@@ -93,6 +93,8 @@ export interface ResolvedRun {
   readonly stepDeadlines?: Readonly<Record<string, Due>>;
   /** The server has Granary's search attributes. */
   readonly searchAttributes?: boolean;
+  /** Of an interval of a backfill: its steps that read versions of intervals before their own. */
+  readonly readsBefore?: readonly string[];
   /** Of what gives way to other runs: Temporal's priority key of its activities. */
   readonly priority?: number;
 }

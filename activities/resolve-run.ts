@@ -7,6 +7,7 @@ import { isAllTime, isAsOf, type Interval } from '../definitions/interval.js';
 import { plan, type Plan } from '../definitions/plan.js';
 import { resourceOf } from '../definitions/resource-of.js';
 import { partOf, type RunRef } from '../registry/ownership.js';
+import { readsBefore } from '../registry/reads-before.js';
 import { settle } from '../registry/settle.js';
 import { trainingReads, unversioned } from '../registry/training-reads.js';
 import { handlerMissing } from './build-rows.js';
@@ -44,8 +45,11 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     window,
     notes = [],
   } = await resolveWork(runtime, request, run);
-  await settle(registry, closeStatus, run.id);
-  await registry.promotions.abandonEnded();
+  if (request.backfill === undefined) {
+    // A backfill has done so at its beginning, not for each of its intervals.
+    await settle(registry, closeStatus, run.id);
+    await registry.promotions.abandonEnded();
+  }
   const retries = pipeline?.retries ?? { max: 3, delay: '10s' };
   // When it was asked for and which part it was are the run's own.
   const { now: _now, part: _part, ...asked } = request;
@@ -82,7 +86,9 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
     ...(refresh === undefined ? {} : { refresh }),
     ...(await deadlinesOf(runtime, resources, pipeline, resolved, request)),
     ...(hasAttributes ? { searchAttributes: true } : {}),
-    ...(request.backfill === undefined ? {} : { priority: PRIORITIES.backfill }),
+    ...(request.backfill === undefined
+      ? {}
+      : { priority: PRIORITIES.backfill, readsBefore: readsBefore(resources, resolved) }),
   };
 }
 

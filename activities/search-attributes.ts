@@ -5,7 +5,7 @@ import { SEARCH_ATTRIBUTES } from '../definitions/search-attributes.js';
 const TYPES = { KEYWORD: 2, DATETIME: 6 } as const;
 
 /** How long an answer counts. One of "no" soon turns into another: somebody registers them. */
-const KEEP_MS = { yes: 300_000, no: 10_000 } as const;
+const KEEP_MS = { yes: 300_000, no: 5000 } as const;
 
 interface Operator {
   listSearchAttributes(request: {

@@ -2,9 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { BackfillDetail, GranaryClient } from '../client/index.js';
 import { messageOf } from '../definitions/errors.js';
 import { causeText, progressText } from './backfill-text.js';
-
-/** What an interrupted command ends with, by the convention of shells: 128 and SIGINT's 2. */
-const INTERRUPTED = 130;
+import { whileWaiting } from './interrupt.js';
 
 /**
  * Shows how far a backfill is until it has ended: a bar that is drawn over, or lines; `quiet` shows nothing. It survives workers that come and go. An
@@ -15,36 +13,27 @@ export async function followBackfill(
   name: string,
   mode: 'bar' | 'lines' | 'quiet',
 ): Promise<BackfillDetail> {
-  const interrupted = (): void => {
-    process.stderr.write(
-      `\ngranary backfill: ${name} goes on without this command. Watch it: granary backfill status ${name} --follow; end it: granary backfill cancel ${name}\n`,
-    );
-    process.exit(INTERRUPTED);
-  };
-  process.once('SIGINT', interrupted);
+  using _ = whileWaiting(
+    `${name} goes on without this command. Watch it: granary backfill status ${name} --follow. End it: granary backfill cancel ${name}`,
+  );
   const show = mode === 'bar' ? bar() : mode === 'lines' ? lines() : () => undefined;
-  try {
-    let first: { readonly at: number; readonly done: number } | undefined;
-    let asked = Date.now();
-    let isAlone = false;
-    for (let pause = 200; ; pause = Math.min(pause * 1.2, 1000)) {
-      const detail = await client.backfills.status(name);
-      const done = detail.intervals.completed + detail.intervals.failed;
-      if (detail.plan) first ??= { at: Date.now(), done };
-      const seconds = first ? (Date.now() - first.at) / 1000 : 0;
-      show(detail, first && done > first.done ? { perSecond: (done - first.done) / seconds } : {});
-      if (detail.endedAt !== undefined) return detail;
-      if (Date.now() - asked > 5000) {
-        asked = Date.now();
-        const problem = await client.requireWorker().then(() => undefined, messageOf);
-        if (problem !== undefined && !isAlone)
-          process.stderr.write(`granary backfill: waiting: ${problem}\n`);
-        isAlone = problem !== undefined;
-      }
-      await sleep(pause);
+  let first: { readonly at: number; readonly done: number } | undefined;
+  let asked = Date.now();
+  let isAlone = false;
+  for (let pause = 200; ; pause = Math.min(pause * 1.2, 1000)) {
+    const detail = await client.backfills.status(name);
+    const done = detail.intervals.completed + detail.intervals.failed;
+    if (detail.plan) first ??= { at: Date.now(), done };
+    const seconds = first ? (Date.now() - first.at) / 1000 : 0;
+    show(detail, first && done > first.done ? { perSecond: (done - first.done) / seconds } : {});
+    if (detail.endedAt !== undefined) return detail;
+    if (Date.now() - asked > 5000) {
+      asked = Date.now();
+      const problem = await client.requireWorker().then(() => undefined, messageOf);
+      if (problem !== undefined && !isAlone) process.stderr.write(`granary backfill: waiting: ${problem}\n`);
+      isAlone = problem !== undefined;
     }
-  } finally {
-    process.off('SIGINT', interrupted);
+    await sleep(pause);
   }
 }
 

@@ -6,7 +6,7 @@ import { followBackfill } from './backfill-follow.js';
 import { detailText, listText, previewText } from './backfill-text.js';
 import { useClient, type ClientFlags } from './connect.js';
 import { count } from './count.js';
-import { withProject, withTaskQueue } from './options.js';
+import { withJson, withProject, withTaskQueue } from './options.js';
 import { json } from './table.js';
 
 interface Flags extends ClientFlags {
@@ -43,9 +43,8 @@ export function addBackfill(program: Command): void {
     .addOption(new Option('--order <which>', 'which come first').choices(ORDERS).default('oldest'))
     .option('--max-failures <k>', 'stops after so many intervals have failed (default: goes on)', count)
     .option('--dry-run', 'shows the holes, what would be made and how long that may take, and starts nothing')
-    .option('--detach', 'starts it and does not wait for it')
-    .option('--json', 'one JSON object at the end instead of progress');
-  withTaskQueue(withProject(command))
+    .option('--detach', 'starts it and does not wait for it');
+  withTaskQueue(withProject(withJson(command, 'one JSON object at the end instead of progress')))
     .addHelpText(
       'after',
       '\nExamples:\n  granary backfill flights_daily --from 2001-01-01 --to 2001-07-01 --dry-run\n  granary backfill flights_daily --from 2001-01-01 --to 2001-07-01 --concurrency 8\n  granary backfill view/airport --reprocess stale --order newest --max-failures 3',
@@ -61,8 +60,7 @@ export function addBackfill(program: Command): void {
           return;
         }
         const { name, workflowId } = await client.backfill(request);
-        if (!flags.json || !flags.detach)
-          process.stderr.write(`granary backfill: started ${name} (${workflowId})\n`);
+        if (!flags.json) process.stderr.write(`granary backfill: started ${name} (${workflowId})\n`);
         if (flags.detach) {
           process.stdout.write(
             flags.json
@@ -80,11 +78,13 @@ export function addBackfill(program: Command): void {
 function addControls(command: Command): void {
   const control = (name: string, what: string): Command =>
     withProject(
-      command
-        .command(name)
-        .description(what)
-        .argument('[name]', 'its two words (default: the one that is open)'),
-    ).option('--json', 'one JSON object');
+      withJson(
+        command
+          .command(name)
+          .description(what)
+          .argument('[name]', 'its two words (default: the one that is open)'),
+      ),
+    );
   control(
     'status',
     'Shows how a backfill stands or ended, with the cause of every failure; without a name, all.',

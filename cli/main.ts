@@ -8,7 +8,9 @@ import { addCompile } from './compile.js';
 import type { ClientFlags } from './connect.js';
 import { count } from './count.js';
 import { addDelete } from './delete.js';
+import { addDev } from './dev.js';
 import { addDescribe } from './describe.js';
+import { addDoctor } from './doctor.js';
 import { addFeast } from './feast.js';
 import { report, wantsJson } from './failure.js';
 import { addFeatures } from './features.js';
@@ -40,6 +42,7 @@ import { addTrainingSet } from './training-set.js';
 import { addVerify } from './verify.js';
 import { addVersion } from './version.js';
 import { addVersions } from './versions.js';
+import { useDevServers } from './use-dev-servers.js';
 
 interface WorkerFlags extends ClientFlags {
   readonly workflowBundle?: string;
@@ -50,8 +53,8 @@ interface WorkerFlags extends ClientFlags {
   readonly threads?: number;
   readonly rowsPerShard?: number;
   readonly rowsPerGroup?: number;
-  readonly metrics?: string;
   readonly json?: true;
+  readonly metrics?: string;
 }
 
 /** The whole command; parsed by {@link main}. */
@@ -91,8 +94,8 @@ withProject(program.command('worker'))
   )
   .option('--heartbeat-timeout <time>', 'silence after which others take over (default: 30s)')
   .option('--heartbeat-interval <time>', 'how often checkpoints reach Temporal at most (default: 5s)')
-  .option('--metrics <host:port>', 'where Prometheus finds /metrics (default: nowhere)')
   .option('--json', 'one JSON line on stdout once it polls')
+  .option('--metrics <host:port>', 'where Prometheus finds /metrics (default: nowhere)')
   .addHelpText('after', '\nExample:\n  granary worker --project examples/flights/granary.ts --env dev')
   .action(async (flags: WorkerFlags) => {
     const { slots, memory, threads, rowsPerShard, rowsPerGroup } = flags;
@@ -152,11 +155,14 @@ addDelete(program);
 addServe(program);
 addFeatures(program);
 addFeast(program);
+addDoctor(program);
 addInit(program);
+addDev(program);
 addTest(program);
 addRun(program);
 addRuns(program);
 addVersion(program);
+useDevServers(program);
 
 groupCommands(program);
 

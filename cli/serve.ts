@@ -13,6 +13,7 @@ import type { ClientFlags } from './connect.js';
 import { count } from './count.js';
 import { loadProject } from './load-project.js';
 import { withProject, withTaskQueue } from './options.js';
+import { portNumber } from './port-number.js';
 
 interface ServeFlags extends ClientFlags {
   readonly port: number;
@@ -35,7 +36,9 @@ export function addServe(program: Command): void {
       "Serves features over HTTP, with the API of Feast's feature server, until SIGINT or SIGTERM.",
     )
     .addOption(
-      new Option('--port <n>', 'where to listen; 0: any free one').argParser(port).default(DEFAULT_PORT),
+      new Option('--port <n>', 'where to listen; 0: any free one')
+        .argParser(portNumber)
+        .default(DEFAULT_PORT),
     )
     .option('--host <address>', 'where to listen; 0.0.0.0: for other machines, too', '127.0.0.1')
     .option('--json', 'one JSON line on stdout once it listens')
@@ -126,12 +129,6 @@ async function applyFirst(open: OpenProject, { taskQueue }: ServeFlags): Promise
 
 const number = (flags: string, description: string, value: number): Option =>
   new Option(flags, description).argParser(count).default(value);
-
-function port(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== '' && Number.isInteger(value) && value >= 0 && value <= 65_535) return value;
-  throw new GranaryError('InvalidInput', `--port is a number from 0 to 65535, not "${text}".`);
-}
 
 const secretOption = (flags: string, description: string): Option =>
   new Option(flags, `${description}: env:NAME or file:/path; may be given several times`)

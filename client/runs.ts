@@ -110,7 +110,7 @@ export class RunCatalog {
     if (workflowId.startsWith('backfill/'))
       throw new GranaryError(
         'InvalidInput',
-        `The run ${run} belongs to the backfill ${workflowId}, whose other intervals would go on. Cancel the backfill: granary backfill cancel ${workflowId}`,
+        `The run ${run} belongs to the backfill ${workflowId}, whose other intervals would go on. Cancel the backfill: granary backfill cancel ${workflowId.split('/').at(-1) ?? ''}`,
       );
     if (recorded && found.every(({ endedAt }) => endedAt !== undefined))
       throw new GranaryError(

@@ -8,13 +8,14 @@ import type { PipelineSpec } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import type { Interval } from '../definitions/interval.js';
 import { didYouMean } from '../definitions/names.js';
-import { pipelinesMaking } from '../definitions/plan.js';
+import { pipelinesMaking, plan } from '../definitions/plan.js';
 import { targetIdsOf } from '../definitions/target.js';
 import { intervalsBetween, localDate } from '../definitions/ticks.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import { coverage, type IntervalCoverage } from './coverage.js';
 import { coverageCounts } from './coverage-ranges.js';
 import type { Definitions } from './definitions.js';
+import { readsBefore } from './reads-before.js';
 import type { Registry } from './registry.js';
 
 /** What a backfill would do now. */
@@ -51,12 +52,21 @@ export async function outlookOf(
   const found = await coverage(registry, definitions.resources, { targets, intervals: all });
   const states = TAKEN.slice(0, REPROCESS.indexOf(reprocess) + 1).flat();
   const selected = found.filter(({ state }) => states.includes(state)).map(({ interval }) => interval);
-  const order = pipeline.dependsOnPast ? 'oldest' : (request.order ?? 'oldest');
+  const looking = all[0]
+    ? readsBefore(definitions.resources, plan(definitions.resources, targets, all[0]))
+    : [];
+  const isOrdered = pipeline.dependsOnPast === true || looking.length > 0;
+  const order = isOrdered ? 'oldest' : (request.order ?? 'oldest');
   if (order === 'newest') selected.reverse();
   const [first, last] = [all[0], all.at(-1)];
   const notes = [
     ...(isCut
       ? [`What has not ended by ${now} is left out: the last interval ends ${last?.end ?? 'before it'}.`]
+      : []),
+    ...(looking.length > 0 && request.order === 'newest'
+      ? [
+          `Made oldest first: ${looking.join(', ')} ${looking.length === 1 ? 'reads' : 'read'} the intervals before.`,
+        ]
       : []),
     ...(pipeline.dependsOnPast
       ? [

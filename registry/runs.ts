@@ -4,8 +4,8 @@ import type { Plan } from '../definitions/plan.js';
 import type { Database } from './database.js';
 import type { DatasetInput } from './dataset.js';
 import type { RunRef } from './ownership.js';
-import type { RunStatus, StepStatus, Tables } from './tables.js';
 import type { RecordedRequest, RecordedResult } from './recorded-run.js';
+import type { RunStatus, StepStatus, Tables } from './tables.js';
 
 /** A run and how it stands. */
 export interface Run extends RunRef {

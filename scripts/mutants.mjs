@@ -7,7 +7,7 @@ import { ensureBuild, ensureDependencies } from './dependencies.mjs';
 import { mutants } from './mutants/list.mjs';
 import { startServices } from '../services/index.mjs';
 import { repository } from '../services/layout.mjs';
-import { environmentFor } from './environment.mjs';
+import { environmentFor } from '../services/environment.mjs';
 
 /**
  * Switches one protection off at a time, in a copy of this checkout, and expects that a test fails: `npm run mutants`, or

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
-import { environmentFor } from './environment.mjs';
+import { environmentFor } from '../services/environment.mjs';
 import { startServices } from '../services/index.mjs';
 import { repository } from '../services/layout.mjs';
 

@@ -83,3 +83,22 @@ export function serviceStatus(options?: ServicesOptions): readonly {
 
 /** The handle of a server that some process started in this folder. */
 export function serviceHandle(name: ServiceName, options?: ServicesOptions): ServiceHandle;
+
+/**
+ * The environment of a program that is to use these services: this process' own, without what leads elsewhere where a server is ours (Temporal's
+ * namespace and keys, AWS' profile), with their addresses. `dir` is a folder for empty configuration files.
+ */
+export function environmentFor(services: Services, dir: string): NodeJS.ProcessEnv;
+
+/** Runs `work` while no other process runs its own under the same folder. `waiting` hears who is before it, once, and may throw to give up. */
+export function withLock<T>(
+  folder: string,
+  work: () => Promise<T>,
+  options?: { readonly signal?: AbortSignal | undefined; readonly waiting?: (pid: number) => void },
+): Promise<T>;
+
+/** What tells this process from any that gets its pid later. */
+export function ownIdentity(): { readonly pid: number; readonly started: string | undefined };
+
+/** Whether the process that was written down so still runs. */
+export function isAlive(identity: { readonly pid?: number; readonly started?: string | undefined }): boolean;

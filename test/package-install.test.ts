@@ -1,86 +1,30 @@
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunResult } from '../client/index.js';
+import { installPackage, packPackage, packageVersions, userEnvironment } from './support/packed-package.js';
 import { createWorld, type World } from './support/world.js';
 
 /**
- * The package as its users get it: packed, installed into an empty project outside of this repository, and run there against real
- * servers. The project's lock has the versions of ours, so that what `npm ci` brought into npm's cache is enough; what the cache
- * lacks comes from the registry.
+ * The package as its users get it: packed, installed into an empty project outside of this repository, and run there against real servers.
  */
 const run = promisify(execFile);
-/** What a user's shell would not have. */
-const clean = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_|VITEST|TS_NODE)/.test(name)),
-);
+const clean = userEnvironment();
 let world: World;
 let folder: string;
 const bin = (name: string): string => join(folder, 'node_modules', '.bin', name);
 
-interface Lock {
-  packages: Record<string, Record<string, unknown> & { version: string; dev?: true; devOptional?: true }>;
-}
-
-async function install(): Promise<void> {
-  await cp('test/fixtures/consumer', folder, { recursive: true });
-  // lib/ is compiled already, as `npm test` does; compiling it again would disturb the other tests.
-  const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder]);
-  const [{ filename = '' } = {}] = JSON.parse(stdout) as { filename?: string }[];
-  const { packages } = JSON.parse(await readFile('package-lock.json', 'utf8')) as Lock;
-  const { dependencies, peerDependencies, bin, version } = JSON.parse(
-    await readFile('package.json', 'utf8'),
-  ) as Record<'dependencies' | 'peerDependencies' | 'bin', Record<string, string>> & { version: string };
-  const versionOf = (name: string): [string, string] => [
-    name,
-    packages[`node_modules/${name}`]?.version ?? '',
-  ];
-  const manifest = {
-    name: 'consumer',
-    version: '1.0.0',
-    private: true,
-    dependencies: {
-      granary: `file:${filename}`,
-      ...Object.fromEntries([...Object.keys(peerDependencies), 'typescript', '@types/node'].map(versionOf)),
-    },
-  };
-  const locked = Object.entries(packages).map(([path, { dev: _, devOptional: __, ...entry }]) => [
-    path,
-    entry,
-  ]);
-  await writeFile(join(folder, 'package.json'), JSON.stringify(manifest));
-  await writeFile(
-    join(folder, 'package-lock.json'),
-    JSON.stringify({
-      ...{ name: manifest.name, version: manifest.version, lockfileVersion: 3, requires: true },
-      packages: {
-        ...Object.fromEntries(locked),
-        '': manifest,
-        'node_modules/granary': {
-          version,
-          resolved: `file:${filename}`,
-          dependencies,
-          peerDependencies,
-          bin,
-        },
-      },
-    }),
-  );
-  await run('npm', ['install', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund'], {
-    cwd: folder,
-    env: clean,
-  });
-}
-
 beforeAll(async () => {
   world = await createWorld();
   folder = await mkdtemp(join(tmpdir(), 'granary-consumer-'));
-  await install();
+  await cp('test/fixtures/consumer', folder, { recursive: true });
+  const dependencies = await packageVersions(['typescript', '@types/node']);
+  await installPackage(folder, await packPackage(folder), { name: 'consumer', dependencies });
 }, 300_000);
 afterAll(async () => {
   await rm(folder, { recursive: true, force: true });

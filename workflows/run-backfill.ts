@@ -3,23 +3,19 @@ import {
   ApplicationFailure,
   CancellationScope,
   condition,
-  defineSignal,
   isCancellation,
   setCurrentDetails,
-  setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { BackfillOutcome, BegunBackfill } from '../activities/messages.js';
 import type { BackfillInterval, BackfillPlan } from '../definitions/backfill.js';
 import { intervalName } from '../definitions/interval.js';
 import type { BackfillInput } from './input.js';
+import { Line } from './line.js';
 import { inOwnWords, logicalNow } from './own-words.js';
+import { pauses } from './pauses.js';
 import { quick, resolving } from './profiles.js';
 import { runTargets } from './run-targets.js';
-
-/** Lets the intervals in flight end and begins no other; who asks for it, `user@host`. */
-export const pauseSignal = defineSignal<[by?: string]>('pause');
-export const resumeSignal = defineSignal<[by?: string]>('resume');
 
 /** Intervals that are asked for at a time: a small answer. */
 const PAGE = 50;
@@ -86,6 +82,7 @@ async function makeIntervals(
   const { name } = begun;
   let { completed, failed } = begun;
   const inFlight = new Set<string>();
+  const line = new Line();
   const show = (): void =>
     setCurrentDetails(
       [
@@ -125,6 +122,7 @@ async function makeIntervals(
   };
   const make = async ({ position, interval }: BackfillInterval): Promise<void> => {
     const label = intervalName(interval);
+    const part = line.enter(position);
     inFlight.add(label);
     show();
     try {
@@ -139,8 +137,12 @@ async function makeIntervals(
           part: String(position),
           backfill: name,
         },
-        // This run's details are the backfill's.
-        { publish: () => undefined },
+        {
+          // This run's details are the backfill's.
+          publish: () => undefined,
+          before: (step) => line.before(part, step),
+          ended: ({ id }) => void part.ended.add(id),
+        },
       );
       completed += 1;
     } catch (error) {
@@ -152,6 +154,7 @@ async function makeIntervals(
       });
       failed += 1;
     } finally {
+      line.leave(part);
       inFlight.delete(label);
       show();
     }
@@ -170,40 +173,6 @@ async function makeIntervals(
   for (const outcome of lanes) if (outcome.status === 'rejected') throw outcome.reason;
   if (isStopped()) return 'stopped';
   return isLast && page.length === 0 ? 'all' : 'renew';
-}
-
-/** Who has paused the backfill, by its signals; each change is noted in the registry, in the order of the signals. */
-function pauses() {
-  let by: string | undefined;
-  let begun: BegunBackfill | undefined;
-  let isNoted = true;
-  let noting: Promise<void> | undefined;
-  const note = async (): Promise<void> => {
-    await condition(() => begun !== undefined);
-    while (!isNoted && begun) {
-      isNoted = true;
-      await quick(begun, by === undefined ? 'resume' : 'pause').pauseBackfill({
-        name: begun.name,
-        ...(by === undefined ? {} : { by }),
-      });
-    }
-    noting = undefined;
-  };
-  const change = async (to: string | undefined): Promise<void> => {
-    by = to;
-    isNoted = false;
-    await CancellationScope.nonCancellable(() => (noting ??= note()));
-  };
-  setHandler(pauseSignal, (who?: string) => change(who ?? 'Temporal UI'));
-  setHandler(resumeSignal, () => change(undefined));
-  return {
-    by: (): string | undefined => by,
-    /** What runs before this one knew holds until a signal says else. */
-    begin(known: BegunBackfill): void {
-      if (isNoted) by = known.pausedBy;
-      begun = known;
-    },
-  };
 }
 
 const planned = (begun: BegunBackfill, input: BackfillInput): Promise<BackfillPlan> =>

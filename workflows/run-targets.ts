@@ -37,6 +37,10 @@ export interface RunResult {
 export interface Surroundings {
   /** Takes the part's details, as Markdown. Default: they are the workflow's. */
   readonly publish?: (markdown: string) => void;
+  /** Awaited before a step that reads versions of intervals before its own. */
+  readonly before?: (step: PlanStep) => Promise<void>;
+  /** Told of each step that has ended, well or badly. */
+  readonly ended?: (step: PlanStep) => void;
 }
 
 /**
@@ -45,7 +49,7 @@ export interface Surroundings {
  */
 export async function runTargets(
   request: Omit<RunRequest, 'now'>,
-  { publish = setCurrentDetails }: Surroundings = {},
+  { publish = setCurrentDetails, ...around }: Surroundings = {},
 ): Promise<RunResult> {
   const info = workflowInfo();
   const scheduled = isScheduled();
@@ -81,7 +85,7 @@ export async function runTargets(
   try {
     end = await within(
       due,
-      () => runSteps(resolved, { show, watch }, tally),
+      () => runSteps(resolved, { show, watch, ...around }, tally),
       (passed) => raise(resolved, 'warned', passed, lateRun(resolved, passed, tally)),
     );
   } catch (error) {
@@ -117,10 +121,15 @@ export async function runTargets(
   };
 }
 
+interface Shown {
+  readonly show: ReturnType<typeof progress>;
+  readonly watch: LoadWatch;
+}
+
 /** Runs every step once what it depends on has succeeded. Throws only when the run is cancelled. */
 async function runSteps(
   resolved: ResolvedRun,
-  { show, watch }: { readonly show: ReturnType<typeof progress>; readonly watch: LoadWatch },
+  { show, watch, before, ended }: Shown & Surroundings,
   { results, failures, begun }: Tally,
 ): Promise<void> {
   const done = new Map<string, Promise<boolean>>();
@@ -146,6 +155,7 @@ async function runSteps(
       );
     begun.add(step.id);
     try {
+      if (before && resolved.readsBefore?.includes(step.id)) await before(step);
       const result = await runStep(resolved, step, (doing) => show.doing(step.id, doing), watch);
       results.push(result);
       watch.done(step.id, result);
@@ -172,7 +182,7 @@ async function runSteps(
     return false;
   };
   for (const step of resolved.plan.steps) {
-    const outcome = start(step);
+    const outcome = ended ? start(step).finally(() => ended(step)) : start(step);
     // A rejection (cancellation) is taken up below; until then it must not count as unhandled.
     outcome.catch(() => undefined);
     done.set(step.id, outcome);

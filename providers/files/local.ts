@@ -238,7 +238,8 @@ class LocalFileProvider implements FileProvider {
     const real = await realpath(this.#absolute(folder)).catch(absent);
     if (real === undefined || above.has(real)) return;
     const inside = new Set(above).add(real);
-    for (const entry of await readdir(real, { withFileTypes: true })) {
+    // Others remove what they staged meanwhile.
+    for (const entry of (await readdir(real, { withFileTypes: true }).catch(absent)) ?? []) {
       if (isTemporary(entry.name) || isGeneration(entry.name)) continue;
       const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
       const kind = entry.isSymbolicLink() ? await stat(join(real, entry.name)).catch(absent) : entry;

@@ -5,7 +5,7 @@ import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { GranaryClient } from '../../client/index.js';
-import type { BackfillRequest, PipelineOptions, Project } from '../../definitions/index.js';
+import type { BackfillRequest, Project } from '../../definitions/index.js';
 import { begun, ticking } from '../fixtures/ticking.js';
 import { until } from '../support/until.js';
 import { createWorld, type World } from '../support/world.js';
@@ -19,7 +19,7 @@ afterAll(() => world[Symbol.asyncDispose]());
 /** A project of the test's own with a worker beside it. */
 async function withTicks(
   title: string,
-  options: Partial<PipelineOptions>,
+  { slots = 1, ...options }: Parameters<typeof ticking>[2] & { readonly slots?: number },
   work: (client: GranaryClient, folder: string, project: Project) => Promise<void>,
 ): Promise<void> {
   const name = `${world.name}${title}`;
@@ -27,7 +27,7 @@ async function withTicks(
   await mkdir(folder, { recursive: true });
   const project = ticking(name, folder, options);
   await world.withWorker(project, (client) => work(client, folder, project), {
-    budget: { heavySlots: 1, memoryMiB: 256, threads: 1 },
+    budget: { heavySlots: slots, memoryMiB: 256 * slots, threads: 1 },
     scratch: join(folder, 'scratch'),
   });
 }
@@ -183,6 +183,33 @@ describe.concurrent('a backfill', () => {
       expect(state.plan?.notes.join()).toContain('dependsOnPast');
       expect(state).toMatchObject({ status: 'FAILED', intervals: { completed: 3, failed: 1, waiting: 6 } });
       expect(await begun(folder)).toEqual(['01', '02', '03', '04'].map((day) => `2026-01-${day}`));
+    });
+  });
+
+  it('makes what looks back on the days before once these are made, oldest first', async () => {
+    await withTicks('h', { looking: true, slots: 4 }, async (client, folder, project) => {
+      await touch(folder, 'hold-2026-01-01');
+      const handle = await client.backfill({ ...JANUARY, to: '2026-01-05', order: 'newest' });
+      const task = world.temporal.workflow.getHandle(handle.workflowId);
+      await wait('the other days are made as far as they can be', async () => {
+        const ticks = await world.registry(
+          project,
+          `SELECT id FROM {schema}.datasets WHERE target LIKE 'source/ticks%' AND published_at IS NOT NULL`,
+        );
+        return ticks.length === 3 && (await task.describe()).raw.pendingActivities?.length === 1;
+      });
+      await rm(join(folder, 'hold-2026-01-01'));
+      const state = await handle.result();
+      expect(state).toMatchObject({ status: 'COMPLETED', intervals: { completed: 4 } });
+      expect(state.plan?.notes.join()).toMatch(
+        /Made oldest first: source\/sums\S* reads the intervals before/,
+      );
+      for (const [day, days] of [
+        ['2026-01-02', 2n],
+        ['2026-01-04', 4n],
+      ] as const)
+        for await (const row of client.featureSet('sums', { date: day })) expect(row).toMatchObject({ days });
+      expect((await client.backfills.plan(JANUARY)).plan.found).toEqual({ valid: 4, missing: 6 });
     });
   });
 

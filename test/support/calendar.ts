@@ -127,7 +127,7 @@ const number = (value: unknown): unknown => (value === null ? null : Number(valu
 const instant = (value: unknown): string => (value as Date).toISOString().replace('.000', '');
 
 /** Numbers in [0, 1) that follow from a seed (mulberry32). */
-function randomOf(seed: number): () => number {
+export function randomOf(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -53,7 +53,7 @@ export async function createRig(world: World, files: 'local' | 's3'): Promise<Ri
   };
 }
 
-const watchedIn = ({ project, lake }: Rig): Watched => ({
+export const watchedIn = ({ project, lake }: Rig): Watched => ({
   project,
   lake,
   folder: 'airport_features',

@@ -5,7 +5,7 @@ import path from 'node:path';
  * The environment of a program that is to use these services. Where a server is our own, what the user's shell or
  * configuration files say of another one (Temporal: namespace, API key, certificates; AWS: profile, session token,
  * endpoints) would only lead astray.
- * @param {import('../services/index.mjs').Services} services
+ * @param {import('./index.mjs').Services} services
  * @param {string} dir a folder for empty configuration files
  * @returns {NodeJS.ProcessEnv}
  */
