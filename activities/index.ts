@@ -13,6 +13,7 @@ import {
 import { awaitOwner, claimStep } from './claim-step.js';
 import { buildRows } from './build-rows.js';
 import { checkDeadline, raiseDeadline, resolveDeadline } from './deadlines.js';
+import { dueRuns } from './due-intervals.js';
 import { exportFeast } from './export-feast.js';
 import { finishRun, type FinishRequest } from './finish-run.js';
 import { joinTrainingSet } from './join-training-set.js';
@@ -30,6 +31,8 @@ import type {
   CheckedApply,
   ClaimResult,
   DeadlineCheck,
+  DueQuestion,
+  DueRuns,
   FeastExport,
   LoadCounts,
   MissedDeadline,
@@ -62,6 +65,7 @@ import { validateRows } from './validate-rows.js';
 export function createActivities(runtime: Runtime) {
   return {
     resolveRun: (request: RunRequest): Promise<ResolvedRun> => beating(() => resolveRun(runtime, request)),
+    dueIntervals: (question: DueQuestion): Promise<DueRuns> => beating(() => dueRuns(runtime, question)),
     claimStep: (request: StepRequest): Promise<ClaimResult> =>
       attempt(runtime, request, () => claimStep(runtime, request)),
     awaitOwner: (request: StepRequest & { readonly owner: ResolvedRun['run'] }): Promise<void> =>

@@ -49,6 +49,26 @@ export interface RunRequest {
   readonly backfill?: string;
 }
 
+/** What a run that a schedule started asks first. */
+export interface DueQuestion {
+  readonly pipeline?: string;
+  readonly targets?: readonly string[];
+  /** The schedule's tick, without jitter; ISO-8601. */
+  readonly scheduled: string;
+}
+
+/** The intervals that a scheduled run is to make; empty where no pipeline is meant. */
+export interface DueRuns {
+  readonly pipeline?: string;
+  /** The one that ends at the last tick. */
+  readonly own?: Interval;
+  /** Oldest first. */
+  readonly intervals?: readonly Interval[];
+  /** One that fails keeps the later ones from being made. */
+  readonly inOrder?: boolean;
+  readonly notes?: readonly string[];
+}
+
 /** A run with everything settled; pinned for its whole life. */
 export interface ResolvedRun {
   readonly run: { readonly id: string; readonly workflowId: string };

@@ -25,7 +25,8 @@ export function resolveRequest(
   return { pipeline, targets, interval: chooseInterval(request, pipeline) };
 }
 
-function choosePipeline(definitions: Definitions, request: RunRequest): PipelineSpec | undefined {
+/** The pipeline that a request means: the one it names, the only one, or that which makes its target; undefined where none is meant. */
+export function choosePipeline(definitions: Definitions, request: RunRequest): PipelineSpec | undefined {
   const { name: project, pipelines } = definitions;
   // What was recorded at a time depends on no schedule.
   if (request.asOf !== undefined && request.pipeline === undefined) return undefined;

@@ -16,6 +16,7 @@ import { deadlinesOf } from './deadlines.js';
 import { definitionsOf, type Definitions } from '../registry/definitions.js';
 import type { PromotionRef, RefreshRef, ResolvedRun, Rollback, RunRequest } from './messages.js';
 import { closeStatus } from './owner.js';
+import { requirePast } from './past.js';
 import { resolveLoad } from './resolve-load.js';
 import { resolvePromotion } from './resolve-promotion.js';
 import { resolveRefresh } from './resolve-refresh.js';
@@ -153,7 +154,12 @@ async function resolveTargets(
       throw handlerMissing(resource.spec.build.handler);
   }
   // What a pipeline schedules is never made for all of time: it is read as it is.
-  if (!isAllTime(span)) return { plan: resolved, pipeline, resources };
+  if (!isAllTime(span)) {
+    // Single targets, of an apply or by hand, are not the pipeline's interval.
+    if (pipeline && request.type === 'pipeline' && request.targets === undefined)
+      await requirePast(runtime, pipeline, resolved);
+    return { plan: resolved, pipeline, resources };
+  }
   const scheduled = scheduledSteps(resources, definitions.pipelines.values());
   const steps = resolved.steps
     .filter(({ id }) => !scheduled.has(id))

@@ -52,7 +52,7 @@ export function addSchedule(program: Command): void {
   sub(
     schedule,
     'pause <pipeline>',
-    'Keeps a schedule from starting runs. It stays so, also over an apply, until it is resumed; ticks that pass meanwhile are not made up for.',
+    'Keeps a schedule from starting runs. It stays so, also over an apply, until it is resumed. What was due meanwhile is made only within the catchup window of the pipeline, if it has one.',
     ['granary schedule pause user_features_daily --reason "the source is being moved"'],
   )
     .option('--reason <text>', 'why; shown with the schedule')

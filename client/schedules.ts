@@ -111,8 +111,8 @@ export class Schedules {
   }
 
   /**
-   * Pauses a schedule: no tick starts a run until it is resumed, and ticks that pass meanwhile are not made up for. Runs by hand, backfills and
-   * the raising of deadlines go on.
+   * Pauses a schedule: no tick starts a run until it is resumed. What was due meanwhile is made by the next run after it where the pipeline has a
+   * `catchup` window, else by nobody. Runs by hand, backfills and the raising of deadlines go on.
    * @throws GranaryError `UnknownResource` when the pipeline has no schedule.
    */
   async pause(pipeline: string, { reason }: { readonly reason?: string } = {}): Promise<void> {

@@ -36,6 +36,10 @@ export const ERROR_CODES = {
     retryable: false,
     meaning: 'a run or a step was not done by its deadline and was cancelled',
   },
+  PastMissing: {
+    retryable: false,
+    meaning: 'the interval before is not valid, and the pipeline depends on its past',
+  },
   ProviderUnreachable: { retryable: true, meaning: 'a provider does not answer' },
   ResourcesExhausted: { retryable: true, meaning: 'a disk or a memory limit was reached' },
   RollbackRefused: {

@@ -46,6 +46,29 @@ export class Ledger {
     return targets.filter((target) => !valid.has(target));
   }
 
+  /** Those of some intervals that are valid for every one of these targets; `sinceEnd`: each by a run that began when the interval had ended. */
+  async complete(
+    targets: readonly string[],
+    intervals: readonly Interval[],
+    { sinceEnd = false }: { readonly sinceEnd?: boolean } = {},
+  ): Promise<Interval[]> {
+    const ends = intervals.map(({ end }) => end).sort();
+    const [first, last] = [ends[0], ends.at(-1)];
+    if (first === undefined || last === undefined || targets.length === 0) return [...intervals];
+    let query = this.#database.db
+      .selectFrom('ledger')
+      .innerJoin('runs', 'runs.run_id', 'ledger.run_id')
+      .select(['ledger.interval_start as start', 'ledger.interval_end as end'])
+      .where('ledger.target', 'in', targets)
+      .where('ledger.interval_end', '>=', first)
+      .where('ledger.interval_end', '<=', last)
+      .groupBy(['ledger.interval_start', 'ledger.interval_end'])
+      .having((eb) => eb.fn.countAll(), '=', new Set(targets).size);
+    if (sinceEnd) query = query.whereRef('runs.started_at', '>=', 'ledger.interval_end');
+    const valid = new Set((await query.execute()).map(({ start, end }) => `${start}/${end}`));
+    return intervals.filter(({ start, end }) => valid.has(`${start}/${end}`));
+  }
+
   /** Every valid interval of a target, oldest first. */
   async of(target: string): Promise<LedgerEntry[]> {
     return await this.#select(target);

@@ -29,7 +29,8 @@ export function logicalNow(): string {
 /** Whether a schedule started the workflow. */
 export const isScheduled = (): boolean => scheduledTime() !== undefined;
 
-function scheduledTime(): Date | undefined {
+/** The tick of the schedule that started the workflow, without jitter. */
+export function scheduledTime(): Date | undefined {
   const scheduled = workflowInfo()
     .typedSearchAttributes.getAll()
     .find(({ key }) => key.name === 'TemporalScheduledStartTime')?.value;

@@ -28,7 +28,7 @@ const settingsOf = ({ heartbeatTimeout, priority }: ProfileSettings): ActivityOp
 
 /** Registry look-ups: seconds, in the worker that has the workflow. */
 export const resolving = proxyLocalActivities<
-  Pick<GranaryActivities, 'resolveRun' | 'beginApply' | 'beginRemoval' | 'beginBackfill'>
+  Pick<GranaryActivities, 'resolveRun' | 'dueIntervals' | 'beginApply' | 'beginRemoval' | 'beginBackfill'>
 >({
   startToCloseTimeout: '1m',
   // A registry that is away for longer than this fails the run, by name.

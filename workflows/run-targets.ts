@@ -25,6 +25,12 @@ export interface RunResult {
   readonly steps: readonly StepResult[];
   /** Sentences about what the run left out, and why. */
   readonly notes?: readonly string[];
+  /** Of a scheduled run that went over several: all of them, oldest first, with how many steps were made and how many were valid. */
+  readonly intervals?: readonly {
+    readonly interval: Interval;
+    readonly made: number;
+    readonly current: number;
+  }[];
 }
 
 /** What surrounds one of several intervals that a workflow run makes. */

@@ -3,8 +3,8 @@ import { ScheduleNotFoundError } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GranaryClient, type ScheduleChange } from '../../client/index.js';
-import { defineProject, pipeline, type PipelineOptions, type Project } from '../../definitions/index.js';
-import { shopIn } from '../fixtures/shop.js';
+import type { PipelineOptions } from '../../definitions/index.js';
+import { scheduledShop } from '../fixtures/scheduled.js';
 import { createWorld, type World } from '../support/world.js';
 
 let world: World;
@@ -30,26 +30,14 @@ interface Client {
 }
 
 const NAME = (): string => `s${randomBytes(5).toString('hex')}`;
-const base = { targets: ['view/totals'], startDate: '2026-01-01', schedule: { cron: '0 0 * * *' } } as const;
-
-/** The shop's project with pipelines of the test's own. */
-function project(name: string, pipelines: Readonly<Record<string, Partial<PipelineOptions>>>): Project {
-  const { project: shop, view } = shopIn(name, world.folder);
-  return defineProject({
-    ...shop,
-    resources: [
-      view,
-      ...Object.entries(pipelines).map(([key, over]) => pipeline(key, { ...base, targets: [view], ...over })),
-    ],
-  });
-}
-
 /** A client of such a project; its schedules are deleted in the end. */
 async function opened(
   name: string,
   pipelines: Readonly<Record<string, Partial<PipelineOptions>>>,
 ): Promise<GranaryClient> {
-  const client = await GranaryClient.connect({ project: project(name, pipelines) });
+  const client = await GranaryClient.connect({
+    project: scheduledShop(name, world.folder, pipelines).project,
+  });
   const ids = Object.keys(pipelines).flatMap((key) => [`${name}_dev/${key}`, `${name}_dev/${key}/deadline`]);
   made.push({ client, ids });
   return client;
