@@ -11,7 +11,16 @@ const sdk = [
   'test/server/feast.test.ts',
 ];
 
-// `npm test` runs `main`, `npm run test:faults`, `test:sdk` and `test:soak` the others; all with the real services up (scripts/test.mjs).
+/** What people type, in processes of their own: `granary ...`, npm scripts, the packed package. */
+const commands = [
+  'test/e2e/{apply,catalog,rollback,runs}-command.test.ts',
+  'test/e2e/{doctor,plugin}.test.ts',
+  'test/{package,package-install}.test.ts',
+  'test/server/command.test.ts',
+  'test/services/**/*.test.{ts,mjs}',
+];
+
+// `npm test` runs `main`, `npm run test:commands`, `test:faults`, `test:sdk` and `test:soak` the others; all with the real services up (scripts/test.mjs).
 export default defineConfig({
   resolve: {
     // Examples say `granary`; in the tests that is these very sources, not a second copy in lib/.
@@ -35,7 +44,7 @@ export default defineConfig({
         test: {
           name: 'main',
           include: ['test/**/*.test.{ts,mjs}'],
-          exclude: ['test/soak/**', 'test/faults/**', ...sdk],
+          exclude: ['test/soak/**', 'test/faults/**', ...sdk, ...commands],
           typecheck: {
             enabled: true,
             include: ['test/types/**/*.test-d.ts'],
@@ -51,6 +60,10 @@ export default defineConfig({
       {
         extends: true,
         test: { name: 'sdk', include: sdk },
+      },
+      {
+        extends: true,
+        test: { name: 'commands', include: commands },
       },
       {
         extends: true,

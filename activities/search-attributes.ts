@@ -28,10 +28,10 @@ export class SearchAttributes {
 }
 
 async function ask(): Promise<boolean> {
-  const { connection, options } = Context.current().client;
-  if (!('operatorService' in connection)) return false;
-  const operator = connection.operatorService as Operator;
   try {
+    const { connection, options } = Context.current().client;
+    if (!('operatorService' in connection)) return false;
+    const operator = connection.operatorService as Operator;
     const { customAttributes } = await connection.withDeadline(Date.now() + 5000, () =>
       operator.listSearchAttributes({ namespace: options.namespace }),
     );

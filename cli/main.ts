@@ -67,6 +67,8 @@ export const program: Command = new Command('granary')
     '\nExamples:\n  granary apply granary.ts\n  granary run user_features_daily --follow\n  granary runs show last\n\nEvery command takes --help, most take --env and --json. Exit status: 0 done, 1 failed, 2 wrong usage or input, 3 a server cannot be reached, 130 interrupted.',
   )
   // Errors are told in one place, as people or programs want them: failure.ts.
+  // After a command's name options are the command's: training-set head --version v_x.
+  .enablePositionalOptions()
   .exitOverride()
   .configureOutput({
     outputError: () => undefined,

@@ -34,7 +34,7 @@ async function main(args) {
   await ensureDependencies(log);
   await ensureBuild(log);
   await removeDeadRuns();
-  const project = ['soak', 'faults', 'sdk'].find((name) => args.includes(`--${name}`)) ?? 'main';
+  const project = ['soak', 'faults', 'sdk', 'commands'].find((name) => args.includes(`--${name}`)) ?? 'main';
   const rest = args.filter((arg) => arg !== `--${project}`);
   try {
     return await runWithServices(['node_modules/vitest/vitest.mjs', 'run', '--project', project, ...rest], {

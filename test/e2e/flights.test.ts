@@ -189,10 +189,12 @@ describe('feature values', () => {
       features: [{ feature: 'route_departures_7d' }, {}, { feature: 'miles', value: 337 }],
     });
     const lacking = await get('origin=LAX');
-    expect([lacking.status, lacking.stdout]).toEqual([1, '']);
-    expect(lacking.stderr).toContain(
-      'The entity has no "destination". route is read by origin=<string> destination=<string>.',
-    );
+    expect([lacking.status, lacking.stdout]).toEqual([2, '']);
+    expect(JSON.parse(lacking.stderr)).toMatchObject({
+      error: {
+        message: 'The entity has no "destination". route is read by origin=<string> destination=<string>.',
+      },
+    });
   });
 });
 
