@@ -10,6 +10,7 @@ import { sales, SALES, shop, totalsOf, writeSales } from '../fixtures/shop.js';
 import { commandHere } from '../support/command-here.js';
 import { expectGolden, settled } from '../support/golden.js';
 import { untilRunning } from '../support/running.js';
+import { until } from '../support/until.js';
 import { createWorld, type World } from '../support/world.js';
 
 let world: World;
@@ -134,15 +135,20 @@ describe('granary run and granary runs', () => {
       const { workflowId, run } = JSON.parse(started.stdout) as { workflowId: string; run: string };
       const handle = world.temporal.workflow.getHandle(workflowId, run);
       await untilRunning(handle, 'buildRows');
+      const show = async (): Promise<{ readonly counts: { readonly completed: number } }> =>
+        JSON.parse((await at.command('runs', 'show', run, '--json')).stdout) as Awaited<
+          ReturnType<typeof show>
+        >;
+      // The step beside the one that waits is done before the run is cancelled.
+      await until('one step is done', async () => (await show()).counts.completed === 1, {
+        timeoutMs: 30_000,
+      });
       expect((await at.command('runs', 'retry', run.slice(0, 18))).stderr).toMatch(
         /is still RUNNING.*cancel/,
       );
       expect((await at.command('runs', 'cancel', 'last')).stdout).toMatch(/was asked to stop/);
       await expect(handle.result()).rejects.toThrow();
-      const shown = JSON.parse((await at.command('runs', 'show', run, '--json')).stdout) as {
-        status: string;
-      };
-      expect(shown).toMatchObject({ status: 'CANCELLED', counts: { completed: 1, total: 4 } });
+      expect(await show()).toMatchObject({ status: 'CANCELLED', counts: { completed: 1, total: 4 } });
       const logs = JSON.parse((await at.command('runs', 'logs', run, '--json')).stdout) as object[];
       expect(logs).toContainEqual(
         expect.objectContaining({ step: 'source/totals.v1', outcome: 'cancelled' }),
@@ -151,7 +157,7 @@ describe('granary run and granary runs', () => {
       expect(again).toMatchObject({ status: 2, stdout: '' });
       expect(again.stderr).toMatch(/has ended CANCELLED at .*nothing to cancel/);
 
-      const other = JSON.parse((await at.command('run', 'shop_daily', '--json')).stdout) as typeof shown & {
+      const other = JSON.parse((await at.command('run', 'shop_daily', '--json')).stdout) as {
         workflowId: string;
       };
       await untilRunning(world.temporal.workflow.getHandle(other.workflowId), 'buildRows');
