@@ -25,6 +25,8 @@ interface StatusFlags extends Flags {
 export function addBackfill(program: Command): void {
   const command = program
     .command('backfill')
+    // Its own flags end where a subcommand begins, which has some of the same.
+    .enablePositionalOptions()
     .description(
       "Makes the intervals of a pipeline's schedule within a span, by default those that were never made. It goes on without this command, and gives way to scheduled runs. A worker must be running.",
     )
@@ -95,7 +97,7 @@ function addControls(command: Command): void {
       '\nExamples:\n  granary backfill status\n  granary backfill status amazed_volhard --follow',
     )
     .action(async (name: string | undefined, _: unknown, self: Command) => {
-      const flags = self.optsWithGlobals<StatusFlags>();
+      const flags = flagsOf<StatusFlags>(self);
       await useClient(flags, async (client) => {
         if (flags.follow) return await follow(client, name ?? (await theOpenOne(client)), flags);
         if (name === undefined) {
@@ -122,13 +124,22 @@ function addControls(command: Command): void {
     control(verb, what)
       .addHelpText('after', `\nExample:\n  granary backfill ${verb} amazed_volhard`)
       .action(async (given: string | undefined, _: unknown, self: Command) => {
-        const flags = self.optsWithGlobals<Flags>();
+        const flags = flagsOf<Flags>(self);
         await useClient(flags, async (client) => {
           const name = given ?? (await theOpenOne(client));
           await client.backfills[verb](name);
           process.stdout.write(flags.json ? json({ name, [verb]: true }) : `${name} ${done}.\n`);
         });
       });
+}
+
+/** A subcommand's flags; what it shares with `backfill` may also have been given before its name. */
+function flagsOf<F extends object>(self: Command): F {
+  const before = self.parent;
+  const given = Object.entries(before?.opts() ?? {}).filter(
+    ([name]) => before?.getOptionValueSource(name) === 'cli' && self.getOptionValueSource(name) !== 'cli',
+  );
+  return { ...self.opts<F>(), ...Object.fromEntries(given) };
 }
 
 async function follow(client: GranaryClient, name: string, flags: Flags): Promise<void> {

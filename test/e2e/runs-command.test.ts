@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { caller } from '../../client/caller.js';
 import { intervalEnd, sql, type BuildContext, type Project } from '../../definitions/index.js';
 import { packageVersion } from '../../registry/package-version.js';
 import { sales, SALES, shop, totalsOf, writeSales } from '../fixtures/shop.js';
@@ -82,6 +83,35 @@ describe('granary run and granary runs', () => {
       expect((await at.command('runs', 'retry', 'last')).stderr).toMatch(
         /completed: there is nothing to retry.*granary run shop_daily --from 2026-01-02T00:00:00Z --to .* --rebuild \[InvalidInput\]/,
       );
+    });
+  });
+
+  it('plan, backfill and schedule say what would be done, and what was', async () => {
+    const at = await place();
+    const golden = async (name: string, ...args: string[]): Promise<void> => {
+      const said = await at.command(...args);
+      expect(said.status, said.stderr).toBe(0);
+      await expectGolden(
+        name,
+        at
+          .plain(said.stdout)
+          .replace(/\b[a-z]+_[a-z]+(?=:? +(shop_daily|COMPLETED))/g, '<name>')
+          .replaceAll(caller(), '<user>')
+          // How many lines of progress there are is a matter of time.
+          .replace(/^shop_daily \[.*\n/gm, ''),
+      );
+    };
+    await golden('schedule-apply-dry-run', 'schedule', 'apply', '--dry-run');
+    await world.withWorker(at.project, async () => {
+      await golden('backfill', 'backfill', 'shop_daily', '--to', '2026-01-03');
+      await golden('backfill-dry-run', 'backfill', '--to', '2026-01-05', '--dry-run');
+    });
+    await golden('backfill-status', 'backfill', 'status');
+    await golden('plan', 'plan', '--to', '2026-01-05');
+    // The flags that both have may stand before the subcommand as well.
+    expect(await at.command('backfill', '--json', 'status')).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^\[\s+\{/) as unknown,
     });
   });
 
