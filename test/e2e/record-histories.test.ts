@@ -7,6 +7,8 @@ import { expect, it } from 'vitest';
 import type { BuildContext, Project } from '../../definitions/index.js';
 import { Timestamp } from '../../definitions/index.js';
 import { applied } from '../fixtures/applied.js';
+import { twoVariants } from '../fixtures/promoted.js';
+import { scheduledShop } from '../fixtures/scheduled.js';
 import { shop, totalsOf, writeSales } from '../fixtures/shop.js';
 import { scrubbed } from '../support/recorded-history.js';
 import { untilRunning } from '../support/running.js';
@@ -86,6 +88,24 @@ it.runIf(asked)(
         await ended(handle);
         await record(name, handle);
       }
+    });
+    // A schedule's run that goes over the interval before its own as well: two parts.
+    await writeSales(join(world.folder, 'i'));
+    const looking = scheduledShop(`${world.name}i`, join(world.folder, 'i'), { daily: { lookback: 1 } });
+    await world.withWorker(looking.project, async () => {
+      const queue = `granary-${looking.project.name}-dev`;
+      const handle = await atTick(world, queue, 'pipeline', [{ pipeline: 'daily' }], '2026-01-04T00:00:00Z');
+      await ended(handle);
+      await record('scheduled', handle);
+    });
+    await writeSales(join(world.folder, 'j'));
+    const { first, both } = twoVariants(`${world.name}j`, join(world.folder, 'j'));
+    await world.withWorker(first.project, async () => ended(await start(first.project, 'apply', {})));
+    await world.withWorker(both, async () => {
+      await ended(await start(both, 'apply', {}));
+      const handle = await start(both, 'promote', { name: 'view/totals', variant: 'v2' });
+      await handle.result();
+      await record('promote', handle);
     });
     const spoilt = await shop(`${world.name}e`, join(world.folder, 'e'));
     await world.withWorker(spoilt.project, async () => {
