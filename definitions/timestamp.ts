@@ -3,6 +3,8 @@ import { GranaryError } from './errors.js';
 const ISO =
   /^(\d{4}|[+-]\d{6})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?\s*(Z|[+-]\d\d(?::?\d\d)?)?$/i;
 
+const BRAND: unique symbol = Symbol.for('granary.Timestamp');
+
 /** What stands for an instant in a user's input: an ISO-8601 text (without a zone: UTC), a Date, or a Timestamp. */
 export type TimestampLike = string | Date | Timestamp;
 
@@ -12,6 +14,15 @@ export type TimestampLike = string | Date | Timestamp;
 export class Timestamp {
   /** Microseconds since 1970-01-01T00:00:00Z; negative before it. */
   readonly micros: bigint;
+
+  /** Also those of another copy of this package: a project file that a command loads has a copy of its own. */
+  static [Symbol.hasInstance](value: unknown): value is Timestamp {
+    return typeof value === 'object' && value !== null && BRAND in value;
+  }
+
+  get [BRAND](): true {
+    return true;
+  }
 
   constructor(micros: bigint) {
     this.micros = micros;

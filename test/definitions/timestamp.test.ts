@@ -1,9 +1,20 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { durationMicros, interval, intervalName } from '../../definitions/interval.js';
 import { Timestamp } from '../../definitions/timestamp.js';
 
 describe('Timestamp', () => {
+  it('is known also when it comes from another copy of this package', async () => {
+    // As a project file has that a command loads.
+    vi.resetModules();
+    const { Timestamp: Other } = await import('../../definitions/timestamp.js');
+    const other = new Other(7n);
+    expect(Other).not.toBe(Timestamp);
+    expect(other instanceof Timestamp).toBe(true);
+    expect(Timestamp.from(other).micros).toBe(7n);
+    expect([new Date() instanceof Timestamp, {} instanceof Timestamp]).toEqual([false, false]);
+  });
+
   it.each([
     ['2001-03-04', 983_664_000_000_000n],
     ['2001-03-04T05:06:07.123456Z', 983_682_367_123_456n],
