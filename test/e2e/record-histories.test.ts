@@ -100,9 +100,10 @@ it.runIf(asked)(
     });
     await writeSales(join(world.folder, 'j'));
     const { first, both } = twoVariants(`${world.name}j`, join(world.folder, 'j'));
-    await world.withWorker(first.project, async () => ended(await start(first.project, 'apply', {})));
-    await world.withWorker(both, async () => {
-      await ended(await start(both, 'apply', {}));
+    const day = { date: '2026-01-02' };
+    await world.withWorker(first.project, async (client) => (await client.run('shop_daily', day)).result());
+    await world.withWorker(both, async (client) => {
+      await (await client.run('shop_daily', { ...day, targets: ['view/totals.v2'] })).result();
       const handle = await start(both, 'promote', { name: 'view/totals', variant: 'v2' });
       await handle.result();
       await record('promote', handle);
