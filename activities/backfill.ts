@@ -7,7 +7,7 @@ import { crashPoint } from './crash-points.js';
 import { definitionsOf } from '../registry/definitions.js';
 import type { BackfillEnd, BackfillOutcome, BeginBackfill, BegunBackfill } from './messages.js';
 import { closeStatus } from './owner.js';
-import { PRIORITIES } from './priorities.js';
+import { PRIORITIES } from '../definitions/priorities.js';
 import type { Runtime } from './runtime.js';
 import { currentRun } from './step.js';
 

@@ -10,7 +10,7 @@ import type { OfflineProvider, OfflineSession } from '../providers/offline/provi
 import type { TableSession } from '../providers/offline/table-provider.js';
 import type { Registry } from '../registry/registry.js';
 import type { SearchAttributes } from './search-attributes.js';
-import { PRIORITIES } from './priorities.js';
+import { PRIORITIES } from '../definitions/priorities.js';
 import type { Slots } from './slots.js';
 import type { Attempt } from './step.js';
 

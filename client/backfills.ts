@@ -1,4 +1,5 @@
 import { WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
+import { PRIORITIES } from '../definitions/priorities.js';
 import type { BackfillPlan, BackfillRequest } from '../definitions/backfill.js';
 import { GranaryError } from '../definitions/errors.js';
 import { intervalName, type Interval } from '../definitions/interval.js';
@@ -15,9 +16,6 @@ import { settle, settleBackfill } from '../registry/settle.js';
 import type { RunStatus } from '../registry/tables.js';
 import { caller } from './caller.js';
 import type { Workflows } from './workflows.js';
-
-/** Temporal's priority key of backfills: what schedules start (3) comes first. */
-const PRIORITY = 4;
 
 /** How a backfill stands. */
 export interface BackfillState {
@@ -148,7 +146,7 @@ export class Backfills {
         asked,
         { ...request, by, name },
         `${plan.pipeline}${what}`,
-        PRIORITY,
+        PRIORITIES.backfill,
       );
       const result = async (): Promise<BackfillDetail> => {
         await started.result().catch((error: unknown) => {

@@ -1,15 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { PRIORITIES } from '../definitions/priorities.js';
 import { GranaryError, messageOf } from '../definitions/errors.js';
 import { defaultTaskQueue, feastProject, type Scope } from '../definitions/project.js';
 import { workflowRunId } from '../registry/ownership.js';
 
 /** `temporal.api.enums.v1.TaskQueueType`: the queue that starts workflows. */
 const WORKFLOW_TASKS = 1;
-
-/** Temporal's priority key of what a person waits for; schedules have 3, backfills 4. */
-export const BY_HAND = 2;
 
 /** A workflow that was started, or joined where the same was open. */
 export interface Started<T> {
@@ -63,7 +61,7 @@ export class Workflows {
     asked: readonly string[],
     input: object,
     staticSummary: string,
-    priorityKey = BY_HAND,
+    priorityKey: number = PRIORITIES.byHand,
   ): Promise<Started<T>> {
     const handle = await this.temporal.workflow.start(type, {
       taskQueue: this.taskQueue,
