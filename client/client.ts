@@ -47,6 +47,7 @@ import { checkProviders, type ProviderHealth } from './provider-health.js';
 import { ResourceCatalog } from './resources.js';
 import { pipelineAsked } from './run-again.js';
 import { runHandle } from './run-handle.js';
+import { severalParts } from './run-parts.js';
 import { RunCatalog } from './runs.js';
 import { Schedules } from './schedules.js';
 import { openTrainingRows, type VersionChoice } from './training-rows.js';
@@ -231,9 +232,16 @@ export class GranaryClient {
     );
   }
 
-  /** A run as the registry has it; a workflow that closed without recording its end counts as Temporal closed it. */
+  /**
+   * A run as the registry has it; a workflow that closed without recording its end counts as Temporal closed it. Undefined: none of that id was planned.
+   * @throws GranaryError `InvalidInput` for a workflow run that makes several intervals: it names its parts, each of which can be asked for.
+   */
   async status(runId: string): Promise<Run | undefined> {
     const run = await this.#registry.runs.get(runId);
+    if (!run) {
+      const parts = await this.#registry.history.parts(runId, 1000);
+      if (parts.length > 0) throw severalParts(runId, parts);
+    }
     if (!run || run.endedAt !== undefined) return run;
     await settle(this.#registry, this.#workflows.closedAs);
     return await this.#registry.runs.get(runId);

@@ -11,6 +11,7 @@ import type { RunResult } from '../workflows/index.js';
 import type { RunHandle } from './handles.js';
 import { again } from './run-again.js';
 import { runHandle } from './run-handle.js';
+import { areOfOne, namedRuns, severalParts } from './run-parts.js';
 import type { Workflows } from './workflows.js';
 
 /** A run that was found, and where Temporal's web interface shows it. */
@@ -29,8 +30,6 @@ export interface Cancelled {
   readonly parts: number;
 }
 
-/** Matches that a message names at most. */
-const NAMED = 5;
 /** Matches that are looked at. */
 const LOOKED_AT = 100;
 
@@ -108,13 +107,16 @@ export class RunCatalog {
     const found = await this.#registry.history.matching(name, LOOKED_AT);
     const [first] = found;
     // All parts of one workflow run end with it.
-    const isOne = first && found.every(({ run }) => workflowRunId(run) === workflowRunId(first.run));
-    const recorded = isOne ? first : found.length > 0 ? await this.#find(name) : undefined;
+    const recorded = areOfOne(found) ? first : found.length > 0 ? await this.#find(name) : undefined;
     const { run, workflowId } = recorded ?? (await this.#waiting(name));
-    if (workflowId.startsWith('backfill/'))
+    // One from Temporal's UI has an id of any form.
+    const backfill =
+      (await this.#registry.backfills.ofRun(workflowRunId(run)))?.id ??
+      (workflowId.startsWith('backfill/') ? workflowId.split('/').at(-1) : undefined);
+    if (backfill !== undefined)
       throw new GranaryError(
         'InvalidInput',
-        `The run ${run} belongs to the backfill ${workflowId}, whose other intervals would go on. Cancel the backfill: granary backfill cancel ${workflowId.split('/').at(-1) ?? ''}`,
+        `The run ${run} belongs to the backfill ${backfill}, all of whose intervals would end with it. Cancel the backfill: granary backfill cancel ${backfill}`,
       );
     if (recorded && found.every(({ endedAt }) => endedAt !== undefined))
       throw new GranaryError(
@@ -136,13 +138,10 @@ export class RunCatalog {
     const [only, another] = found;
     if (!only) throw await this.#unplanned(name);
     if (!another) return only;
-    const some = found
-      .slice(0, NAMED)
-      .map((one) => `${one.run} (${one.pipeline ?? one.type}, ${intervalName(one.interval)}, ${one.status})`);
-    const more = found.length > NAMED ? `, and ${found.length - NAMED} more` : '';
+    if (areOfOne(found)) throw severalParts(name, found.toReversed());
     throw new GranaryError(
       'InvalidInput',
-      `"${name}" may mean ${found.length === LOOKED_AT ? 'many' : found.length} runs: ${some.join(', ')}${more}. Give one of these ids.`,
+      `"${name}" may mean ${found.length === LOOKED_AT ? 'many' : found.length} runs: ${namedRuns(found)}. Give one of these ids.`,
     );
   }
 

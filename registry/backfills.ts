@@ -217,12 +217,13 @@ export class Backfills {
     return rows.map(toInterval);
   }
 
-  /** Who has paused a backfill; undefined: it goes on. */
+  /** Who has paused a backfill; undefined: it goes on. One that has ended is not paused any more. */
   async setPaused(id: string, by: string | undefined): Promise<void> {
     await this.#database.db
       .updateTable('backfills')
       .set({ paused_by: by ?? null, paused_at: by === undefined ? null : sql`now()` })
       .where('id', '=', id)
+      .where('ended_at', 'is', null)
       .execute();
   }
 

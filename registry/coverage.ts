@@ -15,8 +15,8 @@ import { chooseVersions, readFrom, timed, type TimedVersion, type VersionReader 
  * How an interval of some targets stands.
  *  - `valid`: everything that makes them was made by the definitions that count, from what these would read now;
  *  - `stale`: it was made, but by another variant or from other versions;
- *  - `failed`: something was not made, and the last run of the interval failed;
- *  - `running`: something was not made, and a run of the interval is open;
+ *  - `failed`: something was not made, and the last run that was to make it failed;
+ *  - `running`: something was not made, and a run that is to make it is open;
  *  - `missing`: something was not made: never tried, cancelled, terminated.
  */
 export type IntervalState = 'valid' | 'stale' | 'failed' | 'running' | 'missing';
@@ -26,7 +26,7 @@ export interface IntervalCoverage {
   readonly state: IntervalState;
   /** Why it is not valid, a sentence each: what is stale or was not made, what the last run says. */
   readonly reasons: readonly string[];
-  /** The last run of the interval that had to do with the targets. */
+  /** The last run of the interval that had one of the steps that were not made; where all were, one of any. */
   readonly run?: IntervalRun;
 }
 
@@ -48,16 +48,25 @@ export async function coverage(
   const steps = plan(resources, targets, first).steps.flatMap(({ id }) => resources.get(id) ?? []);
   const checks = await Promise.all(steps.map((step) => stepCheck(registry, resources, step)));
   const ids = steps.map(({ id }) => id);
-  const runs = new Map(
-    (await registry.runs.lastByInterval(ids, spanOf(intervals))).map((run) => [key(run.interval), run]),
-  );
+  const span = spanOf(intervals);
+  const runs = new Map<string, ReadonlyMap<string, IntervalRun>>();
+  for (const id of ids) {
+    const last = await registry.runs.lastByInterval(id, span);
+    runs.set(id, new Map(last.map((run) => [key(run.interval), run])));
+  }
   const found: IntervalCoverage[] = [];
   for (const interval of intervals) {
     const verdicts = await Promise.all(checks.map((check) => check(interval)));
-    found.push(stateOf(interval, verdicts, runs.get(key(interval))));
+    // Another pipeline that shares some of the steps may have failed in one that is none of these.
+    const missing = ids.filter((_, i) => verdicts[i]?.state === 'missing');
+    const last = (missing.length > 0 ? missing : ids).flatMap((id) => runs.get(id)?.get(key(interval)) ?? []);
+    found.push(stateOf(interval, verdicts, last.reduce(newer, last[0])));
   }
   return found;
 }
+
+const newer = (a: IntervalRun | undefined, b: IntervalRun): IntervalRun =>
+  a && Timestamp.from(b.startedAt).micros <= Timestamp.from(a.startedAt).micros ? a : b;
 
 /** What was found of one step and interval; undefined: it is valid. */
 type Verdict = { readonly state: 'missing' | 'stale'; readonly reason: string } | undefined;

@@ -92,6 +92,20 @@ export class RunHistory {
     );
   }
 
+  /** The parts of a workflow run that makes several intervals, the first first; none of a run of one interval. */
+  async parts(workflowRun: string, limit: number): Promise<RunSummary[]> {
+    // Ids of Temporal's hold nothing that LIKE would take for a pattern; what else is asked for is no id.
+    if (!/^[0-9a-f-]+$/i.test(workflowRun)) return [];
+    const rows = await this.#runs()
+      .where('run_id', 'like', `${workflowRun.toLowerCase()}.%`)
+      .clearOrderBy()
+      .orderBy('started_at')
+      .orderBy('run_id')
+      .limit(limit)
+      .execute();
+    return rows.map(summaryOf);
+  }
+
   /** All that is recorded of a run. */
   async detail(run: string): Promise<RunDetail | undefined> {
     const { db } = this.#database;

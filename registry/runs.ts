@@ -24,6 +24,8 @@ export interface IntervalRun extends RunRef {
   readonly interval: Interval;
   readonly status: RunStatus;
   readonly error: string | undefined;
+  /** ISO-8601. */
+  readonly startedAt: string;
 }
 
 export interface StepOutcome {
@@ -139,27 +141,22 @@ export class Runs {
     return rows.map((row) => ({ id: row.run_id, workflowId: row.workflow_id, type: row.type }));
   }
 
-  /** The newest run that had one of some steps, for each interval within a span. */
-  async lastByInterval(steps: readonly string[], { start, end }: Interval): Promise<IntervalRun[]> {
-    if (steps.length === 0) return [];
+  /** The newest run that had a step, for each interval within a span. */
+  async lastByInterval(step: string, { start, end }: Interval): Promise<IntervalRun[]> {
     const rows = await this.#database.db
-      .selectFrom('runs')
+      .selectFrom('steps')
+      .innerJoin('runs', 'runs.run_id', 'steps.run_id')
       .distinctOn(['interval_start', 'interval_end'])
-      .select(['run_id', 'workflow_id', 'interval_start', 'interval_end', 'status', 'error'])
+      .select([
+        ...(['runs.run_id', 'workflow_id', 'interval_start', 'interval_end'] as const),
+        ...(['runs.status', 'runs.error', 'runs.started_at'] as const),
+      ])
+      .where('steps.step_id', '=', step)
       .where('interval_start', '>=', start)
       .where('interval_end', '<=', end)
-      .where((eb) =>
-        eb.exists(
-          eb
-            .selectFrom('steps')
-            .select('steps.step_id')
-            .whereRef('steps.run_id', '=', 'runs.run_id')
-            .where('steps.step_id', 'in', steps),
-        ),
-      )
       .orderBy('interval_start')
       .orderBy('interval_end')
-      .orderBy('started_at', 'desc')
+      .orderBy('runs.started_at', 'desc')
       .execute();
     return rows.map((row) => ({
       id: row.run_id,
@@ -167,6 +164,7 @@ export class Runs {
       interval: { start: row.interval_start, end: row.interval_end },
       status: row.status,
       error: row.error ?? undefined,
+      startedAt: row.started_at,
     }));
   }
 

@@ -2,7 +2,7 @@ import { compiledContract } from '../definitions/contract-file.js';
 import { outcomesOf } from './apply-outcome.js';
 import type { Apply } from './applies.js';
 import type { Backfill } from './backfill.js';
-import type { RunRef } from './ownership.js';
+import { workflowRunId, type RunRef } from './ownership.js';
 import type { Registry } from './registry.js';
 import type { RunStatus } from './tables.js';
 
@@ -11,6 +11,9 @@ export type ClosedAs = (run: {
   readonly workflowId: string;
   readonly id: string | undefined;
 }) => Promise<string | undefined>;
+
+/** Open runs that are looked at: more than several backfills have in flight at their widest. */
+const OPEN = 2000;
 
 const CLOSED: Readonly<Record<string, RunStatus>> = {
   COMPLETED: 'COMPLETED',
@@ -24,8 +27,17 @@ const CLOSED: Readonly<Record<string, RunStatus>> = {
  * READY or FAILED. Every new run and every reader of statuses does this first. `self` is the run that asks.
  */
 export async function settle(registry: Registry, closedAs: ClosedAs, self?: string): Promise<void> {
-  for (const run of await registry.runs.open(50))
-    if (run.id !== self) await settleRun(registry, closedAs, run);
+  // A workflow run may have a hundred parts in flight: Temporal is asked once for all of them.
+  const known = new Map<string, ReturnType<ClosedAs>>();
+  const askedOnce: ClosedAs = (run) => {
+    const key = workflowRunId(run.id ?? '');
+    const found = known.get(key) ?? closedAs(run);
+    known.set(key, found);
+    return found;
+  };
+  const own = self === undefined ? undefined : workflowRunId(self);
+  for (const run of await registry.runs.open(OPEN))
+    if (workflowRunId(run.id) !== own) await settleRun(registry, askedOnce, run);
   for (const apply of await registry.applies.open(50))
     if (apply.runId !== self || self === undefined) await settleApply(registry, closedAs, apply);
   for (const backfill of await registry.backfills.open(50))
