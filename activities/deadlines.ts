@@ -2,10 +2,17 @@ import { Context, log } from '@temporalio/activity';
 import type { PipelineSpec, Resource } from '../definitions/contract.js';
 import type { Deadline } from '../definitions/deadline.js';
 import { GranaryError } from '../definitions/errors.js';
-import { durationMicros, intervalName, isAllTime, isAsOf, type Interval } from '../definitions/interval.js';
+import {
+  durationMicros,
+  intervalName,
+  isAllTime,
+  isAsOf,
+  isBefore,
+  type Interval,
+} from '../definitions/interval.js';
 import { didYouMean } from '../definitions/names.js';
 import { plan, type Plan } from '../definitions/plan.js';
-import { lastCompleteInterval } from '../definitions/ticks.js';
+import { completeInterval } from '../definitions/ticks.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import { definitionsOf } from '../registry/definitions.js';
 import type {
@@ -77,18 +84,11 @@ function dueOf({ warn, cancel }: Deadline, end: string): Due {
   };
 }
 
-const isBefore = (a: string, b: string): boolean => Timestamp.from(a).micros < Timestamp.from(b).micros;
-
 /** The interval that ends at the last tick at `now`; undefined where none of the pipeline's does. */
 function ofTick({ schedule, startDate, endDate }: PipelineSpec, now: string): Interval | undefined {
-  try {
-    // Without endDate: after it, the last interval is that of an earlier tick.
-    const found = lastCompleteInterval(schedule, { startDate }, Timestamp.from(now));
-    return endDate !== undefined && isBefore(endDate, found.end) ? undefined : found;
-  } catch (error) {
-    if (error instanceof GranaryError && error.code === 'InvalidInterval') return undefined;
-    throw error;
-  }
+  // Without endDate: after it, the last interval is that of an earlier tick.
+  const found = completeInterval(schedule, { startDate }, Timestamp.from(now));
+  return found && endDate !== undefined && isBefore(endDate, found.end) ? undefined : found;
 }
 
 /**

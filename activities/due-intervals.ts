@@ -8,7 +8,7 @@ import type { DueQuestion, DueRuns } from './messages.js';
 import { choosePipeline, targetIds } from './resolve-request.js';
 import type { Runtime } from './runtime.js';
 
-/** Intervals that one run makes: its history stays small, and what is left is due to the next. */
+/** Intervals that one run makes, but for those that it goes over in any case: its history stays small, and what is left is due to the next. */
 const MOST = 100;
 
 /**
@@ -16,7 +16,10 @@ const MOST = 100;
  * not fire for, or that it fires for twice, is neither lost nor made twice.
  * @throws GranaryError `UnknownResource`; `InvalidInterval` before the first interval has ended.
  */
-export async function dueRuns(runtime: Runtime, question: DueQuestion): Promise<DueRuns> {
+export async function dueRuns(
+  runtime: Pick<Runtime, 'registry' | 'project'>,
+  question: DueQuestion,
+): Promise<DueRuns> {
   const { registry } = runtime;
   const { scheduled, ...asked } = question;
   await registry.migrate();
@@ -31,11 +34,14 @@ export async function dueRuns(runtime: Runtime, question: DueQuestion): Promise<
   const steps = plan(definitions.resources, targets, own).steps.map(({ id }) => id);
   const made = new Set<Interval>(await registry.ledger.complete(steps, unsure, { sinceEnd: true }));
   const wanted = due.filter(({ interval }) => !made.has(interval)).map(({ interval }) => interval);
-  const left = wanted.slice(MOST);
+  const always = due.length - unsure.length;
+  // Its own and those of its lookback come last: without them it would never get to its own.
+  const most = Math.max(MOST, always);
+  const left = wanted.slice(most);
   return {
     pipeline: pipeline.name,
     own,
-    intervals: wanted.slice(0, MOST),
+    intervals: wanted.slice(0, most),
     ...(pipeline.dependsOnPast ? { inOrder: true } : {}),
     notes: [
       ...(wanted.length === 0
@@ -43,7 +49,7 @@ export async function dueRuns(runtime: Runtime, question: DueQuestion): Promise<
         : []),
       ...(left.length > 0
         ? [
-            `${wanted.length} intervals were due, and one run makes ${MOST}: the next runs go on, and granary backfill ${pipeline.name} does it at once.`,
+            `${wanted.length} intervals were due, and one run makes ${most}: the next runs go on, and granary backfill ${pipeline.name} does it at once.`,
           ]
         : []),
     ],

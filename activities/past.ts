@@ -1,8 +1,8 @@
 import type { PipelineSpec } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
-import { intervalName, type Interval } from '../definitions/interval.js';
+import { intervalName } from '../definitions/interval.js';
 import type { Plan } from '../definitions/plan.js';
-import { lastCompleteInterval } from '../definitions/ticks.js';
+import { completeInterval } from '../definitions/ticks.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import type { Runtime } from './runtime.js';
 
@@ -15,7 +15,7 @@ export async function requirePast(
   pipeline: PipelineSpec,
   { interval, steps }: Plan,
 ): Promise<void> {
-  const before = intervalBefore(pipeline, interval);
+  const before = completeInterval(pipeline.schedule, pipeline, Timestamp.from(interval.start));
   if (!pipeline.dependsOnPast || !before) return;
   const ids = steps.map(({ id }) => id);
   const valid = await registry.ledger.complete(ids, [before, interval]);
@@ -26,13 +26,4 @@ export async function requirePast(
     `${pipeline.name} ${intervalName(interval)} was not begun: the pipeline depends on its past, and of the interval before, ${intervalName(before)}, ${lacking.join(', ')} ${lacking.length === 1 ? 'is' : 'are'} not valid. Make it first: granary backfill ${pipeline.name} --from ${before.start} --to ${before.end}. If the past is not wanted, set startDate to ${interval.start}.`,
     { details: { pipeline: pipeline.name, interval, before, lacking } },
   );
-}
-
-function intervalBefore(pipeline: PipelineSpec, { start }: Interval): Interval | undefined {
-  try {
-    return lastCompleteInterval(pipeline.schedule, pipeline, Timestamp.from(start));
-  } catch (error) {
-    if (error instanceof GranaryError && error.code === 'InvalidInterval') return undefined;
-    throw error;
-  }
 }

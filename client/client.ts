@@ -237,6 +237,8 @@ export class GranaryClient {
    * @throws GranaryError `InvalidInput` for a workflow run that makes several intervals: it names its parts, each of which can be asked for.
    */
   async status(runId: string): Promise<Run | undefined> {
+    // The first run of all may not have begun yet.
+    await this.#registry.migrate();
     const run = await this.#registry.runs.get(runId);
     if (!run) {
       const parts = await this.#registry.history.parts(runId, 1000);

@@ -1,9 +1,9 @@
 import { messageOf } from '../definitions/errors.js';
 import type { OpenProject } from '../providers/bind.js';
 import { registryError } from '../registry/database.js';
+import { migrationState } from '../registry/migration-state.js';
 import { MIGRATIONS } from '../registry/migrations.js';
 import { packageVersion, versionOfWorker } from '../registry/package-version.js';
-import { openRegistry } from '../registry/registry.js';
 import { Workflows } from './workflows.js';
 
 /** Who works for a project and environment, in which versions. */
@@ -66,12 +66,8 @@ async function workersOf(open: OpenProject, asked: string | undefined): Promise<
 }
 
 async function tablesOf(open: OpenProject): Promise<Tables> {
-  const registry = openRegistry(open.registry);
-  try {
-    return { ...(await registry.level()), newest: Math.max(...MIGRATIONS.map(({ id }) => id)) };
-  } finally {
-    await registry.close();
-  }
+  const { applied, version } = await migrationState(open.registry);
+  return { level: applied.at(-1), newest: Math.max(...MIGRATIONS.map(({ id }) => id)), version };
 }
 
 /** What is to be updated so that all are of one version. Of two the older one is to follow. */

@@ -1,10 +1,9 @@
 import type { ApplyPlan } from '../definitions/apply-plan.js';
 import type { PipelineSpec } from '../definitions/contract.js';
+import { endedIntervals } from '../definitions/ended-intervals.js';
 import { GranaryError } from '../definitions/errors.js';
 import type { Interval } from '../definitions/interval.js';
 import { didYouMean } from '../definitions/names.js';
-import { intervalsBetween, lastCompleteInterval } from '../definitions/ticks.js';
-import { Timestamp } from '../definitions/timestamp.js';
 import type { OpenProject } from '../providers/bind.js';
 import { coverage, type IntervalState } from '../registry/coverage.js';
 import { coverageCounts, coverageRanges, type CoverageRange } from '../registry/coverage-ranges.js';
@@ -15,7 +14,7 @@ import { planOf } from './apply.js';
 export interface PlanOptions {
   /** Names of pipelines. Default: all. */
   readonly pipelines?: readonly string[];
-  /** Bounds of the intervals that are looked at, ISO-8601. Default: from the pipeline's startDate to now. */
+  /** Intervals within `[from, to)`: local dates of the schedule's time zone, or ISO-8601. Default: from the pipeline's startDate to now. */
   readonly from?: string;
   readonly to?: string;
 }
@@ -50,13 +49,13 @@ export async function planProject(
   await settle(registry, closedAs);
   const { pipelines, resources } = open.project;
   const known = new Map([...(await registry.resources.all()), ...resources]);
-  const now = Timestamp.from(await registry.runs.clock());
+  const now = await registry.runs.clock();
   const wanted = names?.map((name) => named(pipelines, name)) ?? [...pipelines.values()];
   return {
     definitions,
     pipelines: await Promise.all(
       wanted.map(async (pipeline) => {
-        const intervals = completeIntervals(pipeline, now, bounds);
+        const { all: intervals } = endedIntervals(pipeline, bounds, now);
         const found = await coverage(registry, known, { targets: pipeline.targets, intervals });
         const ranges = coverageRanges(found);
         const [first, last] = [ranges[0], ranges.at(-1)];
@@ -78,24 +77,4 @@ function named(pipelines: ReadonlyMap<string, PipelineSpec>, name: string): Pipe
     'UnknownResource',
     `There is no pipeline "${name}". ${didYouMean(name, pipelines.keys())}`,
   );
-}
-
-/** The intervals of a pipeline within bounds that are complete. */
-function completeIntervals(
-  pipeline: PipelineSpec,
-  now: Timestamp,
-  { from, to }: Pick<PlanOptions, 'from' | 'to'>,
-): Interval[] {
-  const { schedule, startDate } = pipeline;
-  const first = Timestamp.from(from ?? startDate);
-  let last: Timestamp;
-  try {
-    last = Timestamp.from(lastCompleteInterval(schedule, pipeline, now).end);
-  } catch (error) {
-    // None is complete yet.
-    if (error instanceof GranaryError && error.code === 'InvalidInterval') return [];
-    throw error;
-  }
-  if (to !== undefined && Timestamp.from(to).micros < last.micros) last = Timestamp.from(to);
-  return first.micros < last.micros ? intervalsBetween(schedule, pipeline, first, last) : [];
 }

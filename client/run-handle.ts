@@ -11,6 +11,10 @@ export const runHandle = (
   started: Started<RunResult>,
 ): RunHandle => ({
   ...started,
-  steps: async () => (await registry.history.detail(started.runId))?.steps ?? [],
+  steps: async () => {
+    // The first run of all may not have begun yet.
+    await registry.migrate();
+    return (await registry.history.detail(started.runId))?.steps ?? [];
+  },
   loads: () => loadsOf(workflows, started),
 });

@@ -1,8 +1,7 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { PipelineSpec } from '../definitions/contract.js';
 import { difference } from '../definitions/diff.js';
-import { GranaryError } from '../definitions/errors.js';
-import { lastCompleteInterval } from '../definitions/ticks.js';
+import { completeInterval } from '../definitions/ticks.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import type { WantedSchedule } from './schedule-spec.js';
 import type { FoundSchedule } from './schedule-store.js';
@@ -80,12 +79,8 @@ export async function detailOf(
 
 /** The interval that a run of a scheduled time is for; nothing before the first one. */
 function intervalAt(pipeline: PipelineSpec, date: Date): Pick<ScheduledTime, 'interval'> {
-  try {
-    return { interval: lastCompleteInterval(pipeline.schedule, pipeline, Timestamp.from(date)) };
-  } catch (error) {
-    if (error instanceof GranaryError && error.code === 'InvalidInterval') return {};
-    throw error;
-  }
+  const interval = completeInterval(pipeline.schedule, pipeline, Timestamp.from(date));
+  return interval ? { interval } : {};
 }
 
 async function statusOf({ temporal }: Workflows, workflowId: string, runId: string): Promise<string> {

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WorkflowNotFoundError, type Client } from '@temporalio/client';
-import { msToTs } from '@temporalio/common/lib/time.js';
+import { WorkflowNotFoundError, type Client, type WorkflowService } from '@temporalio/client';
 import { GranaryError } from '../definitions/errors.js';
 import type { Interval } from '../definitions/interval.js';
 import { Timestamp } from '../definitions/timestamp.js';
@@ -23,7 +22,7 @@ export async function triggerRun(
   const before = await newestRun(temporal, workflowId);
   // Temporal starts no second run under the id of an open one, and does not say so.
   if (before?.isOpen) return { workflowId, runId: before.runId, interval, outcome: 'joined' };
-  const scheduledTime = msToTs(Timestamp.from(interval.end).toDate().getTime());
+  const scheduledTime = timeOf(Timestamp.from(interval.end).toDate());
   await temporal.workflowService.patchSchedule({
     namespace: temporal.options.namespace,
     scheduleId,
@@ -40,6 +39,16 @@ export async function triggerRun(
     'ProviderUnreachable',
     `Temporal accepted the trigger of the schedule ${scheduleId}, but has not started ${workflowId} within 10 s. Look at the schedule in its UI.`,
   );
+}
+
+type Patch = NonNullable<Parameters<WorkflowService['patchSchedule']>[0]['patch']>;
+type ProtoTime = NonNullable<NonNullable<Patch['triggerImmediately']>['scheduledTime']>;
+
+/** An instant of whole milliseconds in Temporal's form. Its type wants a Long of seconds; a number is sent alike. */
+function timeOf(at: Date): ProtoTime {
+  const ms = at.getTime();
+  const seconds: unknown = Math.floor(ms / 1000);
+  return { seconds: seconds as NonNullable<ProtoTime['seconds']>, nanos: (ms % 1000) * 1_000_000 };
 }
 
 async function newestRun(

@@ -32,6 +32,10 @@ export function interval(start: TimestampLike, end: TimestampLike): Interval {
   return { start: from.toString(), end: to.toString() };
 }
 
+/** Whether an instant comes before another; both ISO-8601. */
+export const isBefore = (a: string, b: string): boolean =>
+  Timestamp.from(a).micros < Timestamp.from(b).micros;
+
 const UNITS = { s: 1n, m: 60n, h: 3600n, d: 86_400n, w: 604_800n } as const;
 
 /**

@@ -26,7 +26,7 @@ export interface PipelineOptions extends About {
   readonly dependsOnPast?: boolean;
   /**
    * For late data: how many intervals before its own each scheduled run goes over as well. Those whose inputs have changed are made again.
-   * Default: 0.
+   * Default: 0; 200 at most.
    */
   readonly lookback?: number;
   /** By when after an interval's end its run must be done; a text is `cancel`. Default: no deadline. */
@@ -81,6 +81,9 @@ export interface PipelineSchedule {
   readonly pauseOnFailure?: true;
 }
 
+/** More than a week of hours: one workflow run goes over all of them. */
+const MOST_LOOKBACK = 200;
+
 /** Declares a pipeline; its steps are derived: everything upstream of its targets. */
 export function pipeline(name: string, options: PipelineOptions): Pipeline {
   checkName('pipeline', name);
@@ -102,10 +105,10 @@ export function pipeline(name: string, options: PipelineOptions): Pipeline {
       `The pipeline ${name}: retries.max must be a whole number from 0, not ${max}.`,
     );
   durationMicros(delay);
-  if (lookback !== undefined && (!Number.isInteger(lookback) || lookback < 0))
+  if (lookback !== undefined && (!Number.isInteger(lookback) || lookback < 0 || lookback > MOST_LOOKBACK))
     throw new GranaryError(
       'InvalidDefinition',
-      `The pipeline ${name}: lookback must be a whole number of intervals from 0, not ${String(lookback)}.`,
+      `The pipeline ${name}: lookback must be a whole number of intervals from 0 to ${MOST_LOOKBACK}, not ${String(lookback)}. What is older is made again by granary backfill ${name} --reprocess stale.`,
     );
   return Object.freeze({
     kind: 'pipeline',

@@ -99,20 +99,29 @@ function tickAfter(schedule: Schedule, at: Timestamp): Timestamp {
   return instant(ticksAfter(schedule, millis(at)).next().value);
 }
 
+/** The last interval that ends at or before `at` and lies within the bounds; undefined when there is none yet. */
+export function completeInterval(
+  schedule: Schedule,
+  bounds: ScheduleBounds,
+  at: Timestamp,
+): Interval | undefined {
+  const limit = bounds.endDate === undefined ? at : min(at, Timestamp.from(bounds.endDate));
+  const end = tickAtOrBefore(schedule, limit);
+  const start = tickAtOrBefore(schedule, end.plus(-1n));
+  return start.micros < Timestamp.from(bounds.startDate).micros ? undefined : interval(start, end);
+}
+
 /**
  * The last interval that ends at or before `at` and lies within the bounds.
  * @throws GranaryError `InvalidInterval` when there is none yet.
  */
 export function lastCompleteInterval(schedule: Schedule, bounds: ScheduleBounds, at: Timestamp): Interval {
-  const limit = bounds.endDate === undefined ? at : min(at, Timestamp.from(bounds.endDate));
-  const end = tickAtOrBefore(schedule, limit);
-  const start = tickAtOrBefore(schedule, end.plus(-1n));
-  if (start.micros < Timestamp.from(bounds.startDate).micros)
-    throw new GranaryError(
-      'InvalidInterval',
-      `No interval is complete at ${String(at)}: the first one starts at or after ${bounds.startDate}.`,
-    );
-  return interval(start, end);
+  const found = completeInterval(schedule, bounds, at);
+  if (found) return found;
+  throw new GranaryError(
+    'InvalidInterval',
+    `No interval is complete at ${String(at)}: the first one starts at or after ${bounds.startDate}.`,
+  );
 }
 
 /**

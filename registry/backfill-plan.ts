@@ -6,12 +6,10 @@ import {
 } from '../definitions/backfill.js';
 import type { PipelineSpec } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
-import type { Interval } from '../definitions/interval.js';
 import { didYouMean } from '../definitions/names.js';
 import { pipelinesMaking, plan } from '../definitions/plan.js';
 import { targetIdsOf } from '../definitions/target.js';
-import { intervalsBetween, localDate } from '../definitions/ticks.js';
-import { Timestamp } from '../definitions/timestamp.js';
+import { endedIntervals } from '../definitions/ended-intervals.js';
 import { coverage, type IntervalCoverage } from './coverage.js';
 import { coverageCounts } from './coverage-ranges.js';
 import type { Definitions } from './definitions.js';
@@ -48,7 +46,7 @@ export async function outlookOf(
 ): Promise<BackfillOutlook> {
   const { pipeline, targets } = whatOf(definitions, request);
   const { reprocess = 'missing', maxFailures } = request;
-  const { all, isCut } = intervalsOf(pipeline, request, now);
+  const { all, isCut } = endedIntervals(pipeline, request, now);
   const found = await coverage(registry, definitions.resources, { targets, intervals: all });
   const states = TAKEN.slice(0, REPROCESS.indexOf(reprocess) + 1).flat();
   const selected = found.filter(({ state }) => states.includes(state)).map(({ interval }) => interval);
@@ -131,32 +129,4 @@ function whatOf(
       `${targets ? `Several pipelines make ${what}` : 'The project has several pipelines'}: ${names(making)}. Name one: {"pipeline": "${only.name}"}.`,
     );
   return { pipeline: only, targets: targets ?? only.targets };
-}
-
-const DATE = /^\d{4}-\d\d-\d\d$/;
-const DAY = 86_400_000_000n;
-
-/** The intervals of the schedule within the span that have ended; a date is its midnight in the schedule's time zone. */
-function intervalsOf(
-  { schedule, ...bounds }: PipelineSpec,
-  request: BackfillRequest,
-  now: string,
-): { readonly all: readonly Interval[]; readonly isCut: boolean } {
-  const { from = bounds.startDate, to = now } = request;
-  // Zones lie within a day of UTC: what lies in the wider span is looked at by its local dates.
-  const low = DATE.test(from) ? Timestamp.from(from).plus(-DAY) : Timestamp.from(from);
-  const high = DATE.test(to) ? Timestamp.from(to).plus(DAY) : Timestamp.from(to);
-  if (Timestamp.from(from).micros >= Timestamp.from(to).micros)
-    throw new GranaryError(
-      'InvalidInterval',
-      `A backfill goes from a time to a later one; from is ${from}, and to is ${to}.`,
-    );
-  const within = intervalsBetween(schedule, bounds, low, high).filter(
-    ({ start, end }) =>
-      (!DATE.test(from) || localDate(Timestamp.from(start), schedule.timezone) >= from) &&
-      (!DATE.test(to) || localDate(Timestamp.from(end).plus(-1n), schedule.timezone) < to),
-  );
-  const limit = Timestamp.from(now).micros;
-  const all = within.filter(({ end }) => Timestamp.from(end).micros <= limit);
-  return { all, isCut: all.length < within.length };
 }

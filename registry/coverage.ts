@@ -1,8 +1,7 @@
 import { isKind, isRaw, type Resource } from '../definitions/contract.js';
-import { isAsOf, type Interval } from '../definitions/interval.js';
+import { isAsOf, isBefore, type Interval } from '../definitions/interval.js';
 import { plan } from '../definitions/plan.js';
 import { resourceOf } from '../definitions/resource-of.js';
-import { Timestamp } from '../definitions/timestamp.js';
 import { datasetInput, inputsHash, type DatasetInput } from './dataset.js';
 import type { LedgerEntry } from './ledger.js';
 import type { Registry } from './registry.js';
@@ -66,7 +65,7 @@ export async function coverage(
 }
 
 const newer = (a: IntervalRun | undefined, b: IntervalRun): IntervalRun =>
-  a && Timestamp.from(b.startedAt).micros <= Timestamp.from(a.startedAt).micros ? a : b;
+  a && !isBefore(a.startedAt, b.startedAt) ? a : b;
 
 /** What was found of one step and interval; undefined: it is valid. */
 type Verdict = { readonly state: 'missing' | 'stale'; readonly reason: string } | undefined;
@@ -192,5 +191,3 @@ const spanOf = (intervals: readonly Interval[]): Interval =>
     start: isBefore(start, span.start) ? start : span.start,
     end: isBefore(span.end, end) ? end : span.end,
   }));
-
-const isBefore = (a: string, b: string): boolean => Timestamp.from(a).micros < Timestamp.from(b).micros;

@@ -105,28 +105,6 @@ async function migrate(db: Kysely<Tables>, schema: string): Promise<void> {
   });
 }
 
-/** How far a registry's tables are, and which version of this package brought them there. */
-export interface RegistryLevel {
-  /** The newest migration; undefined: there is no registry yet. */
-  readonly level: number | undefined;
-  /** Undefined: a version that did not note itself. */
-  readonly version: string | undefined;
-}
-
-/** Reads a registry's level as it is; migrates nothing. */
-export async function registryLevel({ db, schema }: Database): Promise<RegistryLevel> {
-  const tables = quoteName(schema);
-  const { rows: found } = await sql<{ there: boolean }>`
-    SELECT to_regclass(${`${tables}.migrations`}) IS NOT NULL AS there`.execute(db);
-  if (found[0]?.there !== true) return { level: undefined, version: undefined };
-  // A registry of before has no such column.
-  const { rows } = await sql<{ id: number; version: string | null }>`
-    SELECT id, to_jsonb(m)->>'version' AS version FROM ${sql.raw(tables)}.migrations m ORDER BY id DESC LIMIT 1`.execute(
-    db,
-  );
-  return { level: rows[0]?.id, version: rows[0]?.version ?? undefined };
-}
-
 /** Turns Postgres' and the network's errors into GranaryErrors; others pass as they are. */
 export function registryError(error: unknown): unknown {
   if (error instanceof GranaryError) return error;

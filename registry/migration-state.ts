@@ -11,6 +11,8 @@ export interface MigrationState {
   readonly missing: readonly number[];
   /** Those that this release does not know: a newer one applied them. */
   readonly unknown: readonly number[];
+  /** The version of this package that applied the newest; undefined: one that did not note itself, or there is no registry. */
+  readonly version: string | undefined;
   /** The server's time, and half of how long the question took: milliseconds since 1970. */
   readonly clock: { readonly at: number; readonly askedAt: number; readonly within: number };
 }
@@ -32,13 +34,20 @@ export async function migrationState(address: RegistryAddress): Promise<Migratio
     const { rows } =
       (found[0]?.id ?? null) === null
         ? { rows: [] }
-        : await sql.raw<{ id: number }>(`SELECT id FROM ${table} ORDER BY id`).execute(db);
+        : // The column came later than the table.
+          await sql
+            .raw<{
+              id: number;
+              version: string | null;
+            }>(`SELECT id, to_jsonb(m)->>'version' AS version FROM ${table} m ORDER BY id`)
+            .execute(db);
     const applied = rows.map(({ id }) => id);
     const known = MIGRATIONS.map(({ id }) => id);
     return {
       applied,
       missing: known.filter((id) => !applied.includes(id)),
       unknown: applied.filter((id) => !known.includes(id)),
+      version: rows.at(-1)?.version ?? undefined,
       clock: {
         at: Number(clock[0]?.ms),
         askedAt: (asked + answered) / 2,

@@ -4,7 +4,7 @@ import { Backfills } from './backfills.js';
 import { Catalog } from './catalog.js';
 import { lineageOf, type DatasetLineage } from './catalog-lineage.js';
 import { Removals } from './catalog-removal.js';
-import { openDatabase, registryLevel, type RegistryAddress, type RegistryLevel } from './database.js';
+import { openDatabase, type RegistryAddress } from './database.js';
 import { Datasets } from './datasets.js';
 import { Events } from './events.js';
 import { Ledger } from './ledger.js';
@@ -37,8 +37,6 @@ export interface Registry {
   readonly backfills: Backfills;
   /** The lineage of a version by its dataset's id, both ways. */
   lineage(dataset: string): Promise<DatasetLineage>;
-  /** How far its tables are; as they are. */
-  level(): Promise<RegistryLevel>;
   /** Creates or upgrades the tables; safe from many processes at once. */
   migrate(): Promise<void>;
   close(): Promise<void>;
@@ -65,7 +63,6 @@ export function openRegistry(options: RegistryAddress): Registry {
     events: new Events(database),
     backfills: new Backfills(database),
     lineage: (dataset) => lineageOf(database, dataset),
-    level: () => registryLevel(database),
     migrate: () => database.migrate(),
     close: () => database.close(),
   };
