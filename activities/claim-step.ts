@@ -45,11 +45,12 @@ async function stepInputs(
     if (isRaw(source.spec))
       return await inputsOf(runtime, source, { interval, by: 'interval', from: undefined });
     if (isRecorded) {
-      const current = await runtime.registry.datasets.current(source.id);
+      const ending = { until: interval.end, after: interval.start };
+      const current = await runtime.registry.datasets.current(source.id, ending);
       const own = current.filter((dataset) => sameInterval(dataset.interval, interval));
       if (own.length > 0) return own.map(datasetInput);
     }
-    return (await inputsOf(runtime, source, { interval, by: 'interval', from: undefined })).slice(-1);
+    return await inputsOf(runtime, source, { interval, by: 'interval', from: undefined, newest: true });
   }
   if (isKind(target, 'trainingSet'))
     return await trainingInputs(

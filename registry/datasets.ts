@@ -120,19 +120,30 @@ export class Datasets {
 
   /**
    * The versions of a target that the ledger calls current, oldest interval first; `within` keeps those with rows in
-   * `[from, before)` by their event times (for sources that have a timestamp).
+   * `[from, before)` by their event times (for sources that have a timestamp), and those whose intervals end in `(after, until]`; `newest`: the
+   * last of them alone.
    */
   async current(
     target: string,
-    within: { readonly from?: string; readonly before?: string } = {},
+    within: {
+      readonly from?: string;
+      readonly before?: string;
+      readonly after?: string;
+      readonly until?: string;
+      readonly newest?: boolean;
+    } = {},
   ): Promise<Dataset[]> {
+    const order = within.newest === true ? 'desc' : 'asc';
     let query = this.#database.db
       .selectFrom('ledger')
       .innerJoin('datasets', 'datasets.id', 'ledger.dataset_id')
       .selectAll('datasets')
       .where('ledger.target', '=', target)
-      .orderBy('datasets.interval_end')
-      .orderBy('datasets.interval_start');
+      .orderBy('ledger.interval_end', order)
+      .orderBy('ledger.interval_start', order);
+    if (within.after !== undefined) query = query.where('ledger.interval_end', '>', within.after);
+    if (within.until !== undefined) query = query.where('ledger.interval_end', '<=', within.until);
+    if (within.newest === true) query = query.limit(1);
     // A version without event times has no rows of any time.
     if (within.from !== undefined) query = query.where('datasets.event_max', '>=', within.from);
     if (within.before !== undefined) query = query.where('datasets.event_min', '<', within.before);

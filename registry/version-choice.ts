@@ -9,6 +9,8 @@ export interface VersionReader {
   readonly interval: Interval;
   readonly by: 'interval' | 'eventTime';
   readonly from: string | undefined;
+  /** Only the newest of them. */
+  readonly newest?: boolean;
 }
 
 /** The start of what a build for an interval reads of its inputs; undefined: from the beginning. */
@@ -25,11 +27,22 @@ export async function versionsFor(
 ): Promise<Dataset[]> {
   const { interval } = reader;
   const { from, before } = eventRange(source, reader);
+  const isOne = reader.newest === true || source.spec.timestampField === undefined;
   const found = isAsOf(interval)
     ? await datasets.asOf(source.id, interval.end)
     : await datasets.current(source.id, {
         ...(from === undefined ? {} : { from }),
         ...(before === undefined ? {} : { before }),
+        // Of thousands of versions no more than those that count.
+        ...(isByEnd(source, reader)
+          ? {
+              until: interval.end,
+              ...(reader.from === undefined || source.spec.timestampField === undefined
+                ? {}
+                : { after: reader.from }),
+              newest: isOne,
+            }
+          : {}),
       });
   return chooseVersions(source, found.map(timed), reader);
 }
@@ -60,6 +73,7 @@ export function chooseVersions(
   reader: VersionReader,
 ): Dataset[] {
   const { interval } = reader;
+  if (isByEnd(source, reader)) return byEnd(source, current, reader).map(({ dataset }) => dataset);
   const all = sameKindOfTime(
     inRange(current, eventRange(source, reader)),
     isAsOf(interval) ? ALL_TIME : interval,
@@ -70,7 +84,35 @@ export function chooseVersions(
   if (source.spec.timestampField === undefined) return datasets(all.filter(until).slice(-1));
   if (reader.by === 'eventTime') return datasets(all);
   const from = reader.from === undefined ? undefined : micros(reader.from);
-  return datasets(all.filter((version) => until(version) && (from === undefined || version.end > from)));
+  const chosen = all.filter((version) => until(version) && (from === undefined || version.end > from));
+  return datasets(reader.newest === true ? chosen.slice(-1) : chosen);
+}
+
+/** Whether a reader of an interval chooses by the ends of versions' intervals alone. What holds all of time ends after every interval. */
+const isByEnd = ({ spec }: Resource<'source'>, { by, interval }: VersionReader): boolean =>
+  !isAllTime(interval) && !isAsOf(interval) && (by === 'interval' || spec.timestampField === undefined);
+
+/** Those that end in `(from, end]`, of versions in the order of their ends: found without looking at each. */
+function byEnd(
+  { spec }: Resource<'source'>,
+  current: readonly TimedVersion[],
+  { interval, from, newest = false }: VersionReader,
+): readonly TimedVersion[] {
+  const isTimeless = spec.timestampField === undefined;
+  const high = endingBy(current, micros(interval.end));
+  const low = from === undefined || isTimeless ? 0 : endingBy(current, micros(from));
+  return current.slice(newest || isTimeless ? Math.max(low, high - 1) : low, high);
+}
+
+/** How many versions end at or before an instant. */
+function endingBy(current: readonly TimedVersion[], at: bigint): number {
+  let [low, high] = [0, current.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((current[middle]?.end ?? at) <= at) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 interface EventRange {

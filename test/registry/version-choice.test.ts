@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import type { Resource } from '../../definitions/contract.js';
+import { ALL_TIME } from '../../definitions/interval.js';
+import type { Dataset } from '../../registry/dataset.js';
+import { chooseVersions, timed } from '../../registry/version-choice.js';
+
+const at = (day: number): string => new Date(Date.UTC(2026, 0, day)).toISOString().replace('.000', '');
+const version = (id: string, interval: Dataset['interval']): Dataset =>
+  ({ id, interval, eventTimes: { min: interval.end, max: interval.end } }) as Dataset;
+const day = (n: number) => ({ start: at(n), end: at(n + 1) });
+
+/** Days 1, 2, 4 and 5, the week of the first four, and all of time; in the order of their ends. */
+const CURRENT = [
+  version('1', day(1)),
+  version('2', day(2)),
+  version('week', { start: at(1), end: at(5) }),
+  version('4', day(4)),
+  version('5', day(5)),
+  version('all', ALL_TIME),
+].map(timed);
+
+const source = (timestampField?: string): Resource<'source'> =>
+  ({ id: 'source/x', kind: 'source', spec: { type: 'featureSet', timestampField } }) as Resource<'source'>;
+
+describe('the versions of a source that count for an interval', () => {
+  it.each([
+    ['all that ended with it or before', day(4), { from: undefined }, ['1', '2', 'week', '4']],
+    ['those that ended since', day(4), { from: at(3) }, ['week', '4']],
+    ['the newest of them', day(3), { from: undefined, newest: true }, ['2']],
+    ['none before the first', { start: at(0), end: at(1) }, { from: undefined, newest: true }, []],
+    ['none where what is newest is too old', day(10), { from: at(8), newest: true }, []],
+    ['what holds all of time, for that alone', ALL_TIME, { from: undefined }, ['all']],
+  ] as const)('%s', (_, interval, reader, expected) => {
+    const found = chooseVersions(source('at'), CURRENT, { interval, by: 'interval', ...reader });
+    expect(found.map(({ id }) => id)).toEqual(expected);
+  });
+
+  it('of one without timestamps the newest alone, however it is read', () => {
+    for (const by of ['interval', 'eventTime'] as const)
+      expect(
+        chooseVersions(source(), CURRENT, { interval: day(4), by, from: at(8) }).map(({ id }) => id),
+      ).toEqual(['4']);
+  });
+});
