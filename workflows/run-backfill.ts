@@ -171,8 +171,9 @@ async function makeIntervals(
   // Every part has ended, whatever becomes of one.
   const lanes = await Promise.allSettled(Array.from({ length: plan.concurrency }, lane));
   for (const outcome of lanes) if (outcome.status === 'rejected') throw outcome.reason;
-  if (isStopped()) return 'stopped';
-  return isLast && page.length === 0 ? 'all' : 'renew';
+  // The last of the failures that it takes may be that of its last interval.
+  if (isLast && page.length === 0) return 'all';
+  return isStopped() ? 'stopped' : 'renew';
 }
 
 const planned = (begun: BegunBackfill, input: BackfillInput): Promise<BackfillPlan> =>

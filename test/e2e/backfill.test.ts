@@ -121,6 +121,13 @@ describe.concurrent('a backfill', { timeout: 180_000 }, () => {
       expect(state.left.map(({ start }) => start.slice(0, 10))).toEqual(
         ['05', '06'].map((day) => `2026-01-${day}`),
       );
+      // What failed last of all stopped nothing.
+      await touch(folder, 'fail-2026-01-06');
+      const last = await (
+        await client.backfill({ ...JANUARY, from: '2026-01-05', concurrency: 1, maxFailures: 1 })
+      ).result();
+      expect(last).toMatchObject({ status: 'FAILED', intervals: { completed: 1, failed: 1, waiting: 0 } });
+      expect(last.error).toBeUndefined();
     });
   });
 
