@@ -48,7 +48,7 @@ export interface ScheduleOptions {
   readonly overlap?: Overlap;
   /** Each start is put off by a random time up to this, so that many schedules do not start at once: `'5m'`. */
   readonly jitter?: string;
-  /** A failed run pauses the schedule. Default: false. */
+  /** A failed run pauses the schedule; not with overlap `allowAll`. Default: false. */
   readonly pauseOnFailure?: boolean;
 }
 
@@ -131,6 +131,11 @@ function scheduleOf(pipeline: string, options: ScheduleOptions): PipelineSchedul
     throw new GranaryError(
       'InvalidDefinition',
       `The pipeline ${pipeline}: there is no overlap policy "${String(overlap)}". Choose one of ${OVERLAPS.join(', ')}.`,
+    );
+  if (pauseOnFailure && overlap === 'allowAll')
+    throw new GranaryError(
+      'InvalidDefinition',
+      `The pipeline ${pipeline}: with overlap "allowAll" Temporal does not look at how a run ends, and pauseOnFailure would do nothing. Leave it out, or choose one of ${OVERLAPS.filter((each) => each !== 'allowAll').join(', ')}.`,
     );
   try {
     cronFields(cron);

@@ -136,7 +136,10 @@ export class Ownership {
     }
   }
 
-  /** The next free version name of a target for a run; the same again for the same run. Clock: the registry's, in UTC. */
+  /**
+   * A version name of a target for a run; the same again for the same run. It is this second by the registry's clock in UTC, or the one after the
+   * target's last name where that is later: so names sort in the order in which runs first asked for them, which need not be that of their commits.
+   */
   async versionName(target: string, run: RunRef): Promise<string> {
     return await this.#database.db.transaction().execute(async (tx) => {
       await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`granary:version:${this.#database.schema}:${target}`}, 0))`.execute(
@@ -150,16 +153,10 @@ export class Ownership {
         .executeTakeFirst();
       if (own) return own.name;
       const names = sql.table(`${this.#database.schema}.version_names`);
-      // The next free second is this one, or the one after a name that is taken from now on: a few rows of an index.
+      // The last of an index, however many names a fast backfill took ahead of the clock.
       const { rows } = await sql<{ name: string }>`
-        SELECT to_char(at, '"v_"YYYYMMDD"T"HH24MISS') AS name
-        FROM (
-          SELECT date_trunc('second', now()) AS at
-          UNION ALL
-          SELECT to_timestamp(name, '"v_"YYYYMMDD"T"HH24MISS') + interval '1 second' FROM ${names}
-          WHERE target = ${target} AND name >= to_char(now(), '"v_"YYYYMMDD"T"HH24MISS')) seconds
-        WHERE NOT EXISTS (SELECT FROM ${names} v WHERE v.target = ${target} AND v.name = to_char(at, '"v_"YYYYMMDD"T"HH24MISS'))
-        ORDER BY at LIMIT 1`.execute(tx);
+        SELECT to_char(greatest(now(), to_timestamp(max(name), '"v_"YYYYMMDD"T"HH24MISS') + interval '1 second'), '"v_"YYYYMMDD"T"HH24MISS') AS name
+        FROM ${names} WHERE target = ${target}`.execute(tx);
       const name = rows[0]?.name;
       if (name === undefined) throw new GranaryError('Internal', `No version name of ${target} is free.`);
       await tx.insertInto('version_names').values({ target, name, run_id: run.id }).execute();

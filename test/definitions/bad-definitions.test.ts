@@ -318,6 +318,11 @@ const CASES: readonly (readonly [what: string, write: () => unknown, message: Re
     /no overlap policy "queue".*skip, bufferOne/,
   ],
   [
+    'a pause on failure that Temporal would not keep to',
+    () => daily({ schedule: { cron: '0 0 * * *', overlap: 'allowAll', pauseOnFailure: true } }),
+    /pauseOnFailure would do nothing.*skip, bufferOne, bufferAll, cancelOther\./,
+  ],
+  [
     'a catch-up that is no duration',
     () => daily({ schedule: { cron: '0 0 * * *', catchup: true } }),
     /"true" is not a duration/,

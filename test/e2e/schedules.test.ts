@@ -274,6 +274,21 @@ describe('a schedule', () => {
       await world.temporal.workflow.getHandle(workflowId).terminate();
   });
 
+  it('starts nothing outside its bounds: its first run is for the first interval, its last for the last', async () => {
+    const name = NAME();
+    const client = await opened(name, {
+      daily: { startDate: '2090-01-01', endDate: '2090-01-04', schedule: { cron: '0 6 * * *' } },
+    });
+    await client.schedules.apply();
+    const { upcoming } = await client.schedules.describe('daily');
+    expect(upcoming).toEqual(
+      ['01', '02'].map((day) => ({
+        at: `2090-01-0${Number(day) + 1}T06:00:00Z`,
+        interval: { start: `2090-01-${day}T06:00:00Z`, end: `2090-01-0${Number(day) + 1}T06:00:00Z` },
+      })),
+    );
+  });
+
   it('tells of its next runs and their intervals', async () => {
     const name = NAME();
     const client = await opened(name, { daily: { schedule: { cron: '0 0 1 1 *' } } });

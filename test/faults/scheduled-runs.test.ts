@@ -1,17 +1,14 @@
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { GranaryClient, RunResult } from '../../client/index.js';
-import { triggerRun } from '../../client/schedule-trigger.js';
-import { Workflows } from '../../client/workflows.js';
+import type { RunResult } from '../../client/index.js';
 import type { BuildContext, PipelineOptions } from '../../definitions/index.js';
 import { Timestamp } from '../../definitions/index.js';
-import { scheduledShop } from '../fixtures/scheduled.js';
-import { totalsOf, writeSales } from '../fixtures/shop.js';
+import { totalsOf } from '../fixtures/shop.js';
 import { query } from '../support/duckdb.js';
 import { failureOf } from '../support/failure.js';
+import { withSchedules, type Scheduled } from '../support/with-schedules.js';
 import { createWorld, type World } from '../support/world.js';
 
 /** Runs that Temporal's schedules start, each at a time that the test says. */
@@ -20,16 +17,6 @@ beforeAll(async () => {
   world = await createWorld();
 });
 afterAll(() => world[Symbol.asyncDispose]());
-
-interface Scheduled {
-  readonly name: string;
-  readonly folder: string;
-  readonly client: GranaryClient;
-  /** Has the schedule fire for a tick, and resolves to the run's result. */
-  fire(tick: string): Promise<RunResult>;
-  /** What the registry has of runs: `2026-01-01T00:00:00Z COMPLETED`, by interval. */
-  runs(): Promise<string[]>;
-}
 
 /** A shop whose build fails for the intervals of which a file `fail-<start>` lies in its folder, and counts what it builds. */
 const gated = (folder: string) =>
@@ -42,50 +29,18 @@ const gated = (folder: string) =>
     },
   });
 
-async function withSchedule(
+/** A schedule of one pipeline, `daily`. */
+const withSchedule = (
   over: Partial<PipelineOptions>,
   work: (scheduled: Scheduled) => Promise<void>,
   totals?: (folder: string) => ReturnType<typeof totalsOf>,
-): Promise<void> {
-  const name = `r${randomBytes(5).toString('hex')}`;
-  const folder = join(world.folder, name);
-  await writeSales(folder);
-  const options = totals ? { totals: totals(folder) } : {};
-  const pipelines = { daily: { retries: { max: 0 }, ...over } };
-  const { project } = scheduledShop(name, folder, pipelines, options);
-  const workflows = await Workflows.connect({ project: name, environment: 'dev' });
-  try {
-    await world.withWorker(project, async (client) => {
-      await client.schedules.apply();
-      // No tick of the wall clock's is to come between.
-      await client.schedules.pause('daily');
-      try {
-        await work({
-          ...{ name, folder, client },
-          fire: async (tick) => {
-            const { workflowId, runId } = await triggerRun(workflows, {
-              id: `${name}_dev/daily`,
-              workflowId: `pipeline/${name}_dev/daily-${tick}`,
-              interval: { start: tick, end: tick },
-            });
-            return (await world.temporal.workflow.getHandle(workflowId, runId).result()) as RunResult;
-          },
-          runs: async () =>
-            (
-              await world.registry(
-                { name },
-                `SELECT interval_start AS at, status FROM {schema}.runs ORDER BY interval_start, started_at`,
-              )
-            ).map(({ at, status }) => `${Timestamp.from(at as Date).toString()} ${String(status)}`),
-        });
-      } finally {
-        await client.schedules.delete('daily');
-      }
-    });
-  } finally {
-    await workflows.close();
-  }
-}
+): Promise<void> =>
+  withSchedules(
+    world,
+    { daily: { retries: { max: 0 }, ...over } },
+    work,
+    totals ? (folder) => ({ totals: totals(folder) }) : undefined,
+  );
 
 const starts = (result: RunResult): string[] =>
   (result.intervals ?? [{ interval: result.interval }]).map(({ interval }) => interval.start);

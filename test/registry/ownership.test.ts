@@ -102,14 +102,45 @@ describe('version names', () => {
     );
   });
 
-  it('are the first second from now on that is free', async () => {
-    const { rows } = await pool.query<{ gap: string }>(`
-      WITH seconds AS (
-        SELECT n, to_char(now() AT TIME ZONE 'UTC' + n * interval '1 second', '"v_"YYYYMMDD"T"HH24MISS') AS name
-        FROM generate_series(-5, 600) AS n),
-      taken AS (INSERT INTO "${schema}".version_names SELECT 'source/w', name, 'run' || n FROM seconds WHERE n NOT IN (300, 400))
-      SELECT name AS gap FROM seconds WHERE n = 300`);
-    expect(await registry.ownership.versionName('source/w', run('w'))).toBe(rows[0]?.gap);
+  it('are given out in ascending order, also ahead of the clock and when many runs ask at once', async () => {
+    const ask = (at: number) => registry.ownership.versionName('source/order', run(`o${at}`));
+    const names: string[] = [];
+    for (let round = 0; round < 5; round++)
+      names.push(...(await Promise.all(Array.from({ length: 6 }, (_, at) => ask(at)))).sort());
+    // Each round comes wholly after the one before.
+    expect(names).toEqual([...names].sort());
+    expect(new Set(names).size).toBe(30);
+  });
+
+  it('are the second after the last one that is taken, gaps or not, across the end of a year; else the clock’s', async () => {
+    const take = (target: string, name: string) =>
+      pool.query(`INSERT INTO "${schema}".version_names VALUES ('${target}', '${name}', '${target}${name}')`);
+    await take('source/w', 'v_20991231T235958');
+    await take('source/w', 'v_20991231T235959');
+    await take('source/w', 'v_20010101T000000');
+    expect(await registry.ownership.versionName('source/w', run('w'))).toBe('v_21000101T000000');
+    await take('source/x', 'v_20010101T000000');
+    const clock = async (): Promise<unknown> =>
+      (
+        await pool.query<{ name: string }>(
+          `SELECT to_char(now() AT TIME ZONE 'UTC', '"v_"YYYYMMDD"T"HH24MISS') AS name`,
+        )
+      ).rows[0]?.name;
+    const before = await clock();
+    const name = await registry.ownership.versionName('source/x', run('x'));
+    expect([before, name, await clock()]).toEqual([before, name, await clock()].sort());
+    expect(name.slice(0, 6)).not.toBe('v_2001');
+  });
+
+  it('cost the same however many lie ahead of the clock', async () => {
+    await pool.query(`
+      INSERT INTO "${schema}".version_names
+      SELECT 'source/many', to_char(now() AT TIME ZONE 'UTC' + n * interval '1 second', '"v_"YYYYMMDD"T"HH24MISS'), 'many' || n
+      FROM generate_series(0, 199999) AS n`);
+    const started = performance.now();
+    for (let n = 0; n < 20; n++) await registry.ownership.versionName('source/many', run('m'));
+    // Some milliseconds each; to look at those ahead would take a quarter of a second each.
+    expect(performance.now() - started).toBeLessThan(2_000);
   });
 });
 

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import type { BackfillDetail } from '../../client/index.js';
 import { daily } from '../fixtures/disturbed.js';
 import { randomOf } from './calendar.js';
 import { createRig, watchedIn, type Rig } from './disturbed-run.js';
+import { expectNothingOpen } from './nothing-open.js';
 import { probeReaders } from './reader-probe.js';
 import type { WorkerProcess } from './worker-process.js';
 import type { World } from './world.js';
@@ -59,7 +59,8 @@ export async function backfilledDays(
       await rig.client.backfills.cancel(handle.name).catch(ifEnded);
       const end = await handle.result();
       expect(['CANCELLED', 'COMPLETED']).toContain(end.status);
-      await expectNothingOpen(world, rig, end);
+      expect(end.intervals.running).toBe(0);
+      await expectNothingOpen(world, rig.project, rig.lake);
     }
     const handle = await start();
     const ended = handle.result();
@@ -100,11 +101,3 @@ async function untilMade(rig: Rig, name: string, intervals: number): Promise<voi
 const ifEnded = (error: unknown): void => {
   if (!(error instanceof Error && error.message.includes('has ended'))) throw error;
 };
-
-/** After a backfill has ended no run of it is open, and what it began and did not make is a hole. */
-async function expectNothingOpen(world: World, rig: Rig, end: BackfillDetail): Promise<void> {
-  expect(
-    await world.registry(rig.project, 'SELECT run_id FROM {schema}.runs WHERE ended_at IS NULL'),
-  ).toEqual([]);
-  expect(end.intervals.running).toBe(0);
-}

@@ -1,15 +1,11 @@
-import { once } from 'node:events';
-import { connect, createServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo } from 'node:net';
-import { gunzipSync } from 'node:zlib';
 import { temporal } from '@temporalio/proto';
+import { EMPTY_ANSWER, grpcProxy, messageOf, WORKFLOW_SERVICE, type GrpcCall } from './grpc-proxy.js';
 
 const {
   PollActivityTaskQueueResponse,
   RespondActivityTaskCompletedRequest,
   RespondWorkflowTaskCompletedResponse,
 } = temporal.api.workflowservice.v1;
-const SERVICE = '/temporal.api.workflowservice.v1.WorkflowService/';
 
 /** A proxy before a Temporal server that loses answers. */
 export interface LossyTemporal extends AsyncDisposable {
@@ -32,87 +28,31 @@ export async function lossyTemporal(upstream: string): Promise<LossyTemporal> {
   }): void => {
     if (task.taskToken?.length) types.set(token(task.taskToken), task.activityType?.name ?? '');
   };
-  const loses = (path: string, body: Buffer): boolean => {
-    if (path !== `${SERVICE}RespondActivityTaskCompleted`) return false;
-    const { taskToken } = RespondActivityTaskCompletedRequest.decode(message(body));
+  const loses = ({ path, body }: GrpcCall): boolean => {
+    if (path !== `${WORKFLOW_SERVICE}RespondActivityTaskCompleted`) return false;
+    const { taskToken } = RespondActivityTaskCompletedRequest.decode(messageOf(body));
     const type = types.get(token(taskToken)) ?? 'unknown';
     if (lost.includes(type)) return false;
     lost.push(type);
     return true;
   };
   const learn = (path: string, body: Buffer): void => {
-    if (path === `${SERVICE}PollActivityTaskQueue`) know(PollActivityTaskQueueResponse.decode(message(body)));
+    if (path === `${WORKFLOW_SERVICE}PollActivityTaskQueue`)
+      know(PollActivityTaskQueueResponse.decode(messageOf(body)));
     // Activities may be handed out at once, with the answer to the workflow task that asked for them.
-    if (path === `${SERVICE}RespondWorkflowTaskCompleted`)
-      for (const task of RespondWorkflowTaskCompletedResponse.decode(message(body)).activityTasks ?? [])
+    if (path === `${WORKFLOW_SERVICE}RespondWorkflowTaskCompleted`)
+      for (const task of RespondWorkflowTaskCompletedResponse.decode(messageOf(body)).activityTasks ?? [])
         know(task);
   };
-
-  const sessions = new Set<ServerHttp2Session>();
-  const server = createServer();
-  server.on('session', (session) => {
-    const onward = connect(`http://${upstream}`);
-    onward.on('error', () => session.destroy());
-    onward.on('close', () => session.destroy());
-    session.on('close', () => onward.destroy());
-    session.on('error', () => undefined);
-    sessions.add(session);
-    session.on('close', () => sessions.delete(session));
-    session.on('stream', (stream: ServerHttp2Stream, headers) => {
-      void pass(stream, headers).catch(() => stream.destroy());
-    });
-    const pass = async (stream: ServerHttp2Stream, headers: Record<string, unknown>): Promise<void> => {
-      stream.on('error', () => undefined);
-      const path = String(headers[':path']);
-      const sent = await collect(stream);
-      if (loses(path, sent)) {
-        stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
-        stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
-        stream.end(Buffer.alloc(5));
-        return;
-      }
-      const request = onward.request(
-        Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'connection')) as Record<
-          string,
-          string
-        >,
-      );
-      stream.on('close', () => request.close());
-      request.on('error', () => stream.destroy());
-      let answer: Record<string, unknown> = {};
-      let trailers: Record<string, unknown> = {};
-      request.on('response', (found) => void (answer = found));
-      request.on('trailers', (found) => void (trailers = found as Record<string, unknown>));
-      request.end(sent);
-      const received = await collect(request);
-      learn(path, received);
-      if (stream.destroyed) return;
-      stream.respond(answer as Record<string, string>, { waitForTrailers: true });
-      stream.on('wantTrailers', () => stream.sendTrailers(trailers as Record<string, string>));
-      stream.end(received);
-    };
+  const proxy = await grpcProxy(upstream, async (call, pass) => {
+    if (loses(call)) return EMPTY_ANSWER;
+    const answer = await pass();
+    learn(call.path, answer.body);
+    return answer;
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
   return {
-    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    address: proxy.address,
     lost,
-    async [Symbol.asyncDispose]() {
-      for (const session of sessions) session.destroy();
-      server.close();
-      await once(server, 'close');
-    },
+    [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),
   };
-}
-
-/** The message of a gRPC call with one: a byte that says whether it is compressed, its length, its bytes. */
-function message(body: Buffer): Buffer {
-  const bytes = body.subarray(5);
-  return body[0] === 1 ? gunzipSync(bytes) : bytes;
-}
-
-async function collect(stream: AsyncIterable<unknown>): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
 }

@@ -3,19 +3,25 @@ import type { Project } from '../../definitions/index.js';
 import { openLake, type Lake } from './lake.js';
 import type { World } from './world.js';
 
-const FOLDERS = [
+/** Of the flights' runs that faults befall; the first is a feature set, of which `latest` is looked at too. */
+const FLIGHTS_FOLDERS = [
   'airport_features',
   'departure_counts',
   'route_features',
   'departures',
   'training_sets/delays',
-];
+] as const;
 
 /** All that a project's runs left behind and users can see, without what may differ between two equal runs. */
-export async function snapshot(world: World, project: Project, address: string): Promise<object> {
+export async function snapshot(
+  world: World,
+  project: Project,
+  address: string,
+  folders: readonly [string, ...string[]] = FLIGHTS_FOLDERS,
+): Promise<object> {
   await using lake = openLake(address);
   return {
-    versions: await versions(lake),
+    versions: await versions(lake, folders),
     online: Object.fromEntries([...(await world.online(`${project.name}_dev`))].sort()),
     ledger: await world.registry(
       project,
@@ -29,9 +35,10 @@ export async function snapshot(world: World, project: Project, address: string):
 }
 
 /** Folder, interval and generation -> contents of each file by name; `latest` and `latest.json` by what they show. */
-async function versions(lake: Lake): Promise<object> {
+async function versions(lake: Lake, folders: readonly [string, ...string[]]): Promise<object> {
   const found: Record<string, unknown> = {};
-  for (const folder of FOLDERS) {
+  const [built] = folders;
+  for (const folder of folders) {
     const paths = (await lake.list(folder)).map((path) => path.slice(folder.length + 1));
     for (const name of new Set(paths.flatMap((path) => /^v_[^/]+/.exec(path)?.[0] ?? []))) {
       const files = paths.filter((path) => path.startsWith(`${name}/`));
@@ -39,14 +46,14 @@ async function versions(lake: Lake): Promise<object> {
       found[`${folder} ${at}`] = contents;
     }
   }
-  const pointer = JSON.parse(String(await lake.read('airport_features/latest.json'))) as {
+  const pointer = JSON.parse(String(await lake.read(`${built}/latest.json`))) as {
     interval: { start: string };
     generation: number;
     files: readonly { path: string }[];
   };
-  found['airport_features latest.json'] = `${pointer.interval.start} generation ${pointer.generation}`;
+  found[`${built} latest.json`] = `${pointer.interval.start} generation ${pointer.generation}`;
   const latest = pointer.files.map(({ path }) => `latest/${path}`);
-  found['airport_features latest'] = await version(lake, 'airport_features', latest);
+  found[`${built} latest`] = await version(lake, built, latest);
   return found;
 }
 
