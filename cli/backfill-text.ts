@@ -1,5 +1,6 @@
 import type { BackfillDetail, BackfillPreview, BackfillState } from '../client/index.js';
 import { intervalName, type Interval } from '../definitions/interval.js';
+import { toSecond } from './runs-text.js';
 import { table } from './table.js';
 
 const BAR = 24;
@@ -36,14 +37,14 @@ export function previewText({ plan, ranges, estimate }: BackfillPreview, what: s
   const hidden = Math.max(0, ranges.length - SHOWN);
   const rows = ranges.slice(0, SHOWN).map(({ state, span: range, intervals, reasons }) => {
     const why = [...reasons.slice(0, 2), ...(reasons.length > 2 ? [`and ${reasons.length - 2} more`] : [])];
-    return [`  ${state}`, spanText(range), grouped(intervals), why.join('; ')];
+    return [state, spanText(range), grouped(intervals), why.join('; ')];
   });
   const total = Object.values(found).reduce((sum, n) => sum + n, 0);
   const stop =
     maxFailures === undefined ? '' : `, until ${maxFailures} ${maxFailures === 1 ? 'has' : 'have'} failed`;
   return [
     `${what}, ${spanText(span)}: ${count(total)}: ${told.join(', ')}\n`,
-    table(['  state', 'from .. to', 'intervals', 'why'], rows),
+    table(['STATE', 'FROM .. TO', 'INTERVALS', 'WHY'], rows),
     hidden > 0 ? `  ${hidden} more ranges are not shown: --json has all\n` : '',
     selected === 0
       ? `Nothing to make with --reprocess ${reprocess}.\n`
@@ -107,7 +108,7 @@ export function detailText(detail: BackfillDetail): string {
   const open = endedAt === undefined;
   return [
     `${name}: ${status}${detail.pausedBy === undefined ? '' : ` (paused by ${detail.pausedBy})`}: ${grouped(completed)} of ${plan ? count(plan.selected) : 'intervals that are not planned yet'} made${took}${failed > 0 ? `, ${grouped(failed)} failed` : ''}${undone.length > 0 && !open ? `, ${grouped(undone.length)} left` : ''}`,
-    `asked for by ${by} at ${at}`,
+    `asked for by ${by} at ${toSecond(at)}`,
     ...(error === undefined ? [] : [error]),
     ...failures.slice(0, SHOWN).map(causeText),
     ...(failures.length > SHOWN ? [`and ${failures.length - SHOWN} more failed: --json has all`] : []),
@@ -130,7 +131,8 @@ export function causeText({ interval, error }: BackfillDetail['failures'][number
 
 function againText({ plan, request, intervals }: BackfillDetail): string {
   const what = request.targets?.join(' ') ?? plan?.pipeline ?? request.pipeline ?? '';
-  const span = plan?.span ? ` --from ${day(plan.span.start)} --to ${day(plan.span.end)}` : '';
+  // In full: a date alone is a local one of the schedule's time zone.
+  const span = plan?.span ? ` --from ${plan.span.start} --to ${plan.span.end}` : '';
   const reprocess = intervals.failed > 0 ? 'failed' : 'missing';
   const choice = request.reprocess === 'all' || request.reprocess === 'stale' ? request.reprocess : reprocess;
   return `granary backfill ${what}${span}${choice === 'missing' ? '' : ` --reprocess ${choice}`}`;
@@ -162,7 +164,7 @@ export function listText(states: readonly BackfillState[]): string {
       grouped(intervals.failed),
       plan ? grouped(plan.selected) : '',
       by,
-      at.replace(/\.\d+Z$/, 'Z'),
+      toSecond(at),
     ]),
   );
 }

@@ -1,3 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../definitions/errors.js';
+import { registryError } from '../registry/database.js';
+import { temporalError } from './failure.js';
+
 /** What a check found. */
 export interface Finding {
   readonly check: string;
@@ -18,6 +23,37 @@ export const failed = (check: string, message: string, remedy?: string): Finding
   ...(remedy === undefined ? {} : { remedy }),
 });
 export const skipped = (check: string, message: string): Finding => ({ check, state: 'skipped', message });
+
+/** No server that works takes so long to answer all that it is asked. */
+const LIMIT_MS = 60_000;
+
+/**
+ * The findings of some checks, whatever becomes of them: what they throw is a finding, and so is that they do not end, as where a server accepts
+ * connections and says nothing. `check` names them then.
+ */
+export async function bounded(
+  check: string,
+  checks: Promise<Finding[]>,
+  limitMs = LIMIT_MS,
+): Promise<Finding[]> {
+  const late = new AbortController();
+  try {
+    return await Promise.race([
+      checks,
+      sleep(limitMs, undefined, { signal: late.signal }).then(() => [
+        failed(
+          check,
+          `no answer within ${limitMs / 1000} s`,
+          'Check that the server works, and the network to it.',
+        ),
+      ]),
+    ]);
+  } catch (error) {
+    return [failed(check, messageOf(registryError(temporalError(error))))];
+  } finally {
+    late.abort();
+  }
+}
 
 /** A clock that was read from afar: its time and ours, halfway through the question, and half of how long that took; milliseconds. */
 export interface ClockReading {

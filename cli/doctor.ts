@@ -1,16 +1,21 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { GranaryError } from '../definitions/errors.js';
 import { chooseEnvironment, type Environment, type Project } from '../definitions/project.js';
 import { headOf, type Contract } from '../definitions/contract-file.js';
 import { openProject, type OpenProject } from '../providers/bind.js';
 import type { ClientFlags } from './connect.js';
-import { failed, ok, skipped, type Finding } from './doctor-findings.js';
+import { bounded, failed, ok, skipped, type Finding } from './doctor-findings.js';
 import { checkNode, checkScratch, checkSecrets } from './doctor-machine.js';
 import { checkBound, checkRegistry } from './doctor-registry.js';
 import { checkTemporal } from './doctor-temporal.js';
+import { EXIT } from './failure.js';
 import { loadProject } from './load-project.js';
 import { withJson, withProject, withTaskQueue } from './options.js';
 import { json, table } from './table.js';
+
+/** How long connections may take to close. */
+const CLOSING_MS = 5000;
 
 interface DoctorFlags extends ClientFlags {
   readonly fix?: true;
@@ -27,7 +32,8 @@ export function addDoctor(program: Command): void {
     .action(async (flags: DoctorFlags) => {
       const findings = await examine(flags);
       process.stdout.write(flags.json ? json(findings) : text(findings));
-      if (findings.some(({ state }) => state === 'failed')) process.exitCode = 1;
+      // What a server left unanswered must not hold the process.
+      process.exit(findings.some(({ state }) => state === 'failed') ? EXIT.failed : EXIT.done);
     });
 }
 
@@ -41,13 +47,13 @@ async function examine(flags: DoctorFlags): Promise<Finding[]> {
   const { open, findings } = loaded;
   try {
     const [temporal, registry, providers] = await Promise.all([
-      checkTemporal(open, flags.taskQueue, { fix }),
-      checkRegistry(open, { fix }),
-      checkBound(open),
+      bounded('temporal', checkTemporal(open, flags.taskQueue, { fix })),
+      bounded('registry', checkRegistry(open, { fix })),
+      bounded('providers', checkBound(open)),
     ]);
     return [...own, ...findings, ...temporal, ...registry, ...providers];
   } finally {
-    await open.providers.close();
+    await Promise.race([open.providers.close(), sleep(CLOSING_MS)]);
   }
 }
 

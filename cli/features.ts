@@ -114,5 +114,5 @@ function text({ view, entity, eventTime, features }: Shown): string {
     status,
   ]);
   const when = eventTime === null ? 'not in the online store' : `as of ${eventTime}`;
-  return `${table(['feature', 'value', 'status'], rows)}\n${view}, ${of}: ${when}\n`;
+  return `${table(['FEATURE', 'VALUE', 'STATUS'], rows)}\n${view}, ${of}: ${when}\n`;
 }

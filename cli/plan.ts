@@ -55,7 +55,7 @@ export function pipelineText({ pipeline, span, counts, ranges }: PipelinePlan): 
   const rows = ranges
     .slice(hidden)
     .map(({ state, span: range, intervals, reasons }) => [
-      `  ${state}`,
+      state,
       spanText(range),
       String(intervals),
       [...reasons.slice(0, 2), ...(reasons.length > 2 ? [`and ${reasons.length - 2} more`] : [])].join('; '),
@@ -64,7 +64,7 @@ export function pipelineText({ pipeline, span, counts, ranges }: PipelinePlan): 
   return [
     `\nPipeline ${pipeline}, ${spanText(span)}: ${count(total)}: ${told.join(', ')}\n`,
     hidden > 0 ? `  ${hidden} older ranges are not shown: --json has all\n` : '',
-    table(['  state', 'from .. to', 'intervals', 'why'], rows),
+    table(['STATE', 'FROM .. TO', 'INTERVALS', 'WHY'], rows),
     ...made.map(
       (state) =>
         `Make what is ${state}: granary backfill ${pipeline} --from ${span.start} --to ${span.end}${state === 'missing' ? '' : ` --reprocess ${state}`}\n`,

@@ -1,7 +1,11 @@
 import type { Command } from 'commander';
 import type { GranaryClient, PipelineInput } from '../client/index.js';
 import { GranaryError } from '../definitions/errors.js';
+import { interval } from '../definitions/interval.js';
 import { didYouMean } from '../definitions/names.js';
+import { targetIdsOf } from '../definitions/target.js';
+import { intervalOfDate, intervalOfRange } from '../definitions/ticks.js';
+import { Timestamp } from '../definitions/timestamp.js';
 import type { OpenProject } from '../providers/bind.js';
 import { useClient, type ClientFlags } from './connect.js';
 import { followRun, startedText, withFollow, type FollowFlags } from './follow-run.js';
@@ -39,6 +43,8 @@ export function addRun(program: Command): void {
       const input = inputOf(flags);
       await useClient(flags, async (client, open) => {
         await requirePipeline(client, open, pipeline);
+        requireInterval(open.project, pipeline, input);
+        await requireTargets(client, open, input);
         await client.requireWorker();
         const run = await client.run(pipeline, input);
         if (flags.follow) await followRun(client, run, flags);
@@ -81,4 +87,45 @@ async function requirePipeline(
     'UnknownResource',
     `There is no pipeline "${name}" in ${scope.environment}. ${didYouMean(name, names)}`,
   );
+}
+
+/**
+ * A wrong date is found before anything starts, too, and an interval whose rows are not all there yet: what ends after `now`, milliseconds since 1970.
+ * @throws GranaryError `InvalidInterval`, `InvalidInput`.
+ */
+export function requireInterval(
+  { pipelines }: OpenProject['project'],
+  name: string,
+  { date, from, to }: PipelineInput,
+  now = Date.now(),
+): void {
+  const pipeline = pipelines.get(name);
+  const isRange = from !== undefined && to !== undefined;
+  if (isRange) interval(from, to);
+  // What the registry alone knows is looked at by the run.
+  if (!pipeline || (!isRange && date === undefined)) return;
+  const { start, end } = isRange
+    ? intervalOfRange(pipeline.schedule, pipeline, from, to)
+    : intervalOfDate(pipeline.schedule, pipeline, date ?? '');
+  if (Timestamp.from(end).toDate().getTime() <= now) return;
+  throw new GranaryError(
+    'InvalidInterval',
+    `The interval [${start}, ${end}) of ${name} has not ended yet: its rows are not all there. Run it after ${end}, or leave --date, --from and --to out for the last complete one.`,
+  );
+}
+
+/** As are misspelt targets; one that the project's file does not have may be registered. */
+async function requireTargets(
+  client: GranaryClient,
+  { project }: OpenProject,
+  { targets = [] }: PipelineInput,
+): Promise<void> {
+  for (const target of targets)
+    try {
+      targetIdsOf(project.resources, [target], 'run');
+    } catch (error) {
+      if (!(error instanceof GranaryError)) throw error;
+      // Which of several is meant, the registry's default variants say.
+      if (error.code === 'UnknownResource') await client.resources.get(target);
+    }
 }

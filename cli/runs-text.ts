@@ -12,6 +12,9 @@ export function took(ms: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** An instant for people, to the second. */
+export const toSecond = (time: string): string => time.replace(/\.\d+Z$/, 'Z');
+
 const grouped = (n: number): string => n.toLocaleString('en');
 
 /** The steps as a table. */
@@ -60,7 +63,7 @@ export const runsText = (runs: readonly RunSummary[]): string =>
           pipeline ?? type,
           intervalName(interval),
           status,
-          startedAt.replace(/\.\d+Z$/, 'Z'),
+          toSecond(startedAt),
           took(ms),
           `${counts.completed}/${counts.total}`,
           short(error ?? ''),
@@ -91,10 +94,10 @@ export function runText(found: FoundRun): string {
     ['WHAT', pipeline === undefined ? type : `${type} ${pipeline}`],
     ['INTERVAL', `${intervalName(interval)} [${interval.start}, ${interval.end})`],
     ['STATUS', colored(status)],
-    ['TIME', `${startedAt} .. ${endedAt ?? 'now'} (${took(ms)})`],
+    ['TIME', `${toSecond(startedAt)} .. ${endedAt === undefined ? 'now' : toSecond(endedAt)} (${took(ms)})`],
     ['IN TEMPORAL', url],
     ['LOGS', failed.length === 0 ? undefined : `granary runs logs ${run}`],
-    ['DEADLINES', deadlines.map(({ at, kind, message }) => `${at} ${kind}: ${message}`)],
+    ['DEADLINES', deadlines.map(({ at, kind, message }) => `${toSecond(at)} ${kind}: ${message}`)],
     // Where steps failed, theirs say it.
     ['ERROR', failed.length === 0 && error !== undefined ? error.split('\n') : undefined],
   ]);

@@ -7,6 +7,8 @@ import type { ProjectFile } from './project-files.js';
 
 /** What may be in a folder already: a repository without a commit, and what macOS puts everywhere. */
 const HARMLESS: ReadonlySet<string> = new Set(['.git', '.DS_Store']);
+/** A draft's folder is named by the process that writes it, so that one that was killed is known. */
+const DRAFT = '.granary-init-';
 
 /**
  * Writes a project into a folder, with its first data: in a draft within it, and then each entry in one step. When that fails, the folder is as it
@@ -20,7 +22,8 @@ export async function writeProject(folder: string, files: readonly ProjectFile[]
   const moved: string[] = [];
   try {
     made = await makeFolder(folder);
-    draft = await mkdtemp(join(folder, '.granary-init-'));
+    await removeDrafts(folder);
+    draft = await mkdtemp(join(folder, `${DRAFT}${process.pid}-`));
     for (const { path, content } of files) {
       await mkdir(dirname(join(draft, path)), { recursive: true });
       await writeFile(join(draft, path), content);
@@ -67,7 +70,7 @@ async function makeFolder(folder: string): Promise<string | undefined> {
 async function refuseTaken(folder: string): Promise<void> {
   let entries: string[];
   try {
-    entries = (await readdir(folder)).filter((entry) => !HARMLESS.has(entry)).sort();
+    entries = (await readdir(folder)).filter((entry) => !HARMLESS.has(entry) && !isDeadDraft(entry)).sort();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return;
@@ -86,4 +89,21 @@ async function refuseTaken(folder: string): Promise<void> {
     'InvalidInput',
     `${folder} is not empty: it holds ${shown}${more}. Name a folder that is new or empty, or take them away. Nothing was written.`,
   );
+}
+
+/** Whether an entry is the draft of an init that was killed. */
+function isDeadDraft(entry: string): boolean {
+  const [, pid] = /^\.granary-init-(\d+)-/.exec(entry) ?? [];
+  if (pid === undefined) return false;
+  try {
+    process.kill(Number(pid), 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+  }
+}
+
+async function removeDrafts(folder: string): Promise<void> {
+  for (const entry of (await readdir(folder)).filter(isDeadDraft))
+    await rm(join(folder, entry), { recursive: true, force: true });
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,6 +59,17 @@ describe('granary init', () => {
     await writeFile(join(folder, 'mine.txt'), 'mine');
     await expect(writeProject(folder, await files())).rejects.toThrow(/is not empty: it holds mine\.txt\./);
     expect(await readdir(folder)).toEqual(['mine.txt']);
+  });
+
+  it('takes away what an init that was killed has left, and leaves one alone that is at work', async () => {
+    const dead = spawnSync(process.execPath, ['--version']).pid;
+    await mkdir(join(folder, `.granary-init-${dead}-abc`, 'tests'), { recursive: true });
+    await writeProject(folder, await files());
+    expect((await readdir(folder)).filter((name) => name.includes('init'))).toEqual([]);
+
+    const other = join(folder, 'data', 'other');
+    await mkdir(join(other, `.granary-init-${process.pid}-abc`), { recursive: true });
+    await expect(writeProject(other, await files())).rejects.toThrow(/is not empty/);
   });
 
   it.each([

@@ -1,11 +1,13 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkNode, checkScratch } from '../../cli/doctor-machine.js';
-import { clockFinding, type Finding } from '../../cli/doctor-findings.js';
+import { bounded, clockFinding, failed, ok, type Finding } from '../../cli/doctor-findings.js';
 import { GranaryPlugin } from '../../worker/index.js';
 import { shop, type Shop } from '../fixtures/shop.js';
 import { granary } from '../support/granary-command.js';
@@ -193,5 +195,33 @@ describe('granary doctor', () => {
     { off: 60_000, within: 2000, state: 'warning' },
   ])('a clock that is off by $off ms, read within $within ms, is $state', ({ off, within, state }) => {
     expect(clockFinding('Postgres', { at: 1e12 + off, askedAt: 1e12, within }).state).toBe(state);
+  });
+
+  it.each<[string, () => Promise<Finding[]>, Finding[]]>([
+    ['findings that come in time', () => Promise.resolve([ok('node', '20')]), [ok('node', '20')]],
+    [
+      'a server that never answers',
+      () => new Promise(() => undefined),
+      [failed('temporal', 'no answer within 0.05 s', 'Check that the server works, and the network to it.')],
+    ],
+    [
+      'an error of no known kind',
+      () => Promise.reject(new Error('permission denied')),
+      [failed('temporal', 'permission denied')],
+    ],
+  ])('tells of %s', async (_, checks, expected) => {
+    expect(await bounded('temporal', checks(), 50)).toEqual(expected);
+  });
+
+  it('ends although nobody reads what it says any more', async () => {
+    const child = spawn(
+      process.execPath,
+      ['cli/granary.cjs', 'doctor', '--project', 'test/fixtures/shop-project.ts'],
+      { env: { ...process.env, SHOP_NAME: world.name, SHOP_FOLDER: folder } },
+    );
+    for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
+    const [code, signal] = (await once(child, 'exit', { signal: AbortSignal.timeout(60_000) })) as unknown[];
+    expect(signal).toBeNull();
+    expect(code).not.toBeNull();
   });
 });

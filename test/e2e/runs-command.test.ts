@@ -5,6 +5,8 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { caller } from '../../client/caller.js';
+import { requireInterval } from '../../cli/run.js';
+import { compile } from '../../definitions/compile.js';
 import { intervalEnd, sql, type BuildContext, type Project } from '../../definitions/index.js';
 import { packageVersion } from '../../registry/package-version.js';
 import { sales, SALES, shop, totalsOf, writeSales } from '../fixtures/shop.js';
@@ -84,6 +86,30 @@ describe('granary run and granary runs', () => {
         /completed: there is nothing to retry.*granary run shop_daily --from 2026-01-02T00:00:00Z --to .* --rebuild \[InvalidInput\]/,
       );
     });
+  });
+
+  it('refuse what can only go wrong before anything starts, also without a worker', async () => {
+    const at = await place();
+    for (const [said, ...flags] of [
+      ['"2026-13-45" is not a timestamp', '--date', '2026-13-45'],
+      ['"yesterday" is not a date', '--date', 'yesterday'],
+      ["lies after the pipeline's endDate", '--date', '2999-01-01'],
+      ['2026-01-05', '--from', '2026-01-05', '--to', '2026-01-02'],
+      ['is no interval of the schedule', '--from', '2026-01-02', '--to', '2026-01-05'],
+      ['There is no resource "view/totls"', '--targets', 'view/totls'],
+    ] as const) {
+      const run = await at.command('run', 'shop_daily', ...flags);
+      expect(run).toMatchObject({ status: 2, stdout: '' });
+      expect(run.stderr).toContain(said);
+    }
+    expect((await at.command('runs', 'list')).stdout).toBe('No run fits.\n');
+
+    const compiled = compile(at.project);
+    const noon = Date.parse('2026-01-03T12:00:00Z');
+    requireInterval(compiled, 'shop_daily', { date: '2026-01-02' }, noon);
+    expect(() => requireInterval(compiled, 'shop_daily', { date: '2026-01-03' }, noon)).toThrow(
+      /\[2026-01-03T00:00:00Z, 2026-01-04T00:00:00Z\) of shop_daily has not ended yet/,
+    );
   });
 
   it('plan, backfill and schedule say what would be done, and what was', async () => {

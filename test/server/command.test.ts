@@ -123,7 +123,7 @@ describe('granary features get', () => {
     ]);
     expect(text).toEqual({
       ...{ status: 0, stderr: '' },
-      stdout: `feature          value  status
+      stdout: `FEATURE          VALUE  STATUS
 total (float32)  30     OUTSIDE_MAX_AGE
 n (int64)        2      OUTSIDE_MAX_AGE
 
