@@ -9,7 +9,7 @@ import { keyRows, toOnline } from '../providers/staged-shard.js';
 /** Entities of a load that are read back, at least, where it has as many. */
 const SAMPLE = 1000;
 
-/** Which rows of a shard are read back: every so-many-th in the order of its keys, so that a retry reads the same. */
+/** Which rows of a shard are read back: every so-many-th, so that a retry reads the same. */
 export function sampleEvery({ rows, shards }: StagedLoad, shard: number): number {
   const own = shards[shard]?.rows ?? 0;
   const wanted = Math.ceil((SAMPLE * own) / Math.max(1, rows));

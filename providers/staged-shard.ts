@@ -13,7 +13,6 @@ export function shardRelation(
     format: 'parquet',
     files: [{ path: file.path, uri: file.uri, generation: 0 }],
     schema: Object.fromEntries<ValueType>([
-      [STAGED_COLUMNS.row, 'int64'],
       ...view.joinKeys.map(({ name, type }): [string, ScalarType] => [name, type]),
       ...view.features.map(({ name, type }): [string, ValueType] => [name, type]),
       [STAGED_COLUMNS.eventTime, 'int64'],
@@ -23,14 +22,14 @@ export function shardRelation(
   };
 }
 
-/** A batch of a staged shard in the online store's terms: `__row`, keys, features, event time, created time, generation. */
+/** A batch of a staged shard in the online store's terms: keys, features, event time, created time, generation. */
 export function toOnline(batch: ColumnBatch, view: OnlineView): OnlineBatch {
   const column = (i: number): readonly unknown[] => batch.columns[i] ?? [];
-  const features = 1 + view.joinKeys.length;
+  const features = view.joinKeys.length;
   const times = features + view.features.length;
   return {
     rows: batch.rows,
-    keys: batch.columns.slice(1, features),
+    keys: batch.columns.slice(0, features),
     values: batch.columns.slice(features, times),
     eventTimes: column(times) as readonly bigint[],
     createdTimes: column(times + 1) as readonly (bigint | null)[],

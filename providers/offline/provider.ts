@@ -193,11 +193,10 @@ export interface StagedShard {
 }
 
 /**
- * Columns of a staged shard, in this order: `__row` (bigint, 0, 1, ...), the join keys, the features, `__event_time` and
- * `__created_time` (bigint microseconds; created may be NULL), `__generation`.
+ * Columns of a staged shard, in this order: the join keys, the features, `__event_time` and `__created_time` (bigint microseconds;
+ * created may be NULL), `__generation`.
  */
 export const STAGED_COLUMNS = {
-  row: '__row',
   eventTime: '__event_time',
   createdTime: '__created_time',
   generation: '__generation',
@@ -277,8 +276,8 @@ export interface OfflineSession extends AsyncDisposable {
   /** The columns that each file of a relation has now, declared or not, with the engine's words for their types. */
   columns(relation: FileRelation): Promise<FoundColumns>;
   /**
-   * Streams columns of a relation in file order, with back-pressure: constant memory. `fromRow` needs a staged shard (its `__row`), and
-   * with it goes `every`: only rows of which the number is a multiple of it.
+   * Streams columns of a relation in file order, with back-pressure: constant memory. `fromRow` is the number of a row in a
+   * Parquet file (0, 1, ...), and with it goes `every`: only rows of which the number is a multiple of it.
    */
   read(
     relation: FileRelation,

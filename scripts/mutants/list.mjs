@@ -216,4 +216,107 @@ export const mutants = [
     only: 'terminated',
     inWorkerProcess: true,
   },
+  {
+    name: 'due-once',
+    without: 'an interval whose local time comes twice is made twice',
+    edits: [
+      {
+        file: 'activities/due-intervals.ts',
+        from: 'due.filter(({ interval }) => !made.has(interval)).map(',
+        to: 'due.filter(() => made.size >= 0).map(',
+      },
+    ],
+    tests: ['test/faults/scheduled-runs.test.ts'],
+    only: 'around a change of clocks',
+  },
+  {
+    name: 'past',
+    without: 'a pipeline that depends on its past goes on without it',
+    edits: [
+      {
+        file: 'activities/past.ts',
+        from: 'if (valid.length > 0) return;',
+        to: 'if (valid.length >= 0) return;',
+      },
+    ],
+    tests: ['test/faults/scheduled-runs.test.ts'],
+    only: 'depends on its past',
+  },
+  {
+    name: 'pause-kept',
+    without: 'an apply undoes a pause that comes between its look and its write',
+    edits: [{ file: 'client/schedule-store.ts', from: '    careful.sawState(before);\n', to: '' }],
+    tests: ['test/e2e/schedules.test.ts'],
+    only: 'an apply of schedules',
+  },
+  {
+    name: 'backfill-line',
+    without: 'what looks back on days in flight does not wait for them',
+    edits: [
+      {
+        file: 'workflows/run-backfill.ts',
+        from: '          before: (step) => line.before(part, step),\n',
+        to: '',
+      },
+    ],
+    tests: ['test/e2e/backfill.test.ts'],
+    only: 'looks back',
+  },
+  {
+    name: 'backfill-renews',
+    without: 'a backfill keeps all its intervals in one history',
+    edits: [
+      {
+        file: 'workflows/run-backfill.ts',
+        from: 'return continueAsNewSuggested || historyLength > MOST_EVENTS || historySize > MOST_BYTES;',
+        to: 'return continueAsNewSuggested && historyLength > 10 * MOST_EVENTS && historySize > MOST_BYTES;',
+      },
+    ],
+    tests: ['test/faults/backfill-history.test.ts'],
+  },
+  {
+    name: 'backfill-plan-once',
+    without: 'a worker that dies after it planned a backfill leaves it planned twice',
+    edits: [
+      {
+        file: 'registry/backfills.ts',
+        from: 'if (known) return known;',
+        to: 'if (known && intervals.length === 0) return known;',
+      },
+    ],
+    tests: ['test/faults/backfill-kill.test.ts'],
+    only: 'after-plan',
+    inWorkerProcess: true,
+  },
+  {
+    name: 'deadline-from-without',
+    without: 'a run that somebody cancels counts as one that missed its deadline',
+    edits: [
+      {
+        file: 'workflows/within.ts',
+        from: 'if (ended.byDeadline) return { exceeded: true };',
+        to: 'if (error !== undefined) return { exceeded: true };',
+      },
+    ],
+    tests: ['test/faults/deadlines.test.ts'],
+    only: 'somebody cancels',
+  },
+  {
+    name: 'deadline-once',
+    without: 'a deadline is raised by each that notices it',
+    edits: [
+      {
+        file: 'registry/migrations.ts',
+        from: ', UNIQUE (kind, pipeline, interval_start, interval_end, step)',
+        to: '',
+      },
+      {
+        file: 'registry/events.ts',
+        from: "c.columns(['kind', 'pipeline', 'interval_start', 'interval_end', 'step']).doNothing()",
+        to: 'c.doNothing()',
+      },
+    ],
+    tests: ['test/faults/deadlines.test.ts'],
+    only: 'once',
+  },
 ];

@@ -14,10 +14,15 @@ export interface InspectedFile {
 }
 
 /** The engine's reader of one format. CSV is read as text: its types are checked value by value. */
-export function fileReader(format: FileRelation['format'], paths: readonly string[]): string {
+export function fileReader(
+  format: FileRelation['format'],
+  paths: readonly string[],
+  numbered = false,
+): string {
   const list = `[${paths.map(literal).join(', ')}]`;
   // Folders named key=value are places, not columns.
-  if (format === 'parquet') return `read_parquet(${list}, hive_partitioning = false)`;
+  if (format === 'parquet')
+    return `read_parquet(${list}, hive_partitioning = false${numbered ? ', file_row_number = true' : ''})`;
   return `read_csv(${list}, header = true, delim = ',', quote = '"', escape = '"', all_varchar = true, allow_quoted_nulls = false, hive_partitioning = false)`;
 }
 

@@ -1,11 +1,13 @@
 import { DuckDBBlobValue, DuckDBListValue, type DuckDBValue } from '@duckdb/node-api';
 import { GranaryError } from '../../../definitions/errors.js';
 import type { ColumnBatch } from '../../columns.js';
-import { STAGED_COLUMNS, type FileRelation } from '../provider.js';
+import type { FileRelation } from '../provider.js';
 import type { Engine } from './engine.js';
 import { relationSql } from './relation-sql.js';
 import { quoteIdentifier } from './sql-text.js';
 import { quoted } from '../shape.js';
+
+const ROW = '__row';
 
 export interface ReadOptions {
   readonly columns?: readonly string[];
@@ -32,17 +34,13 @@ export async function* readColumns(
     );
   const c = await engine.connect(`Reading ${relation.name}`);
   try {
-    const withRow: FileRelation =
-      fromRow === undefined
-        ? relation
-        : { ...relation, schema: { [STAGED_COLUMNS.row]: 'int64', ...relation.schema } };
-    const row = quoteIdentifier(STAGED_COLUMNS.row);
+    const row = quoteIdentifier(ROW);
     const sampled = every === undefined ? '' : ` AND ${row} % ${Math.trunc(every)} = 0`;
     const where = fromRow === undefined ? '' : ` WHERE ${row} >= ${Math.trunc(fromRow)}${sampled}`;
     const most = limit === undefined ? '' : ` LIMIT ${Math.max(0, Math.trunc(limit))}`;
     const values = columns.map((column) => readable(column, relation.schema[column] ?? ''));
     const result = await c.stream(
-      `SELECT ${values.join(', ')} FROM (${await relationSql(c, withRow)})${where}${most}`,
+      `SELECT ${values.join(', ')} FROM (${await relationSql(c, relation, fromRow === undefined ? {} : { row: ROW })})${where}${most}`,
     );
     for (;;) {
       const chunk = await c.guard(() => result.fetchChunk());

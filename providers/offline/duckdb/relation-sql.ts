@@ -11,6 +11,8 @@ import { quoteIdentifier, literal } from './sql-text.js';
 export interface RelationOptions {
   /** A column to add that carries the generation of each row's file (INTEGER). */
   readonly generation?: string;
+  /** A column to add that carries the number of each row in its Parquet file: 0, 1, ... (BIGINT). */
+  readonly row?: string;
 }
 
 /**
@@ -32,11 +34,12 @@ export async function relationSql(
   return relation.where === undefined ? select : await filtered(c, relation, select);
 }
 
-function emptySelect(relation: FileRelation, { generation }: RelationOptions): string {
+function emptySelect(relation: FileRelation, { generation, row }: RelationOptions): string {
   const columns = Object.entries(relation.schema).map(
     ([name, type]) => `CAST(NULL AS ${engineType(type)}) AS ${quoteIdentifier(name)}`,
   );
   if (generation !== undefined) columns.push(`0 AS ${quoteIdentifier(generation)}`);
+  if (row !== undefined) columns.push(`0 AS ${quoteIdentifier(row)}`);
   return `SELECT ${columns.join(', ')} WHERE false`;
 }
 
@@ -61,7 +64,7 @@ function runs(
 function selectRun(
   relation: FileRelation,
   run: readonly InspectedFile[],
-  { generation }: RelationOptions,
+  { generation, row }: RelationOptions,
 ): string {
   const [first] = run;
   if (first === undefined) return emptySelect(relation, {});
@@ -70,10 +73,9 @@ function selectRun(
   );
   if (generation !== undefined)
     columns.push(`${Math.trunc(first.file.generation)} AS ${quoteIdentifier(generation)}`);
-  const reader = fileReader(
-    relation.format,
-    run.map(({ file }) => file.path),
-  );
+  if (row !== undefined) columns.push(`f.file_row_number AS ${quoteIdentifier(row)}`);
+  const paths = run.map(({ file }) => file.path);
+  const reader = fileReader(relation.format, paths, row !== undefined);
   return `SELECT ${columns.join(', ')} FROM ${reader} AS f${intervalFilter(relation, first)}`;
 }
 

@@ -13,7 +13,7 @@ import { quoteIdentifier, quoteIdentifiers, instant, literal } from './sql-text.
 const MAX_SHARDS = 16;
 const ROWS = '__rows';
 const NEWEST = '__newest';
-const SHARD_HASH = '__hash';
+const SHARD = '__shard';
 
 /**
  * Writes the newest row per join-key tuple into shards. Newest: the greatest event time, then created time (NULL
@@ -37,7 +37,9 @@ export async function stageNewestRows(
     keys: joinKeys.map(({ column }) => column),
     ...(timestampField === undefined ? {} : { timestampField }),
   });
-  await c.run(newestSql(request, await isOneRowEach(c, request)));
+  const { rows, entities } = await countRows(c, request);
+  const shards = Math.max(1, Math.min(MAX_SHARDS, Math.ceil(entities / request.rowsPerShard)));
+  await c.run(newestSql(request, shards, rows === entities));
   await checkRows(c, {
     name: request.name,
     table: quoteIdentifier(NEWEST),
@@ -50,14 +52,11 @@ export async function stageNewestRows(
     })),
     keys: [],
   });
-  const [count] = await c.row(`SELECT count(*) FROM ${NEWEST}`);
-  const shards = Math.max(1, Math.min(MAX_SHARDS, Math.ceil(Number(count) / request.rowsPerShard)));
   const staged: StagedShard[] = [];
   for (let shard = 0; shard < shards; shard++) {
     const file = `shard-${shard}.parquet`;
-    const select = shardSql(request, types, `${SHARD_HASH} % ${shards} = ${shard}`);
     const rows = await c.run(
-      `COPY (${select}) TO ${literal(join(request.folder, file))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${Math.max(1, Math.trunc(request.rowsPerGroup))})`,
+      `COPY (${shardSql(request, types, shard)}) TO ${literal(join(request.folder, file))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${Math.max(1, Math.trunc(request.rowsPerGroup))})`,
     );
     staged.push({ file, rows });
   }
@@ -70,16 +69,19 @@ const keysOf = ({ relation, joinKeys }: NewestRequest): string[] =>
       `${featureValue(quoteIdentifier(column), columnType(relation, column), type)} AS k${i}`,
   );
 
-/** Whether no key tuple has several rows, as in most versions of a feature set: then there is nothing to sort. */
-async function isOneRowEach(c: Connection, request: NewestRequest): Promise<boolean> {
-  const [isOne] = await c.row(
-    `SELECT (SELECT count(*) FROM ${ROWS}) = (SELECT count(*) FROM (SELECT DISTINCT ${keysOf(request).join(', ')} FROM ${ROWS}))`,
+/** Rows, and key tuples: as many in most versions of a feature set, and then no row is older than another. */
+async function countRows(
+  c: Connection,
+  request: NewestRequest,
+): Promise<{ readonly rows: number; readonly entities: number }> {
+  const [rows, entities] = await c.row(
+    `SELECT (SELECT count(*) FROM ${ROWS}), (SELECT count(*) FROM (SELECT DISTINCT ${keysOf(request).join(', ')} FROM ${ROWS}))`,
   );
-  return isOne === true;
+  return { rows: Number(rows), entities: Number(entities) };
 }
 
 /** Keys are named k0, k1, ... and features f0, f1, ... here: a column may be both. */
-function newestSql(request: NewestRequest, isOneEach: boolean): string {
+function newestSql(request: NewestRequest, shards: number, isOneEach: boolean): string {
   const { joinKeys, features, timestampField, createdTimestampField, eventTime } = request;
   const keys = keysOf(request);
   const values = features.map(({ column }, i) => `${quoteIdentifier(column)} AS f${i}`);
@@ -97,17 +99,24 @@ function newestSql(request: NewestRequest, isOneEach: boolean): string {
   ];
   const names = joinKeys.map((_, i) => `k${i}`);
   const rows = `SELECT ${[...keys, ...values, `${event} AS event`, `${created} AS created`, STAGED_COLUMNS.generation].join(', ')} FROM ${ROWS}`;
-  const all = `CREATE TEMP TABLE ${NEWEST} AS SELECT *, ${shardHash(joinKeys)} AS ${SHARD_HASH} FROM (${rows})`;
+  const shard = shards === 1 ? '0' : `(${shardHash(joinKeys)} % ${shards})::INTEGER`;
+  const all = `CREATE TEMP TABLE ${NEWEST} AS SELECT *, ${shard} AS ${SHARD} FROM (${rows})`;
+  // The engine keeps the order of rows, so that a retry over the same files stages the same bytes.
   if (isOneEach) return all;
   return `${all}
-    QUALIFY row_number() OVER (PARTITION BY ${quoteIdentifiers(names)} ORDER BY ${order.join(', ')}) = 1`;
+    QUALIFY row_number() OVER (PARTITION BY ${quoteIdentifiers(names)} ORDER BY ${order.join(', ')}) = 1
+    ORDER BY ${quoteIdentifiers(names)}`;
 }
 
 /**
- * A hash of the keys that stays the same over engine versions (DuckDB's `hash` does not), so that a resumed load
- * finds an entity in the same shard. The lengths keep ('a', 'bc') apart from ('ab', 'c').
+ * A hash of the keys that stays the same over engine versions (DuckDB's `hash` does not), so that an entity is in the same shard
+ * whatever else is staged. The lengths keep ('a', 'bc') apart from ('ab', 'c').
  */
 function shardHash(joinKeys: NewestRequest['joinKeys']): string {
+  const [key] = joinKeys;
+  // Two steps of Lehmer's generator, modulus 2^31 - 1: neighbours and multiples are spread, at a hundredth of MD5's cost.
+  if (joinKeys.length === 1 && (key?.type === 'int64' || key?.type === 'int32'))
+    return 'abs(k0::BIGINT % 2147483647) * 48271 % 2147483647 * 48271 % 2147483647';
   const texts = joinKeys.map(({ type }, i) => keyText(`k${i}`, type));
   return `md5_number_lower(concat(${texts.map((text) => `strlen(${text}), ':', ${text}`).join(', ')}))`;
 }
@@ -120,11 +129,9 @@ function keyText(key: string, type: ScalarType): string {
 function shardSql(
   request: NewestRequest,
   types: readonly ReturnType<typeof columnType>[],
-  where: string,
+  shard: number,
 ): string {
-  const names = request.joinKeys.map((_, i) => `k${i}`);
   const columns = [
-    `row_number() OVER (ORDER BY ${quoteIdentifiers(names)}) - 1 AS ${STAGED_COLUMNS.row}`,
     ...request.joinKeys.map(({ name }, i) => `k${i} AS ${quoteIdentifier(name)}`),
     ...request.features.map(
       ({ name, type }, i) =>
@@ -134,5 +141,5 @@ function shardSql(
     `epoch_us(created) AS ${STAGED_COLUMNS.createdTime}`,
     STAGED_COLUMNS.generation,
   ];
-  return `SELECT ${columns.join(', ')} FROM ${NEWEST} WHERE ${where} ORDER BY ${STAGED_COLUMNS.row}`;
+  return `SELECT ${columns.join(', ')} FROM ${NEWEST} WHERE ${SHARD} = ${shard}`;
 }

@@ -29,7 +29,9 @@ export async function matchBySorting(
   await c.run(
     `CREATE TEMP TABLE ${rows} AS SELECT w.id, ${source.columns.join(', ')} FROM ${source.from} JOIN ${found} w ON ${[source.equal('w'), ...same].join(' AND ')}`,
   );
-  await keepFirst(c, { rows, found, one: ['id', ...instants.map(([, row]) => row)], order: rowOrder(view) });
+  await keepFirst(c, { rows, one: ['id', ...instants.map(([, row]) => row)], order: rowOrder(view) }, () =>
+    areAsMany(c, rows, found),
+  );
   return [[`s.${labels.id}`, 'id'], ...instants.map(([label, row]) => [`t.${label}`, row] as const)];
 }
 
@@ -39,27 +41,27 @@ export const withKeys = (rows: string, { numbered, keys }: Labels): string =>
     ? `SELECT *, id AS k0 FROM (${rows})`
     : `SELECT w.*, k.* EXCLUDE (id) FROM (${rows}) w JOIN ${keys} k ON w.id = k.id`;
 
-/** Where some match has several rows, keeps the first of each; `found` has a row a match, and is dropped. */
+/** Where some match has several rows, keeps the first of each. */
 export async function keepFirst(
   c: Connection,
   {
     rows,
-    found,
     one,
     order,
-  }: {
-    readonly rows: string;
-    readonly found: string;
-    readonly one: readonly string[];
-    readonly order: readonly string[];
-  },
+  }: { readonly rows: string; readonly one: readonly string[]; readonly order: readonly string[] },
+  isOneEach: () => Promise<boolean>,
 ): Promise<void> {
-  const [isOneEach] = await c.row(`SELECT (SELECT count(*) FROM ${rows}) = (SELECT count(*) FROM ${found})`);
-  await c.run(`DROP TABLE ${found}`);
-  if (isOneEach === true) return;
+  if (await isOneEach()) return;
   await c.run(
     `CREATE TEMP TABLE ${rows}_one AS ${firstOf(`SELECT * FROM ${rows}`, one, order)}; DROP TABLE ${rows}; ALTER TABLE ${rows}_one RENAME TO ${rows}`,
   );
+}
+
+/** Whether two tables have as many rows; the second is dropped. */
+export async function areAsMany(c: Connection, rows: string, found: string): Promise<boolean> {
+  const [isSame] = await c.row(`SELECT (SELECT count(*) FROM ${rows}) = (SELECT count(*) FROM ${found})`);
+  await c.run(`DROP TABLE ${found}`);
+  return isSame === true;
 }
 
 /** Adds to each label row the instant of the view's row that it takes, or NULL. */

@@ -5,12 +5,16 @@ import { matchesInTime, reachOf } from '../join-shape.js';
 import { columnType } from '../shape.js';
 import { featureValue, greatestFirst } from './feature-columns.js';
 import { relationSql } from './relation-sql.js';
-import { quoteIdentifier } from './sql-text.js';
+import { literal, quoteIdentifier } from './sql-text.js';
 import type { Labels } from './view-match.js';
 
 /** A view's rows, as expressions over `f`. */
 export interface Source {
   readonly from: string;
+  /** The Parquet files that they lie in, as a list; undefined for others. */
+  readonly files: string | undefined;
+  /** The key, one value a tuple. */
+  readonly key: string;
   /** `event` in microseconds, `created` where there is one, `c0`, `c1`, ... */
   readonly columns: readonly string[];
   readonly event: string;
@@ -34,6 +38,11 @@ export async function sourceOf(
   const keys = on.map(({ feature, type }) => featureValue(of(feature), columnType(relation, feature), type));
   return {
     from: `(${await relationSql(c, relation)}) f`,
+    files:
+      relation.format === 'parquet' && relation.files.length > 0
+        ? `[${relation.files.map(({ path }) => literal(path)).join(', ')}]`
+        : undefined,
+    key: keys.length === 1 ? keys.join('') : `row(${keys.join(', ')})`,
     columns: [
       `${event} AS event`,
       ...(createdTimestampField === undefined ? [] : [`${created} AS created`]),

@@ -134,7 +134,6 @@ export class PostgresSession implements TableSession {
   ): AsyncGenerator<ColumnBatch> {
     const own = (column: string): { name: string; type: ValueType } => ({ name: column, type: 'int64' });
     const columns = [
-      own(STAGED_COLUMNS.row),
       ...joinKeys.map(({ type }, i): { name: string; type: ScalarType } => ({ name: `k${i}`, type })),
       ...features.map(({ type }, i) => ({ name: `f${i}`, type })),
       own(STAGED_COLUMNS.eventTime),
@@ -148,7 +147,7 @@ export class PostgresSession implements TableSession {
           'SourceMissing',
           `${name}: the staged rows are gone from the database (${schema}.${table}). Run again.`,
         );
-      return `SELECT ${columns.map((column) => quoteName(column.name)).join(', ')} FROM ${tableSql({ schema, table })} WHERE ${HIDDEN.shard} = ${Math.trunc(shard)} AND ${STAGED_COLUMNS.row} >= ${Math.trunc(fromRow)} AND ${STAGED_COLUMNS.row} % ${Math.trunc(every)} = 0 ORDER BY ${STAGED_COLUMNS.row}`;
+      return `SELECT ${columns.map((column) => quoteName(column.name)).join(', ')} FROM ${tableSql({ schema, table })} WHERE ${HIDDEN.shard} = ${Math.trunc(shard)} AND ${HIDDEN.row} >= ${Math.trunc(fromRow)} AND ${HIDDEN.row} % ${Math.trunc(every)} = 0 ORDER BY ${HIDDEN.row}`;
     });
   }
 

@@ -60,7 +60,7 @@ export async function stageNewestRows(
   const shard = `((${shardHash(joinKeys)} & 9223372036854775807) % ${shards})::integer`;
   const columns = [
     `shard AS ${HIDDEN.shard}`,
-    `row_number() OVER (PARTITION BY shard ORDER BY ${names}) - 1 AS ${STAGED_COLUMNS.row}`,
+    `row_number() OVER (PARTITION BY shard ORDER BY ${names}) - 1 AS ${HIDDEN.row}`,
     ...joinKeys.map((_, i) => `k${i}`),
     ...features.map(({ type }, i) =>
       [positiveZero(convert(`f${i}`, type, familyOf(types[i] ?? type)), type), `AS f${i}`].join(' '),
@@ -76,7 +76,7 @@ export async function stageNewestRows(
     `SELECT ${columns.join(', ')} FROM (SELECT *, ${shard} AS shard FROM ${NEWEST}) n`,
     detail,
   );
-  await c.run(`ALTER TABLE ${staged.sql} ADD PRIMARY KEY (${HIDDEN.shard}, ${STAGED_COLUMNS.row})`);
+  await c.run(`ALTER TABLE ${staged.sql} ADD PRIMARY KEY (${HIDDEN.shard}, ${HIDDEN.row})`);
   const counts = new Map(
     (await c.rows(`SELECT ${HIDDEN.shard}, count(*) FROM ${staged.sql} GROUP BY 1`)).map(([s, n]) => [
       Number(s),
