@@ -4,6 +4,7 @@ import type { BackfillPlan, BackfillRequest } from '../definitions/backfill.js';
 import { GranaryError } from '../definitions/errors.js';
 import { intervalName, type Interval } from '../definitions/interval.js';
 import { didYouMean } from '../definitions/names.js';
+import { targetNames } from '../definitions/target.js';
 import { feastProject } from '../definitions/project.js';
 import { runName } from '../definitions/run-names.js';
 import type { OpenProject } from '../providers/bind.js';
@@ -94,12 +95,12 @@ export class Backfills {
     await this.#registry.migrate();
     const { pipelines, resources } = await this.#definitions();
     if (another === undefined && pipelines.has(name)) return { pipeline: name };
-    const known = [...resources.values()].map((resource) => resource.name);
-    const strange = names.find((each) => !resources.has(each) && !known.includes(bareName(each)));
+    const known = new Set([...resources.values()].map((resource) => resource.name));
+    const strange = names.find((each) => !resources.has(each) && !known.has(bareName(each)));
     if (strange === undefined) return { targets: names };
     throw new GranaryError(
       'UnknownResource',
-      `There is no pipeline and no target "${strange}". ${didYouMean(strange, new Set([...pipelines.keys(), ...known]))}`,
+      `There is no pipeline and no target "${strange}". ${didYouMean(bareName(strange), new Set([...pipelines.keys(), ...targetNames(resources)]))}`,
     );
   }
 

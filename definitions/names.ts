@@ -36,12 +36,25 @@ export function checkVariant(what: string, variant: string): void {
 
 /** The candidates for a mistyped name, nearest first: for "did you mean" in messages. */
 export function didYouMean(wrong: string, known: Iterable<string>): string {
-  const names = [...known].sort();
+  const names = [...new Set(known)].sort();
   if (names.length === 0) return 'There are none.';
-  const near = names.filter((name) => distance(wrong.toLowerCase(), name.toLowerCase()) <= 2);
+  const near = names
+    .map((name) => ({ name, far: farness(wrong.toLowerCase(), name.toLowerCase()) }))
+    .filter(({ far }) => far <= FAR)
+    .sort((a, b) => a.far - b.far)
+    .slice(0, 3);
   return near.length > 0
-    ? `Did you mean ${near.map((n) => `"${n}"`).join(' or ')}?`
+    ? `Did you mean ${near.map(({ name }) => `"${name}"`).join(' or ')}?`
     : `Known: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', ...' : ''}.`;
+}
+
+/** A name of so many letters more or others is another name. */
+const FAR = 2;
+
+/** How far a name is from what was typed; a word of it (`user_features` of `user_features_daily`) is as far as may be. */
+function farness(wrong: string, name: string): number {
+  const isPart = wrong.length > FAR && name.length > FAR && (name.includes(wrong) || wrong.includes(name));
+  return Math.min(distance(wrong, name), isPart ? FAR : Infinity);
 }
 
 /** Levenshtein distance; names are short. */

@@ -16,17 +16,36 @@ export function findTarget(resources: ReadonlyMap<string, Resource>, text: strin
       (m[3] === undefined || r.variant === m[3]),
   );
   const [only, other] = found;
-  if (only === undefined)
+  if (only === undefined) {
+    const word = TARGET_WORDS[m?.[1] ?? ''];
+    const told = word === undefined ? `target "${text}"` : `${word} "${text.slice(text.indexOf('/') + 1)}"`;
     throw new GranaryError(
       'UnknownResource',
-      `${where}: there is no target "${text}". ${didYouMean(m?.[2] ?? text, new Set(candidates.map((r) => r.name)))}`,
+      `${where}: there is no ${told}. ${didYouMean(m?.[2] ?? text, targetNames(resources, m?.[1]))}`,
     );
+  }
   if (other)
     throw new GranaryError(
       'InvalidInput',
       `${where}: "${text}" names ${found.map((r) => r.id).join(' and ')}. Write one of these.`,
     );
   return only;
+}
+
+const TARGET_WORDS: Readonly<Record<string, string>> = {
+  source: 'feature set or transformation',
+  view: 'feature view',
+  trainingSet: 'training set',
+};
+
+/** The names of what a run can make, or of one `kind` of it: raw sources, providers and entities are not made. */
+export function targetNames(resources: ReadonlyMap<string, Resource>, kind?: string): ReadonlySet<string> {
+  const made = [...resources.values()].filter(
+    (r) =>
+      (kind === undefined || r.kind === kind) &&
+      (r.kind === 'view' || r.kind === 'trainingSet' || (isKind(r, 'source') && !isRaw(r.spec))),
+  );
+  return new Set(made.map((r) => r.name));
 }
 
 /**

@@ -345,7 +345,7 @@ const CASES: readonly (readonly [what: string, write: () => unknown, message: Re
   [
     'a target that is misspelt',
     () => compile(projectOf(view, daily({ targets: ['view/totls'] }))),
-    /there is no target "view\/totls"\. Did you mean "totals"\?/,
+    /there is no feature view "totls"\. Did you mean "totals"\?/,
   ],
   [
     'SQL that needs an interval where no pipeline gives one',
