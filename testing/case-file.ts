@@ -37,7 +37,7 @@ const CASE_FIELDS = ['name', 'from', 'to', 'inputs', 'expected', 'error'];
  * @throws GranaryError `InvalidInput` that names the file, the case and the field.
  */
 export async function readCaseFile(path: string): Promise<CaseFile> {
-  const file = object(path, parsedJson(path, await text(path)), FILE_FIELDS);
+  const file = object(path, parsedJson(path, await text(path), notCases(path)), FILE_FIELDS);
   const { definition, cases } = file;
   if (typeof definition !== 'string' || !Array.isArray(cases) || cases.length === 0)
     throw wrong(path, `it has no "definition" or no "cases". A file of tests is: ${EXAMPLE}`);
@@ -46,6 +46,13 @@ export async function readCaseFile(path: string): Promise<CaseFile> {
   if (twice) throw wrong(path, `two cases are named "${twice.name}".`);
   return { path, definition, cases: read, parsed: file as unknown as CaseFile['parsed'] };
 }
+
+const notCases = (path: string): string =>
+  `${
+    path.endsWith('.json')
+      ? 'Correct it.'
+      : 'granary test takes files of tests (*.test.json) or folders of them; the project goes to --project.'
+  } A file of tests is: ${EXAMPLE}`;
 
 /** The text of a file. @throws GranaryError `InvalidInput` when it cannot be read. */
 export async function text(path: string): Promise<string> {
@@ -56,12 +63,12 @@ export async function text(path: string): Promise<string> {
   }
 }
 
-/** @throws GranaryError `InvalidInput` that names the file. */
-export function parsedJson(path: string, content: string): unknown {
+/** @throws GranaryError `InvalidInput` that names the file and says the `remedy`. */
+export function parsedJson(path: string, content: string, remedy: string): unknown {
   try {
     return JSON.parse(content);
   } catch (error) {
-    throw wrong(path, `it is not JSON: ${messageOf(error)}`);
+    throw wrong(path, `it is not JSON: ${messageOf(error).replace(/\.$/, '')}. ${remedy}`);
   }
 }
 

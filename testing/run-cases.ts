@@ -148,7 +148,8 @@ async function rowsIn(
     );
   if (typeof given !== 'string') return typed(given);
   const path = rowsPath(file, given);
-  if (extname(path) === '.json') return typed(rowsOfJson(path, parsedJson(path, await text(path))));
+  if (extname(path) === '.json')
+    return typed(rowsOfJson(path, parsedJson(path, await text(path), 'It is a list of objects.')));
   if (extname(path) !== '.csv')
     throw new GranaryError('InvalidInput', `${where}: "${given}" is neither a .csv nor a .json file.`);
   const [head = [], ...lines] = csvCells(path, await text(path));

@@ -199,6 +199,22 @@ describe('granary test', () => {
 
   it.each([
     [
+      'granary.ts',
+      'export default defineProject({});',
+      /granary\.ts: it is not JSON: .*granary test takes files of tests \(\*\.test\.json\).* --project\. A file of tests is: \{ "definition"/,
+    ],
+    ['cut.test.json', '{ "definition": ', /it is not JSON: .*\. Correct it\. A file of tests is: /],
+  ])('says of a file that is no JSON what it takes: %s', async (name, content, message) => {
+    const path = join(folder, name);
+    await writeFile(path, content);
+    await expect(readCaseFile(path)).rejects.toMatchObject({
+      code: 'InvalidInput',
+      message: expect.stringMatching(message) as unknown,
+    });
+  });
+
+  it.each([
+    [
       'a definition that is not there',
       { definition: 'user_spendin', cases: [sums([])] },
       /Did you mean "user_spending"/,
