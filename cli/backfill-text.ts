@@ -99,8 +99,8 @@ export function progressText(state: BackfillState, pace: { readonly perSecond?: 
   ].join(', ');
 }
 
-/** How a backfill stands or ended, with its causes. */
-export function detailText(detail: BackfillDetail): string {
+/** How a backfill stands or ended, with its causes; `same` are the flags by which another command finds the project. */
+export function detailText(detail: BackfillDetail, same: string): string {
   const { name, plan, intervals, status, by, at, endedAt, error, failures, left: undone } = detail;
   const { completed, failed } = intervals;
   const took = endedAt === undefined ? '' : ` in ${durationText(Date.parse(endedAt) - Date.parse(at))}`;
@@ -115,7 +115,7 @@ export function detailText(detail: BackfillDetail): string {
     ...(plan?.notes ?? []),
     ...(open || (failed === 0 && undone.length === 0)
       ? []
-      : [`Once the causes are mended: ${againText(detail)}`]),
+      : [`Once the causes are mended: ${againText(detail)}${same}`]),
   ]
     .map((line) => `${line}\n`)
     .join('');

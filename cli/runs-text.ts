@@ -67,8 +67,8 @@ export const runsText = (runs: readonly RunSummary[]): string =>
         ]),
       );
 
-/** All of one run. */
-export function runText(found: FoundRun): string {
+/** All of one run; `same` are the flags by which another command finds the project. */
+export function runText(found: FoundRun, same: string): string {
   const {
     run,
     workflowId,
@@ -93,7 +93,7 @@ export function runText(found: FoundRun): string {
     ['STATUS', colored(status)],
     ['TIME', `${startedAt} .. ${endedAt ?? 'now'} (${took(ms)})`],
     ['IN TEMPORAL', url],
-    ['LOGS', failed.length === 0 ? undefined : `granary runs logs ${run}`],
+    ['LOGS', failed.length === 0 ? undefined : `granary runs logs ${run}${same}`],
     ['DEADLINES', deadlines.map(({ at, kind, message }) => `${at} ${kind}: ${message}`)],
     // Where steps failed, theirs say it.
     ['ERROR', failed.length === 0 && error !== undefined ? error.split('\n') : undefined],

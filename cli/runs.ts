@@ -64,7 +64,7 @@ function addShow(runs: Command): void {
         const found = await client.runs.get(name);
         // The plan says to the worker what the steps say to people.
         const { plan: _, ...told } = found;
-        process.stdout.write(flags.json ? json(told) : runText(found));
+        process.stdout.write(flags.json ? json(told) : runText(found, sameProject(flags)));
       });
     });
 }
