@@ -49,10 +49,12 @@ const short = (text: string): string => {
   return line.length <= MOST ? line : `${line.slice(0, MOST - 3)}...`;
 };
 
-/** Runs as a table, the newest first. */
-export const runsText = (runs: readonly RunSummary[]): string =>
+/** Runs as a table, the newest first; `all` when none was filtered out. */
+export const runsText = (runs: readonly RunSummary[], all: boolean): string =>
   runs.length === 0
-    ? 'No run fits.\n'
+    ? all
+      ? 'Nothing has run yet. Start a pipeline: granary run <pipeline>\n'
+      : 'No run fits.\n'
     : table(
         ['RUN', 'WHAT', 'INTERVAL', 'STATUS', 'STARTED', 'TIME', 'STEPS', 'ERROR'],
         runs.map(({ run, type, pipeline, interval, status, startedAt, ms, counts, error }) => [

@@ -47,7 +47,9 @@ function addList(runs: Command): void {
           ...(pipeline === undefined ? {} : { pipeline }),
           ...(only === undefined ? {} : { status: only }),
         });
-        process.stdout.write(flags.json ? json(found) : runsText(found));
+        process.stdout.write(
+          flags.json ? json(found) : runsText(found, pipeline === undefined && only === undefined),
+        );
       });
     });
 }
