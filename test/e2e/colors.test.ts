@@ -50,7 +50,6 @@ function written(
   });
 }
 
-// eslint-disable-next-line no-control-regex
 const COLOR = /\x1b\[[\d;]*m/;
 
 interface Case {

@@ -76,10 +76,10 @@ async function interrupted(at: Place, command: CommandProcess): Promise<{ said: 
 }
 
 /** What `--json` says of a run. */
-async function runOf(at: Place, run: string): Promise<{ status: string; counts: { completed: number } }> {
+async function runOf(at: Place, run: string): Promise<{ readonly status: string }> {
   const { stdout, stderr } = await at.command('runs', 'show', run, '--json', '--project', FILE);
   expect(stderr).toBe('');
-  return JSON.parse(stdout);
+  return JSON.parse(stdout) as { readonly status: string };
 }
 const completed = (at: Place, run: string): Promise<void> =>
   until(`${run} is complete`, async () => (await runOf(at, run)).status === 'COMPLETED', {

@@ -32,7 +32,6 @@ const CASES: Readonly<
     ['runs list --project nowhere/granary.ts'],
     ['runs list --project package.json'],
     ['runs list --env prod'],
-    ['runs'],
     ['run'],
     ['rnu shop_daily'],
     ['run shop_daily --folow'],
@@ -75,7 +74,7 @@ describe('a command that cannot do what it was asked for', () => {
       world.uses((await shop(project, folder)).project);
       let said = '';
       for (const [words, env = {}] of cases) {
-        const args = [...words.split(' '), ...(words.includes('--project') || words === 'runs' ? [] : FILE)];
+        const args = [...words.split(' '), ...(words.includes('--project') ? [] : FILE)];
         const given = { SHOP_NAME: project, SHOP_FOLDER: folder, ...env };
         const text = await commandHere(given, ...args);
         const json = await commandHere(given, ...args, '--json');

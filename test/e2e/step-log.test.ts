@@ -67,7 +67,6 @@ describe('the log of a step', () => {
     const { project } = await shop(name, join(world.folder, name), {
       retries: NONE,
       totals: totalsOf({
-        // eslint-disable-next-line require-yield
         build: async function* () {
           await Promise.resolve();
           throw new Error(`\0 redis://:hunter2@cache ${'far too long '.repeat(500_000)}`);
