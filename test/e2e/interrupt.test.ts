@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { CrashPoint } from '../../activities/crash-points.js';
 import { shop } from '../fixtures/shop.js';
 import { startCommand, type CommandProcess } from '../support/command-process.js';
@@ -9,6 +9,9 @@ import { commandHere } from '../support/command-here.js';
 import { until } from '../support/until.js';
 import { createWorld, type World } from '../support/world.js';
 import { startWorkerProcess, type WorkerProcess } from '../support/worker-process.js';
+
+// Each starts several processes.
+vi.setConfig({ testTimeout: 120_000 });
 
 /**
  * Ctrl-C while a command watches: the command ends with 130 and says what to type to watch again; what it watched goes on. A step of the work is held
