@@ -57,6 +57,14 @@ function farness(wrong: string, name: string): number {
   return Math.min(distance(wrong, name), isPart ? FAR : Infinity);
 }
 
+/** As {@link didYouMean}, of names in the registry; where it has none of the kind, how they come there. */
+export function registeredNear(wrong: string, known: Iterable<string>): string {
+  const names = [...known];
+  return names.length > 0
+    ? didYouMean(wrong, names)
+    : 'None is registered yet: granary apply registers what the project declares.';
+}
+
 /** Levenshtein distance; names are short. */
 function distance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
