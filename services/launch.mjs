@@ -76,9 +76,15 @@ async function startOnce(server, layout, site, { program, ports }, signal) {
   // Written down before anything else may run, so that a kill of this process leaves no server without a record
   // (but for an instant, for which there is `stopStrays`).
   const record = { pid: child.pid ?? 0, started: identityOf(child.pid ?? 0) ?? '', ports, program };
-  if (child.pid) writeRecord(layout, server.name, record);
-  fs.closeSync(output);
   child.unref();
+  try {
+    if (child.pid) writeRecord(layout, server.name, record);
+  } catch (error) {
+    signalProcess(record, 'SIGKILL'); // nobody would find it
+    throw error;
+  } finally {
+    fs.closeSync(output);
+  }
   if (!child.pid) return { record, problem: String((await once(child, 'error'))[0].message) };
   if (await becomesReady(server, layout, record, signal)) {
     site.whenReady?.();

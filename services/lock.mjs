@@ -99,9 +99,20 @@ function release(file) {
     fs.writeFileSync(draft, JSON.stringify({ free: true }));
     fs.renameSync(draft, file);
   } catch (error) {
+    fs.rmSync(draft, { force: true });
     // Whoever removed the whole folder has released it too.
-    if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ENOENT') throw error;
+    if (/** @type {NodeJS.ErrnoException} */ (error).code === 'ENOENT') return;
+    if (!isDiskFull(error)) throw error;
+    fs.truncateSync(file); // which names no holder, and takes no room
   }
+}
+
+/**
+ * @param {unknown} error
+ * @returns {boolean} whether nothing more can be written where it came from
+ */
+export function isDiskFull(error) {
+  return ['ENOSPC', 'EDQUOT'].includes(/** @type {NodeJS.ErrnoException} */ (error)?.code ?? '');
 }
 
 /**

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { handleOf } from './handle.mjs';
 import { adopt, launch } from './launch.mjs';
 import { defaultDir, defaultPrograms, layoutOf } from './layout.mjs';
-import { withLock } from './lock.mjs';
+import { isDiskFull, withLock } from './lock.mjs';
 import { isAlive } from './processes.mjs';
 import { readRecord } from './record.mjs';
 import { serverNamed, servers } from './server.mjs';
@@ -50,13 +50,19 @@ export async function startServices(options = {}) {
  */
 async function leaveServices(context, leave) {
   const { layout, log } = context;
-  await locked(context, async () => {
+  const work = async () => {
     leave();
     if (fs.existsSync(layout.keep)) return;
     const others = liveUsers(layout);
     if (others.length > 0) log('services', `left running for pid ${others.join(', ')}`);
     else await stopAll(layout, log);
-  });
+  };
+  try {
+    await locked(context, work);
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    await work(); // where a lock cannot be written, nobody else has written one
+  }
 }
 
 /**

@@ -32,7 +32,8 @@ export class Generation {
     );
     this.#child = child;
     this.ended = new Promise((resolve) => {
-      child.once('error', (error) => resolve(error.message));
+      // Each message that it can no longer be sent is one.
+      child.on('error', (error) => resolve(error.message));
       child.once('exit', (code, signal) => resolve(signal ?? `code ${code ?? '?'}`));
     });
     void this.ended.then(() => (this.#isOver = true));

@@ -38,6 +38,7 @@ async function main({ project: file, environment, bundle }: GenerationOptions): 
     stopping = true;
     void Promise.resolve(serving)
       .then((server) => server?.close())
+      .catch((error: unknown) => tell({ type: 'says', part: 'features', text: told(error) }))
       .finally(() => tell({ type: 'drained' }));
   });
   process.on('message', ({ port }: Serve) => {

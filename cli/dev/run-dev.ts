@@ -75,13 +75,17 @@ async function work(
     ...services.env,
     ...(services.handles.temporal ? { TEMPORAL_CONFIG_FILE: env['TEMPORAL_CONFIG_FILE'] ?? '' } : {}),
   };
-  let close: (() => Promise<void>) | undefined;
+  const failure = new AbortController();
+  const failed = (error: unknown): void => failure.abort(error);
+  let session: Promise<() => Promise<void>> | undefined;
   let features: string | undefined;
   let isApplied = false;
   let isTold = false;
   const hear = (message: Told): void => {
-    if (message.type === 'polls')
-      void openSession(message.environment, variables).then((closeIt) => (close = closeIt));
+    if (message.type === 'polls') {
+      session = openSession(message.environment, variables);
+      session.catch(failed);
+    }
     if (message.type === 'serves' && message.url !== features) {
       features = message.url;
       say('features', `served at ${features}`);
@@ -96,12 +100,18 @@ async function work(
     ...{ project: resolve(project), bundle: bundleFile, env, port, say, hear },
     ...(environment === undefined ? {} : { environment }),
   });
-  stop.addEventListener('abort', () => void reloader.stop(now));
+  const end = (): Promise<void> => reloader.stop(now);
+  for (const signal of [stop, failure.signal])
+    signal.addEventListener('abort', () => void end().catch(failed), { once: true });
+  // What nobody awaits may fail, too; the servers do not outlive it.
+  process.on('uncaughtException', failed);
   try {
     await reloader.run();
-    await reloader.stop(now);
+    failure.signal.throwIfAborted();
   } finally {
-    await close?.();
+    await end();
+    await session?.then((close) => close()).catch(() => undefined);
+    process.off('uncaughtException', failed);
   }
 }
 

@@ -118,7 +118,7 @@ export const canHaveTinyDisk = (): boolean => {
 };
 
 /** Mounts a small file system over a folder in name spaces of the command's own; nobody else sees it, and it goes with the process. */
-const onTinyDisk = (disk?: { readonly folder: string; readonly kib: number }): readonly string[] =>
+export const onTinyDisk = (disk?: { readonly folder: string; readonly kib: number }): readonly string[] =>
   disk === undefined
     ? []
     : [
