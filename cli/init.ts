@@ -10,7 +10,7 @@ export function addInit(program: Command): void {
     .command('init')
     .description('Makes a small project that works, in a new or empty folder: a pipeline, its data, a test.')
     .argument('[folder]', 'where; it is made where there is none', '.')
-    .addHelpText('after', '\nExample:\n  npx granary init shop\n  cd shop && npm install && npm run dev')
+    .addHelpText('after', '\nExample:\n  granary init shop\n  cd shop && npm install && npm run dev')
     .action(async (folder: string) => {
       const target = resolve(folder);
       const name = projectName(target);
