@@ -66,7 +66,8 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'commands', include: commands },
+        // Each of them starts Node anew, several times.
+        test: { name: 'commands', include: commands, testTimeout: 120_000, hookTimeout: 120_000 },
       },
       {
         extends: true,

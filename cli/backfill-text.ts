@@ -1,32 +1,11 @@
 import type { BackfillDetail, BackfillPreview, BackfillState } from '../client/index.js';
 import { intervalName, type Interval } from '../definitions/interval.js';
-import { toSecond } from './runs-text.js';
 import { table } from './table.js';
+import { counted, durationText, grouped, spanText, toSecond } from './words.js';
 
 const BAR = 24;
 /** Failures and ranges that a text tells; `--json` has all. */
 const SHOWN = 20;
-
-const grouped = (n: number): string => n.toLocaleString('en');
-
-/** `1 interval`, `2 intervals`. */
-export const count = (n: number): string => `${grouped(n)} ${n === 1 ? 'interval' : 'intervals'}`;
-
-/** An instant as short as it can be. */
-const day = (at: string): string => at.replace(/T00:00:00Z$/, '');
-
-const spanText = ({ start, end }: Interval): string => `${day(start)} .. ${day(end)}`;
-
-/** `850 ms`, `42 s`, `3 min 20 s`, `2 h 5 min`, `1 d 4 h`. */
-export function durationText(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)} ms`;
-  const seconds = Math.round(ms / 1000);
-  if (seconds < 60) return `${seconds} s`;
-  const [minutes, hours] = [Math.floor(seconds / 60), Math.floor(seconds / 3600)];
-  if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
-  if (hours < 24) return `${hours} h ${minutes % 60} min`;
-  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
-}
 
 /** What a backfill would do: the holes of the span, what is made, and how long that may take. */
 export function previewText({ plan, ranges, estimate }: BackfillPreview, what: string): string {
@@ -43,12 +22,12 @@ export function previewText({ plan, ranges, estimate }: BackfillPreview, what: s
   const stop =
     maxFailures === undefined ? '' : `, until ${maxFailures} ${maxFailures === 1 ? 'has' : 'have'} failed`;
   return [
-    `${what}, ${spanText(span)}: ${count(total)}: ${told.join(', ')}\n`,
+    `${what}, ${spanText(span)}: ${counted(total, 'interval')}: ${told.join(', ')}\n`,
     table(['STATE', 'FROM .. TO', 'INTERVALS', 'WHY'], rows),
     hidden > 0 ? `  ${hidden} more ranges are not shown: --json has all\n` : '',
     selected === 0
       ? `Nothing to make with --reprocess ${reprocess}.\n`
-      : `To make with --reprocess ${reprocess}: ${count(selected)}, ${order} first, ${concurrency} at a time${stop}\n`,
+      : `To make with --reprocess ${reprocess}: ${counted(selected, 'interval')}, ${order} first, ${concurrency} at a time${stop}\n`,
     selected === 0 ? '' : `${estimateText(plan, estimate)}\n`,
     ...left(plan).map((line) => `${line}\n`),
     ...notes.map((note) => `${note}\n`),
@@ -70,7 +49,9 @@ function left({ found, reprocess }: BackfillPreview['plan']): string[] {
   const choices = ['missing', 'failed', 'stale'] as const;
   return choices.slice(choices.findIndex((each) => each === reprocess) + 1).flatMap((state) => {
     const n = reprocess === 'all' ? undefined : found[state];
-    return n === undefined ? [] : [`${count(n)} ${state}: left alone without --reprocess ${state}`];
+    return n === undefined
+      ? []
+      : [`${counted(n, 'interval')} ${state}: left alone without --reprocess ${state}`];
   });
 }
 
@@ -92,7 +73,7 @@ export function progressText(state: BackfillState, pace: { readonly perSecond?: 
           `${durationText(((running + waiting) / perSecond) * 1000)} left`,
         ];
   return [
-    `${plan.pipeline} [${'#'.repeat(filled)}${'-'.repeat(BAR - filled)}] ${String(Math.floor(share * 100)).padStart(3)}% ${grouped(done)} of ${count(plan.selected)}`,
+    `${plan.pipeline} [${'#'.repeat(filled)}${'-'.repeat(BAR - filled)}] ${String(Math.floor(share * 100)).padStart(3)}% ${grouped(done)} of ${counted(plan.selected, 'interval')}`,
     ...(failed > 0 ? [`${grouped(failed)} failed`] : []),
     ...(isOver ? [] : [`${grouped(running)} in flight`]),
     ...moving,
@@ -107,7 +88,7 @@ export function detailText(detail: BackfillDetail, same: string): string {
   const took = endedAt === undefined ? '' : ` in ${durationText(Date.parse(endedAt) - Date.parse(at))}`;
   const open = endedAt === undefined;
   return [
-    `${name}: ${status}${detail.pausedBy === undefined ? '' : ` (paused by ${detail.pausedBy})`}: ${grouped(completed)} of ${plan ? count(plan.selected) : 'intervals that are not planned yet'} made${took}${failed > 0 ? `, ${grouped(failed)} failed` : ''}${open && plan ? `, ${grouped(running)} in flight` : ''}${undone.length > 0 && !open ? `, ${grouped(undone.length)} left` : ''}`,
+    `${name}: ${status}${detail.pausedBy === undefined ? '' : ` (paused by ${detail.pausedBy})`}: ${grouped(completed)} of ${plan ? counted(plan.selected, 'interval') : 'intervals that are not planned yet'} made${took}${failed > 0 ? `, ${grouped(failed)} failed` : ''}${open && plan ? `, ${grouped(running)} in flight` : ''}${undone.length > 0 && !open ? `, ${grouped(undone.length)} left` : ''}`,
     `asked for by ${by} at ${toSecond(at)}`,
     ...(error === undefined ? [] : [error]),
     ...failures.slice(0, SHOWN).map(causeText),

@@ -4,6 +4,7 @@ import { awaitStarted } from './await-run.js';
 import { show, useCatalog, withCatalogOptions, type CatalogFlags } from './catalog.js';
 import { useClient, type ClientFlags } from './connect.js';
 import { withTaskQueue } from './options.js';
+import { counted } from './words.js';
 
 interface DeleteFlags extends CatalogFlags, ClientFlags {
   readonly dryRun?: true;
@@ -50,7 +51,7 @@ async function remove(resource: string, flags: DeleteFlags): Promise<void> {
 const outcomeText = ({ resource, versions, entities }: RemovalOutcome): string =>
   [
     `${resource} is deleted`,
-    ...(versions > 0 ? [`, with ${versions} ${versions === 1 ? 'version' : 'versions'}`] : []),
+    ...(versions > 0 ? [`, with ${counted(versions, 'version')}`] : []),
     ...(entities === undefined ? [] : [`, and the values of ${entities} entities online`]),
     '.\nWhile a project file still declares it, the next apply or run of that project registers it again.\n',
   ].join('');

@@ -7,8 +7,9 @@ import { widthOf } from './colors.js';
 import { whileWaiting } from './interrupt.js';
 import { barLine } from './load-lines.js';
 import { sameProject, type ProjectFlags } from './options.js';
-import { stepLine, stepsTable, took } from './runs-text.js';
+import { stepLine, stepsTable } from './runs-text.js';
 import { json } from './table.js';
+import { counted, durationText } from './words.js';
 
 /** What a command that starts a run and may watch it takes. */
 export interface FollowFlags extends Partial<ProjectFlags> {
@@ -98,6 +99,8 @@ function lines(): Show {
 function outcome({ pipeline, interval, steps, notes = [] }: RunResult, ms: number): string {
   const made = steps.filter((step) => step.outcome === 'made').length;
   const what = `${pipeline ?? 'The run'} for ${intervalName(interval)}`;
-  const counts = `${made} ${made === 1 ? 'step' : 'steps'} made, ${steps.length - made} valid already`;
-  return [...notes, `${what} is complete: ${counts}, in ${took(ms)}.`].map((line) => `${line}\n`).join('');
+  const counts = `${counted(made, 'step')} made, ${steps.length - made} valid already`;
+  return [...notes, `${what} is complete: ${counts}, in ${durationText(ms)}.`]
+    .map((line) => `${line}\n`)
+    .join('');
 }

@@ -1,8 +1,7 @@
 import type { LoadProgress, RunResult } from '../client/index.js';
+import { counted, grouped } from './words.js';
 
 const BAR = 24;
-
-const grouped = (n: number): string => n.toLocaleString('en');
 
 const counts = ({ written, older, skipped }: Omit<LoadProgress, 'step' | 'state' | 'total'>): string =>
   `${grouped(written)} written, ${grouped(older)} older, ${grouped(skipped)} skipped`;
@@ -46,9 +45,7 @@ export function loadedText({
   const { written, older, unchanged } = loaded;
   const parts = [
     `${step}: ${grouped(rows)} entities in ${location ?? ''}: ${counts({ written, older, skipped: unchanged })}`,
-    ...(intervals
-      ? [`${grouped(intervals.loaded)} ${intervals.loaded === 1 ? 'interval' : 'intervals'} loaded`]
-      : []),
+    ...(intervals ? [`${counted(intervals.loaded, 'interval')} loaded`] : []),
     ...(already === '' ? [] : [`${already} and skipped`]),
     ...(check ? [`${grouped(check.compared)} read back and found right`] : []),
   ];

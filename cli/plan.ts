@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import type { PipelinePlan } from '../client/index.js';
-import type { Interval } from '../definitions/interval.js';
 import { planText } from './apply-table.js';
 import { useClient, type ClientFlags } from './connect.js';
 import { sameProject, withProject } from './options.js';
 import { json, table } from './table.js';
+import { counted, grouped, spanText } from './words.js';
 
 interface PlanFlags extends ClientFlags {
   readonly from?: string;
@@ -50,19 +50,19 @@ const SHOWN = 20;
 export function pipelineText({ pipeline, span, counts, ranges }: PipelinePlan, same: string): string {
   if (!span) return `\nPipeline ${pipeline}: no interval is complete yet\n`;
   const total = Object.values(counts).reduce((sum, n) => sum + n, 0);
-  const told = Object.entries(counts).map(([state, n]) => `${n} ${state}`);
+  const told = Object.entries(counts).map(([state, n]) => `${grouped(n)} ${state}`);
   const hidden = Math.max(0, ranges.length - SHOWN);
   const rows = ranges
     .slice(hidden)
     .map(({ state, span: range, intervals, reasons }) => [
       state,
       spanText(range),
-      String(intervals),
+      grouped(intervals),
       [...reasons.slice(0, 2), ...(reasons.length > 2 ? [`and ${reasons.length - 2} more`] : [])].join('; '),
     ]);
   const made = (['missing', 'failed', 'stale'] as const).filter((state) => counts[state] !== undefined);
   return [
-    `\nPipeline ${pipeline}, ${spanText(span)}: ${count(total)}: ${told.join(', ')}\n`,
+    `\nPipeline ${pipeline}, ${spanText(span)}: ${counted(total, 'interval')}: ${told.join(', ')}\n`,
     hidden > 0 ? `  ${hidden} older ranges are not shown: --json has all\n` : '',
     table(['STATE', 'FROM .. TO', 'INTERVALS', 'WHY'], rows),
     ...made.map(
@@ -71,10 +71,3 @@ export function pipelineText({ pipeline, span, counts, ranges }: PipelinePlan, s
     ),
   ].join('');
 }
-
-const count = (n: number): string => `${n} ${n === 1 ? 'interval' : 'intervals'}`;
-
-/** An instant as short as it can be. */
-const day = (at: string): string => at.replace(/T00:00:00Z$/, '');
-
-const spanText = ({ start, end }: Interval): string => `${day(start)} .. ${day(end)}`;

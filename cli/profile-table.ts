@@ -4,6 +4,7 @@ import { intervalName } from '../definitions/interval.js';
 import type { ValueType } from '../definitions/types.js';
 import type { facts } from './table.js';
 import { table } from './table.js';
+import { counted, grouped } from './words.js';
 
 /** How many of the most frequent values are shown, and from which share on; JSON has ten, however rare. */
 const MOST = 5;
@@ -21,12 +22,12 @@ export function profileFacts(
   { label, width }: { readonly label: string | undefined; readonly width: number },
 ): Parameters<typeof facts>[0] {
   const { rows, sampledRows, joins = [] } = profile;
-  const of = sampledRows === undefined ? '' : `; median and most frequent values of ${sampledRows} of them`;
+  const of = sampledRows === undefined ? '' : `; median and most frequent values of ${grouped(sampledRows)} of them`;
   // Lists stand two blanks to the right.
   const room = width - 2;
   return [
     [
-      `PROFILE (${version} of ${intervalName(interval)}: ${count(rows, 'row')}${of})`,
+      `PROFILE (${version} of ${intervalName(interval)}: ${counted(rows, 'row')}${of})`,
       columnLines(profile, room),
     ],
     ['LABEL BALANCE', balanceLines(profile, label)],
@@ -153,8 +154,6 @@ function percent(rate: number): string {
   if (rate > 0 && Number(text) === 0) return '<0.01 %';
   return rate < 1 && Number(text) === 100 ? '>99.99 %' : `${text} %`;
 }
-
-const count = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' : 's'}`;
 
 const cut = (text: string, width: number): string => {
   const characters = [...text];

@@ -1,21 +1,8 @@
 import type { FoundRun, RunStep, RunSummary, StepLog } from '../client/index.js';
 import { intervalName } from '../definitions/interval.js';
-import { padded, paint, status as colored } from './colors.js';
+import { paint, status as colored } from './colors.js';
 import { facts, table } from './table.js';
-
-/** `0.4 s`, `2 min 5 s`, `3 h 20 min`. */
-export function took(ms: number): string {
-  const seconds = ms / 1000;
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
-
-/** An instant for people, to the second. */
-export const toSecond = (time: string): string => time.replace(/\.\d+Z$/, 'Z');
-
-const grouped = (n: number): string => n.toLocaleString('en');
+import { counted, durationText, grouped, toSecond } from './words.js';
 
 /** The steps as a table. */
 export const stepsTable = (steps: readonly RunStep[]): string =>
@@ -26,7 +13,7 @@ export const stepsTable = (steps: readonly RunStep[]): string =>
       kind,
       status,
       result ? grouped(result.rows) : '',
-      result?.outcome === 'current' ? 'valid already' : ms === undefined ? '' : took(ms),
+      result?.outcome === 'current' ? 'valid already' : ms === undefined ? '' : durationText(ms),
       whereOf(result),
     ]),
   );
@@ -38,7 +25,7 @@ export function stepLine({ step, kind, status, result, ms, error }: RunStep): st
   const parts = [
     result?.outcome === 'current' ? 'was valid already' : '',
     result && result.outcome !== 'current' ? `${grouped(result.rows)} rows` : '',
-    ms === undefined || status === 'RUNNING' || result?.outcome === 'current' ? '' : took(ms),
+    ms === undefined || status === 'RUNNING' || result?.outcome === 'current' ? '' : durationText(ms),
     whereOf(result),
     status === 'FAILED' ? firstLine(error ?? '') : '',
   ].filter((part) => part !== '');
@@ -66,7 +53,7 @@ export const runsText = (runs: readonly RunSummary[], all: boolean): string =>
           intervalName(interval),
           status,
           toSecond(startedAt),
-          took(ms),
+          durationText(ms),
           `${counts.completed}/${counts.total}`,
           short(error ?? ''),
         ]),
@@ -85,18 +72,23 @@ export function runText(found: FoundRun, same: string): string {
     startedAt,
     endedAt,
     ms,
-    steps: work,
+    steps,
     url,
     deadlines,
   } = found;
-  const failed = work.filter((step) => step.status === 'FAILED' || (step.status === 'RUNNING' && step.error));
+  const failed = steps.filter(
+    (step) => step.status === 'FAILED' || (step.status === 'RUNNING' && step.error),
+  );
   const head = facts([
     ['RUN', run],
     ['WORKFLOW', workflowId],
     ['WHAT', pipeline === undefined ? type : `${type} ${pipeline}`],
     ['INTERVAL', `${intervalName(interval)} [${interval.start}, ${interval.end})`],
     ['STATUS', colored(status)],
-    ['TIME', `${toSecond(startedAt)} .. ${endedAt === undefined ? 'now' : toSecond(endedAt)} (${took(ms)})`],
+    [
+      'TIME',
+      `${toSecond(startedAt)} .. ${endedAt === undefined ? 'now' : toSecond(endedAt)} (${durationText(ms)})`,
+    ],
     ['IN TEMPORAL', url],
     ['LOGS', failed.length === 0 ? undefined : `granary runs logs ${run}${same}`],
     ['DEADLINES', deadlines.map(({ at, kind, message }) => `${toSecond(at)} ${kind}: ${message}`)],
@@ -110,16 +102,16 @@ export function runText(found: FoundRun, same: string): string {
     ]),
   );
   const warnings = facts(
-    work.flatMap(({ step, result }) =>
+    steps.flatMap(({ step, result }) =>
       result?.warnings === undefined ? [] : [[`WARNINGS OF ${step}`, result.warnings] as const],
     ),
   );
-  const inputs = work.flatMap((step) => {
+  const inputs = steps.flatMap((step) => {
     const read = inputsOf(step);
     return read.length === 0 ? [] : [`${step.step} reads ${read.join(', ')}`];
   });
-  const steps = work.length === 0 ? 'The run has no steps.\n' : stepsTable(work);
-  return `${head}\n${steps}${errors}${warnings}${facts([['INPUTS', inputs]])}`;
+  const made = steps.length === 0 ? 'The run has no steps.\n' : stepsTable(steps);
+  return `${head}\n${made}${errors}${warnings}${facts([['INPUTS', inputs]])}`;
 }
 
 /** What a step read, shortly: versions by name, files by their number. */
@@ -127,29 +119,48 @@ function inputsOf({ inputs }: RunStep): string[] {
   const seen = inputs.map((input) => {
     if (input.type === 'dataset') return `${input.source} for ${intervalName(input.interval)}`;
     if (input.type === 'table') return `${input.source} (a table, as of ${input.readAt})`;
-    return `${input.source} (${input.files.length} ${input.files.length === 1 ? 'file' : 'files'})`;
+    return `${input.source} (${counted(input.files.length, 'file')})`;
   });
   const all = [...new Set(seen)];
   return all.length <= 5 ? all : [...all.slice(0, 2), `${all.length - 4} more`, ...all.slice(-2)];
 }
 
-/** What steps sent to engines, and how their attempts ended. */
+/** Characters of a line of SQL that is shown whole, and of the beginning and end of a longer one. People break their lines; what is longer was generated. */
+const LINE = 400;
+const [HEAD, TAIL] = [240, 120];
+
+/** What a statement makes stands at its beginning, and of what at its end; the columns are between. */
+const shortened = (line: string): string =>
+  line.length <= LINE
+    ? line
+    : `${line.slice(0, HEAD)} ... ${grouped(line.length - HEAD - TAIL)} characters ... ${line.slice(-TAIL)}`;
+
+/** What steps sent to engines, and how their attempts ended. Statements that an engine refused are whole. */
 export function logsText(logs: readonly StepLog[]): string {
-  return logs
+  let isShort = false;
+  const sqlLines = ({ sql, error }: StepLog['statements'][number]): string[] =>
+    sql.split('\n').map((line) => {
+      const shown = error === undefined ? shortened(line) : line;
+      isShort ||= shown !== line;
+      return `    ${shown}`;
+    });
+  const text = logs
     .map((log) => {
       const { step, activity, attempt, worker, outcome, code, error, statements, omitted, startedAt } = log;
       const title = `${startedAt}  ${step}  ${activity}, attempt ${attempt}: ${outcome}${code === undefined ? '' : ` [${code}]`}  (${worker})`;
       const middle = Math.ceil(statements.length / 2);
-      const sent = statements.flatMap(({ at, subject, sql, ms, error: said }, i) => [
-        ...(omitted > 0 && i === middle ? [`  ... ${omitted} statements were left out`] : []),
-        `  ${at}  ${subject} (${ms === undefined ? 'not ended' : ms < 1000 ? `${ms} ms` : took(ms)})`,
-        ...sql.split('\n').map((line) => `    ${line}`),
-        ...(said === undefined
-          ? []
-          : said.split('\n').map((line) => `    ${paint('red', padded(`! ${line}`, 0))}`)),
-      ]);
+      const sent = statements.flatMap((statement, i) => {
+        const { at, subject, ms, error: said } = statement;
+        return [
+          ...(omitted > 0 && i === middle ? [`  ... ${omitted} statements were left out`] : []),
+          `  ${at}  ${subject} (${ms === undefined ? 'not ended' : durationText(ms)})`,
+          ...sqlLines(statement),
+          ...(said === undefined ? [] : said.split('\n').map((line) => `    ${paint('red', `! ${line}`)}`)),
+        ];
+      });
       const why = error === undefined ? [] : [`  ${paint('red', error.replaceAll('\n', '\n  '))}`];
       return [paint('bold', title), ...sent, ...why].map((line) => `${line}\n`).join('');
     })
     .join('\n');
+  return isShort ? `${text}\nLong lines are shortened: --json has them whole.\n` : text;
 }

@@ -5,6 +5,7 @@ import { differenceText } from '../providers/online/compare-rows.js';
 import { show, useCatalog, withCatalogOptions, type CatalogFlags } from './catalog.js';
 import { sameProject } from './options.js';
 import { facts } from './table.js';
+import { grouped } from './words.js';
 
 export function addVerify(program: Command): void {
   withCatalogOptions(program.command('verify'))
@@ -25,8 +26,6 @@ export function addVerify(program: Command): void {
       });
     });
 }
-
-const grouped = (n: number): string => n.toLocaleString('en');
 
 /** What a verification found, for people; `same` are the flags by which another command finds the project. */
 export function verificationText(found: Verification, same: string): string {

@@ -77,7 +77,7 @@ const text = (width: number): string => facts(profileFacts(SET, { label: 'fraud'
 describe('the text of a profile', () => {
   it('tells columns, label, joins and rules', () => {
     expect(text(150))
-      .toBe(`PROFILE (v_20260102T000000 of 2026-01-01: 2000001 rows; median and most frequent values of 666667 of them)
+      .toBe(`PROFILE (v_20260102T000000 of 2026-01-01: 2,000,001 rows; median and most frequent values of 666,667 of them)
   column                           type       null      min         median               mean      max                       most frequent
   at                               timestamp  0 %       2026-01-01  2026-01-01 12:00:00            2026-01-01 23:59:59       all different
   amount                           float64    <0.01 %   -Infinity   0.5                  0.123457  1234.57                   NaN 2, 0 50 %

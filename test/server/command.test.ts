@@ -46,7 +46,7 @@ beforeAll(async () => {
     unknown = await post('/materialize-incremental', { feature_views: ['total'] });
     incremental = await post('/materialize-incremental?async=true', { feature_views: ['totals'] });
   });
-}, 60_000);
+});
 afterAll(async () => {
   for (const server of replicas) await server[Symbol.asyncDispose]();
   await world[Symbol.asyncDispose]();
