@@ -11,7 +11,7 @@ export function resolveSecret(what: string, setting: string | Secret): string {
   if (value !== undefined && value !== '') return value;
   throw new GranaryError(
     'ConfigurationMissing',
-    `${what} is not set: ${describeSecret(setting)} is ${typeof setting === 'object' && 'file' in setting ? 'absent or empty' : 'empty'}. Set it where the worker runs.`,
+    `${what} is not set: ${describeSecret(setting)} is ${typeof setting === 'object' && 'file' in setting ? 'absent or empty' : 'empty'}. Set it for this command and for the worker.`,
   );
 }
 
