@@ -130,10 +130,13 @@ const LINE = 400;
 const [HEAD, TAIL] = [240, 120];
 
 /** What a statement makes stands at its beginning, and of what at its end; the columns are between. */
-const shortened = (line: string): string =>
-  line.length <= LINE
-    ? line
-    : `${line.slice(0, HEAD)} ... ${grouped(line.length - HEAD - TAIL)} characters ... ${line.slice(-TAIL)}`;
+function shortened(line: string): string {
+  if (line.length <= LINE) return line;
+  // Cut between words: a path at the end stays whole.
+  const [last, first] = [line.lastIndexOf(' ', HEAD), line.lastIndexOf(' ', line.length - TAIL) + 1];
+  const [head, tail] = [line.slice(0, last > 0 ? last : HEAD), line.slice(first > HEAD ? first : -TAIL)];
+  return `${head} ... ${grouped(line.length - head.length - tail.length)} characters ... ${tail}`;
+}
 
 /** What steps sent to engines, and how their attempts ended. Statements that an engine refused are whole. */
 export function logsText(logs: readonly StepLog[]): string {

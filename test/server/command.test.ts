@@ -100,7 +100,9 @@ describe('/materialize', () => {
   it('says what is wrong with a request, and with what a run refuses', async () => {
     expect(unknown).toEqual({
       ...{ status: 404, code: 'UnknownResource' },
-      detail: expect.stringMatching(/^The run materialize\/\S+ failed: .*"view\/total".*totals/) as unknown,
+      detail: expect.stringMatching(
+        /^The run materialize\/\S+ failed: .*no feature view "total".*totals/,
+      ) as unknown,
     });
     expect(await post('/materialize', { start_ts: '2026-01-01' })).toMatchObject({
       ...{ status: 400, detail: expect.stringMatching(/two ends/) as unknown },

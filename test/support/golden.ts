@@ -40,6 +40,7 @@ export function settled(text: string, own: Readonly<Record<string, string>> = {}
     .replaceAll(/\bNode \d+\.\d+\.\d+/g, 'Node <version>')
     .replaceAll(/(redis|http):\/\/[\d.]+:\d+/g, '$1://host')
     .replaceAll(/step-\w{6}\b/g, 'step-<attempt>')
+    .replaceAll(/\.\.\. [\d,]+ characters \.\.\./g, '... <n> characters ...')
     .replaceAll(/(?<=\S) {2,}/g, '  ')
     .replaceAll(/ +$/gm, '');
 }
