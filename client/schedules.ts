@@ -1,6 +1,7 @@
 import { ScheduleNotFoundError } from '@temporalio/client';
 import type { PipelineSpec } from '../definitions/contract.js';
 import { difference } from '../definitions/diff.js';
+import { requireEnded } from '../definitions/ended-intervals.js';
 import { GranaryError } from '../definitions/errors.js';
 import { intervalOfDate, lastCompleteInterval } from '../definitions/ticks.js';
 import { didYouMean } from '../definitions/names.js';
@@ -148,11 +149,7 @@ export class Schedules {
       date === undefined
         ? lastCompleteInterval(pipeline.schedule, pipeline, now)
         : intervalOfDate(pipeline.schedule, pipeline, date);
-    if (Timestamp.from(interval.end).micros > now.micros)
-      throw new GranaryError(
-        'InvalidInterval',
-        `The interval [${interval.start}, ${interval.end}) of ${name} has not ended yet: its run starts at ${interval.end}.`,
-      );
+    requireEnded(interval, now, pipeline);
     const prefix = String(memo?.fields['workflowId'] ?? this.#ownWanted(pipeline).fields['workflowId']);
     return await triggerRun(this.#workflows, { id, workflowId: `${prefix}-${interval.end}`, interval });
   }

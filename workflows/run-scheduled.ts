@@ -2,7 +2,7 @@ import { ApplicationFailure, CancellationScope, setCurrentDetails } from '@tempo
 import type { StepFailure } from '../activities/messages.js';
 import { intervalName, type Interval } from '../definitions/interval.js';
 import type { PipelineInput } from './input.js';
-import { inOwnWords } from './own-words.js';
+import { inOwnWords, presentTime } from './own-words.js';
 import { resolving } from './profiles.js';
 import { runTargets, type RunResult } from './run-targets.js';
 
@@ -23,7 +23,9 @@ export async function runScheduled(
   tick: Date,
 ): Promise<RunResult> {
   const { rebuild: _, ...question } = input;
-  const due = await inOwnWords(() => resolving.dueIntervals({ ...question, scheduled: tick.toISOString() }));
+  const due = await inOwnWords(() =>
+    resolving.dueIntervals({ ...question, scheduled: tick.toISOString(), clock: presentTime() }),
+  );
   const { pipeline, own, intervals = [], inOrder = false, notes = [] } = due;
   if (pipeline === undefined || !own) return await runTargets({ ...input, type: 'pipeline' });
   const request = { ...input, pipeline, type: 'pipeline' } as const;
