@@ -4,7 +4,7 @@ import { useClient, type ClientFlags } from './connect.js';
 import { count } from './count.js';
 import { followRun, startedText, withFollow, type FollowFlags } from './follow-run.js';
 import { sameProject, withJson, withProject, withTaskQueue } from './options.js';
-import { logsText, runsText, runText } from './runs-text.js';
+import { logsText, runsText, runText, unplannedText } from './runs-text.js';
 import { json } from './table.js';
 
 interface RunsFlags extends ClientFlags {
@@ -64,7 +64,9 @@ function addShow(runs: Command): void {
         const found = await client.runs.get(name);
         // The plan says to the worker what the steps say to people.
         const { plan: _, ...told } = found;
-        process.stdout.write(flags.json ? json(told) : runText(found));
+        process.stdout.write(
+          flags.json ? json(told) : found.plan === undefined ? unplannedText(found) : runText(found),
+        );
       });
     });
 }
