@@ -2,13 +2,12 @@ import { GranaryError } from './errors.js';
 import type { Interval } from './interval.js';
 import {
   completeInterval,
-  instant,
   intervalsBetween,
   localDate,
   type Schedule,
   type ScheduleBounds,
 } from './ticks.js';
-import { instantsOf } from './time-zone.js';
+import { instantIn } from './time-zone.js';
 import { Timestamp, type TimestampLike } from './timestamp.js';
 
 const DATE = /^\d{4}-\d\d-\d\d$/;
@@ -24,8 +23,8 @@ export function endedIntervals(
   now: string,
 ): { readonly all: readonly Interval[]; readonly isCut: boolean } {
   const { timezone } = schedule;
-  const low = boundOf(timezone, from ?? bounds.startDate, from !== undefined);
-  const high = boundOf(timezone, to ?? now, to !== undefined);
+  const low = from === undefined ? Timestamp.from(bounds.startDate) : instantIn(timezone, from);
+  const high = to === undefined ? Timestamp.from(now) : instantIn(timezone, to);
   if (low.micros >= high.micros) {
     // Nothing has begun yet: nothing is there, and nothing is wrong.
     if (from === undefined || to === undefined) return { all: [], isCut: to === undefined };
@@ -43,12 +42,6 @@ export function endedIntervals(
   const all = within.filter(({ end }) => Timestamp.from(end).micros <= limit);
   return { all, isCut: all.length < within.length };
 }
-
-/** An instant that somebody gave; of a date the first instant of that local day. */
-const boundOf = (timezone: string, text: string, given: boolean): Timestamp => {
-  const at = Timestamp.from(text);
-  return given && DATE.test(text) ? instant(instantsOf(timezone, at.toDate().getTime()).at) : at;
-};
 
 /** What of a pipeline says which of its intervals is the last complete one. */
 type Scheduled = ScheduleBounds & { readonly name: string; readonly schedule: Schedule };
