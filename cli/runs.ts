@@ -127,7 +127,7 @@ function addCancel(runs: Command): void {
     .action(async (name: string, flags: RunsFlags) => {
       await useClient(flags, async (client) => {
         const found = await client.runs.cancel(name);
-        const also = found.parts > 1 ? `, with all ${found.parts} intervals that it makes` : '';
+        const also = found.several ? ', and makes none of its intervals that it has not made yet' : '';
         process.stdout.write(
           flags.json
             ? json(found)

@@ -26,8 +26,8 @@ export interface FoundRun extends RunDetail {
 export interface Cancelled {
   readonly run: string;
   readonly workflowId: string;
-  /** Parts of the same workflow run that end with it. */
-  readonly parts: number;
+  /** It makes several intervals: none that it has not made yet is made. */
+  readonly several: boolean;
 }
 
 /** Matches that are looked at. */
@@ -109,14 +109,14 @@ export class RunCatalog {
   }
 
   /**
-   * Asks a run to stop; it cleans up and ends as CANCELLED. Also one that no worker has begun, by its workflow id.
-   * @throws GranaryError `InvalidInput`: it has ended, or belongs to a backfill.
+   * Asks a run to stop; it cleans up and ends as CANCELLED. Also one that no worker has begun, by its workflow id. Of a workflow run that makes several
+   * intervals only the whole can be cancelled, by its own id.
+   * @throws GranaryError `InvalidInput`: it has ended, is one part of several, or belongs to a backfill.
    */
   async cancel(name: string): Promise<Cancelled> {
     await this.#settle();
     const found = await this.#registry.history.matching(name, LOOKED_AT);
     const [first] = found;
-    // All parts of one workflow run end with it.
     const recorded = areOfOne(found) ? first : found.length > 0 ? await this.#recorded(name) : undefined;
     const { run, workflowId } = recorded ?? (await this.#waiting(name));
     // One from Temporal's UI has an id of any form.
@@ -128,13 +128,26 @@ export class RunCatalog {
         'InvalidInput',
         `The run ${run} belongs to the backfill ${backfill}, all of whose intervals would end with it. Cancel the backfill: granary backfill cancel ${backfill}`,
       );
-    if (recorded && found.every(({ endedAt }) => endedAt !== undefined))
+    const whole = workflowRunId(run);
+    const isPart = recorded !== undefined && run !== whole;
+    const isOpen = isPart
+      ? (await this.#workflows.closedAs({ workflowId, id: whole })) === undefined
+      : !recorded || recorded.endedAt === undefined;
+    // Where it is one of several, the workflow may be open between two of them.
+    if (recorded && (!isOpen || (isPart && isNameOfPart(name, whole) && recorded.endedAt !== undefined)))
       throw new GranaryError(
         'InvalidInput',
         `The run ${run} (${workflowId}) has ended ${recorded.status} at ${recorded.endedAt ?? ''}: there is nothing to cancel.`,
       );
-    await this.#workflows.temporal.workflow.getHandle(workflowId, workflowRunId(run)).cancel();
-    return { run, workflowId, parts: found.filter(({ endedAt }) => endedAt === undefined).length };
+    if (isPart && isNameOfPart(name, whole)) {
+      const parts = await this.#registry.history.parts(whole, LOOKED_AT);
+      throw new GranaryError(
+        'InvalidInput',
+        `The run ${run} is one interval of a run that makes several, all of which would end with it: ${namedRuns(parts)}. Cancel the whole: granary runs cancel ${whole}`,
+      );
+    }
+    await this.#workflows.temporal.workflow.getHandle(workflowId, whole).cancel();
+    return { run: whole, workflowId, several: isPart };
   }
 
   async #settle(): Promise<void> {
@@ -182,6 +195,10 @@ export class RunCatalog {
     return await unplannedRun(this.#workflows, described);
   }
 }
+
+/** Whether a name means one part of a workflow run alone, not the whole: `last` is the part that began last. */
+const isNameOfPart = (name: string, whole: string): boolean =>
+  name === 'last' || name.toLowerCase().startsWith(`${whole}.`);
 
 const unknown = (name: string): GranaryError =>
   new GranaryError(
