@@ -9,7 +9,7 @@ import { Timestamp } from '../definitions/timestamp.js';
 import type { OpenProject } from '../providers/bind.js';
 import { caller } from './caller.js';
 import { deadlineScheduleId, scheduleId, wantedSchedules, type WantedSchedule } from './schedule-spec.js';
-import { detailOf, missingSchedule, summaryOf } from './schedule-state.js';
+import { detailOf, leftDeadline, missingSchedule, summaryOf } from './schedule-state.js';
 import {
   listSchedules,
   readSchedule,
@@ -78,18 +78,29 @@ export class Schedules {
   /** The schedules of this project and environment, and the pipelines that have none yet, by name. */
   async list(): Promise<ScheduleSummary[]> {
     const { scope, project } = this.#open;
+    const { temporal } = this.#workflows;
     const own = await Promise.all(
       [...project.pipelines.values()].map(async (pipeline) => {
-        const found = await readSchedule(this.#workflows.temporal, scheduleId(scope, pipeline.name));
-        return found
-          ? summaryOf(found, this.#ownWanted(pipeline))
-          : missingSchedule(this.#ownWanted(pipeline));
+        const { name } = pipeline;
+        const declared = { pipeline, wanted: this.#ownWanted(pipeline) };
+        const [found, beside] = await Promise.all([
+          readSchedule(temporal, scheduleId(scope, name)),
+          readSchedule(temporal, deadlineScheduleId(scope, name)),
+        ]);
+        return found ? summaryOf(found, declared, beside) : missingSchedule(declared, beside);
       }),
     );
-    const others = (await listSchedules(this.#workflows.temporal, scope))
-      .filter(({ memo }) => memo?.kind === 'pipeline' && !project.pipelines.has(memo.pipeline))
-      .map((found) => summaryOf(found, undefined));
-    return [...own, ...others].sort((a, b) => (a.pipeline < b.pipeline ? -1 : 1));
+    const others = (await listSchedules(temporal, scope)).filter(
+      ({ memo }) => !project.pipelines.has(memo?.pipeline ?? ''),
+    );
+    const ids = new Map(others.map((found) => [found.id, found]));
+    const undeclared = others.flatMap((found) => {
+      const { pipeline = '', kind } = found.memo ?? {};
+      if (kind !== 'deadline')
+        return [summaryOf(found, undefined, ids.get(deadlineScheduleId(scope, pipeline)))];
+      return ids.has(scheduleId(scope, pipeline)) ? [] : [leftDeadline(found)];
+    });
+    return [...own, ...undeclared].sort((a, b) => (a.pipeline < b.pipeline ? -1 : 1));
   }
 
   /**
