@@ -47,7 +47,9 @@ function addList(runs: Command): void {
           ...(pipeline === undefined ? {} : { pipeline }),
           ...(only === undefined ? {} : { status: only }),
         });
-        process.stdout.write(flags.json ? json(found) : runsText(found));
+        process.stdout.write(
+          flags.json ? json(found) : runsText(found, pipeline === undefined && only === undefined),
+        );
       });
     });
 }
@@ -65,7 +67,11 @@ function addShow(runs: Command): void {
         // The plan says to the worker what the steps say to people.
         const { plan: _, ...told } = found;
         process.stdout.write(
-          flags.json ? json(told) : found.plan === undefined ? unplannedText(found) : runText(found),
+          flags.json
+            ? json(told)
+            : found.plan === undefined
+              ? unplannedText(found)
+              : runText(found, sameProject(flags)),
         );
       });
     });

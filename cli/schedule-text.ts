@@ -49,7 +49,7 @@ export function schedulesText(schedules: readonly ScheduleSummary[], more = ''):
       [...(note === undefined ? [] : [note]), ...amiss(summary, more)].join('; '),
     ];
   });
-  return table(['pipeline', 'state', 'cron', 'next run', 'note'], rows);
+  return table(['PIPELINE', 'STATE', 'CRON', 'NEXT RUN', 'NOTE'], rows);
 }
 
 /** What is not as it is declared, and what brings it in step. */
