@@ -5,7 +5,7 @@ import { lastCompleteInterval } from '../definitions/ticks.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import { definitionsOf } from '../registry/definitions.js';
 import type { DueQuestion, DueRuns } from './messages.js';
-import { choosePipeline, targetIds } from './resolve-request.js';
+import { choosePipeline, refuseOpen, targetIds } from './resolve-request.js';
 import type { Runtime } from './runtime.js';
 
 /** Intervals that one run makes, but for those that it goes over in any case: its history stays small, and what is left is due to the next. */
@@ -14,21 +14,23 @@ const MOST = 100;
 /**
  * What a scheduled run is to make. Its own interval is made by its claims; what may have been missed is asked of the ledger: a day that a schedule did
  * not fire for, or that it fires for twice, is neither lost nor made twice.
- * @throws GranaryError `UnknownResource`; `InvalidInterval` before the first interval has ended.
+ * @throws GranaryError `UnknownResource`; `InvalidInterval` before the first interval has ended, and for a tick that is yet to come.
  */
 export async function dueRuns(
   runtime: Pick<Runtime, 'registry' | 'project'>,
   question: DueQuestion,
 ): Promise<DueRuns> {
   const { registry } = runtime;
-  const { scheduled, ...asked } = question;
+  const { scheduled, clock, ...asked } = question;
   await registry.migrate();
   const definitions = await definitionsOf(runtime);
   const request = { ...asked, type: 'pipeline', now: scheduled } as const;
   const pipeline = choosePipeline(definitions, request);
   if (!pipeline) return {};
-  const due = dueIntervals(pipeline, scheduled, new Date());
   const own = lastCompleteInterval(pipeline.schedule, pipeline, Timestamp.from(scheduled));
+  // Temporal's own backfill of a schedule takes times to come, too.
+  refuseOpen({ ...(clock === undefined ? {} : { clock }), scheduled: true }, own, pipeline);
+  const due = dueIntervals(pipeline, scheduled, new Date());
   const unsure = due.filter(({ when }) => when === 'missing').map(({ interval }) => interval);
   const targets = asked.targets === undefined ? pipeline.targets : targetIds(definitions, request);
   const steps = plan(definitions.resources, targets, own).steps.map(({ id }) => id);

@@ -17,6 +17,8 @@ export interface RunRequest extends RecordedRequest {
   readonly scheduled?: boolean;
   /** When the workflow began; ISO-8601. Absent in runs that began before there were deadlines. */
   readonly began?: string;
+  /** The workflow's time when it asked, the same in every attempt; ISO-8601. Absent in runs that asked before it was looked at. */
+  readonly clock?: string;
   /** Of an interval that a backfill makes: the backfill's name; the part is its position. It has no deadline. */
   readonly backfill?: string;
 }
@@ -27,6 +29,8 @@ export interface DueQuestion {
   readonly targets?: readonly string[];
   /** The schedule's tick, without jitter; ISO-8601. */
   readonly scheduled: string;
+  /** As {@link RunRequest.clock}. */
+  readonly clock?: string;
 }
 
 /** The intervals that a scheduled run is to make; empty where no pipeline is meant. */

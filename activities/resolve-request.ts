@@ -1,4 +1,5 @@
 import { isKind, type PipelineSpec } from '../definitions/contract.js';
+import { requireEnded } from '../definitions/ended-intervals.js';
 import { GranaryError } from '../definitions/errors.js';
 import { ALL_TIME, asOfInterval, interval, isAllTime, type Interval } from '../definitions/interval.js';
 import { didYouMean } from '../definitions/names.js';
@@ -9,6 +10,9 @@ import { Timestamp } from '../definitions/timestamp.js';
 import { onlineStoreOf } from '../registry/online-view.js';
 import type { Definitions } from '../registry/definitions.js';
 import type { RunRequest } from './messages.js';
+
+/** How far clocks may be apart of the servers that fire and start, and of the worker that finds what is due. */
+const SKEW_MICROS = 60_000_000n;
 
 /** What a request means: the pipeline, if one, the targets' ids, and the interval. Pure. */
 export function resolveRequest(
@@ -22,7 +26,25 @@ export function resolveRequest(
   const pipeline = choosePipeline(definitions, request);
   const targets = request.targets === undefined ? (pipeline?.targets ?? []) : targetIds(definitions, request);
   if (request.type !== 'pipeline') for (const id of targets) checkTarget(definitions, request, id);
-  return { pipeline, targets, interval: chooseInterval(request, pipeline) };
+  const span = chooseInterval(request, pipeline);
+  if (!isAllTime(span)) refuseOpen(request, span, pipeline);
+  return { pipeline, targets, interval: span };
+}
+
+/**
+ * Refuses an interval that has not ended: its rows would be served with an event time that is yet to come, and a table would count as read at its end.
+ * By the workflow's time, which every attempt sees alike; the interval of a schedule ends at its tick, and clocks may be a little apart.
+ * @throws GranaryError `InvalidInterval`.
+ */
+export function refuseOpen(
+  { clock, scheduled = false }: Pick<RunRequest, 'clock' | 'scheduled'>,
+  span: Interval,
+  pipeline: PipelineSpec | undefined,
+): void {
+  if (clock === undefined) return;
+  const at = Timestamp.from(clock);
+  if (scheduled && Timestamp.from(span.end).micros <= at.micros + SKEW_MICROS) return;
+  requireEnded(span, at, pipeline);
 }
 
 /** The pipeline that a request means: the one it names, the only one, or that which makes its target; undefined where none is meant. */

@@ -52,7 +52,7 @@ export async function resolveRun(runtime: Runtime, request: RunRequest): Promise
   }
   const retries = pipeline?.retries ?? { max: 3, delay: '10s' };
   // When it was asked for, by what, and which part it was are the run's own.
-  const { now: _1, began: _2, part: _3, scheduled: _4, backfill: _5, ...asked } = request;
+  const { now: _1, began: _2, part: _3, scheduled: _4, backfill: _5, clock: _6, ...asked } = request;
   await crashPoint('run.before-begin');
   await registry.runs.begin({
     ...run,

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import type { GranaryClient, PipelineInput } from '../client/index.js';
+import { requireEnded } from '../definitions/ended-intervals.js';
 import { GranaryError } from '../definitions/errors.js';
 import { interval } from '../definitions/interval.js';
 import { didYouMean } from '../definitions/names.js';
 import { targetIdsOf } from '../definitions/target.js';
 import { intervalOfDate, intervalOfRange } from '../definitions/ticks.js';
-import { Timestamp } from '../definitions/timestamp.js';
 import type { OpenProject } from '../providers/bind.js';
 import { useClient, type ClientFlags } from './connect.js';
 import { followRun, startedText, withFollow, type FollowFlags } from './follow-run.js';
@@ -104,14 +104,10 @@ export function requireInterval(
   if (isRange) interval(from, to);
   // What the registry alone knows is looked at by the run.
   if (!pipeline || (!isRange && date === undefined)) return;
-  const { start, end } = isRange
+  const wanted = isRange
     ? intervalOfRange(pipeline.schedule, pipeline, from, to)
     : intervalOfDate(pipeline.schedule, pipeline, date ?? '');
-  if (Timestamp.from(end).toDate().getTime() <= now) return;
-  throw new GranaryError(
-    'InvalidInterval',
-    `The interval [${start}, ${end}) of ${name} has not ended yet: its rows are not all there. Run it after ${end}, or leave --date, --from and --to out for the last complete one.`,
-  );
+  requireEnded(wanted, new Date(now), pipeline);
 }
 
 /** As are misspelt targets; one that the project's file does not have may be registered. */

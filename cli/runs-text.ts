@@ -1,4 +1,4 @@
-import type { FoundRun, RunStep, RunSummary, StepLog } from '../client/index.js';
+import type { FoundRun, RunStep, RunSummary, StepLog, UnplannedRun } from '../client/index.js';
 import { intervalName } from '../definitions/interval.js';
 import { paint, status as colored } from './colors.js';
 import { facts, table } from './table.js';
@@ -113,6 +113,19 @@ export function runText(found: FoundRun, same: string): string {
   const made = steps.length === 0 ? 'The run has no steps.\n' : stepsTable(steps);
   return `${head}\n${made}${errors}${warnings}${facts([['INPUTS', inputs]])}`;
 }
+
+/** A run that ended before it was planned. */
+export const unplannedText = (found: UnplannedRun): string =>
+  facts([
+    ['RUN', found.run],
+    ['WORKFLOW', found.workflowId],
+    ['WHAT', found.type],
+    ['STATUS', `${colored(found.status)} before it was planned: it has no steps`],
+    ['TIME', `${toSecond(found.startedAt)} .. ${toSecond(found.endedAt)} (${took(found.ms)})`],
+    ['IN TEMPORAL', found.url],
+    ['NOTES', found.notes],
+    [`ERROR${found.code === undefined ? '' : ` [${found.code}]`}`, found.error?.split('\n')],
+  ]);
 
 /** What a step read, shortly: versions by name, files by their number. */
 function inputsOf({ inputs }: RunStep): string[] {

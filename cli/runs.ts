@@ -4,7 +4,7 @@ import { useClient, type ClientFlags } from './connect.js';
 import { count } from './count.js';
 import { followRun, startedText, withFollow, type FollowFlags } from './follow-run.js';
 import { sameProject, withJson, withProject, withTaskQueue } from './options.js';
-import { logsText, runsText, runText } from './runs-text.js';
+import { logsText, runsText, runText, unplannedText } from './runs-text.js';
 import { json } from './table.js';
 
 interface RunsFlags extends ClientFlags {
@@ -66,7 +66,13 @@ function addShow(runs: Command): void {
         const found = await client.runs.get(name);
         // The plan says to the worker what the steps say to people.
         const { plan: _, ...told } = found;
-        process.stdout.write(flags.json ? json(told) : runText(found, sameProject(flags)));
+        process.stdout.write(
+          flags.json
+            ? json(told)
+            : found.plan === undefined
+              ? unplannedText(found)
+              : runText(found, sameProject(flags)),
+        );
       });
     });
 }
@@ -127,7 +133,7 @@ function addCancel(runs: Command): void {
     .action(async (name: string, flags: RunsFlags) => {
       await useClient(flags, async (client) => {
         const found = await client.runs.cancel(name);
-        const also = found.parts > 1 ? `, with all ${found.parts} intervals that it makes` : '';
+        const also = found.several ? ', and makes none of its intervals that it has not made yet' : '';
         process.stdout.write(
           flags.json
             ? json(found)

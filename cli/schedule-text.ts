@@ -36,28 +36,51 @@ export function changesText(changes: readonly ScheduleChange[], where: string, d
 
 const quoted = (note: string): string => (note === '' ? '' : `: ${note}`);
 
-/** One line a schedule. */
-export function schedulesText(schedules: readonly ScheduleSummary[]): string {
+/** One line a schedule. `more` is what a command needs to find the same project and environment. */
+export function schedulesText(schedules: readonly ScheduleSummary[], more = ''): string {
   if (schedules.length === 0) return 'The project declares no pipeline, and has no schedule.\n';
-  const rows = schedules.map(({ pipeline, state, cron, timezone, next, note, differs }) => [
-    pipeline,
-    state,
-    `${cron} ${timezone}`,
-    next ?? '-',
-    [
-      ...(state === 'missing' ? ['granary schedule apply creates it'] : []),
-      ...(note === undefined ? [] : [note]),
-      ...(differs.length > 0 ? ['differs from its definition'] : []),
-    ].join('; '),
-  ]);
+  const rows = schedules.map((summary) => {
+    const { pipeline, state, cron, timezone, next, note } = summary;
+    return [
+      pipeline,
+      state,
+      `${cron} ${timezone}`,
+      next ?? '-',
+      [...(note === undefined ? [] : [note]), ...amiss(summary, more)].join('; '),
+    ];
+  });
   return table(['PIPELINE', 'STATE', 'CRON', 'NEXT RUN', 'NOTE'], rows);
+}
+
+/** What is not as it is declared, and what brings it in step. */
+function amiss({ id, pipeline, state, differs, deadline }: ScheduleSummary, more: string): string[] {
+  const apply = `granary schedule apply ${pipeline}${more}`;
+  const prune = `granary schedule apply --prune${more}`;
+  if (deadline?.id === id) return [`only its deadline's schedule is left; delete it: ${prune}`];
+  if (state === 'undeclared') return [`no pipeline declares it; delete it: ${prune}`];
+  const beside = {
+    missing: `its deadline's schedule is missing; create it: ${apply}`,
+    undeclared: `its deadline's schedule is left, and declared no more; delete it: ${apply}`,
+    paused: "its deadline's schedule is paused",
+    active: "its deadline's schedule is there",
+  } as const;
+  // With the one both are created.
+  if (state === 'missing')
+    return [
+      `not applied; create it: ${apply}`,
+      ...(deadline && deadline.state !== 'missing' ? [beside[deadline.state]] : []),
+    ];
+  return [
+    ...(differs.length > 0 ? [`differs from its definition; bring it in step: ${apply}`] : []),
+    ...(deadline && deadline.state !== 'active' ? [beside[deadline.state]] : []),
+  ];
 }
 
 const timeText = ({ at, interval }: ScheduledTime): string =>
   interval ? `${at}  for ${intervalName(interval)}` : at;
 
 /** A schedule with its times and runs. */
-export function scheduleText(detail: ScheduleDetail): string {
+export function scheduleText(detail: ScheduleDetail, more = ''): string {
   const { pipeline, state, note, id, applied, counts, deadline, differs } = detail;
   const field = (name: string): string => String(applied[name] ?? '');
   return facts([
@@ -77,7 +100,8 @@ export function scheduleText(detail: ScheduleDetail): string {
       'runs',
       `${counts.started} started, ${counts.skipped} skipped (the run before was open), ${counts.missed} missed (noticed after the catchup window)`,
     ],
-    ['differs from its definition; granary schedule apply brings it in step', differs],
+    ['amiss', amiss(detail, more)],
+    ['differs from its definition', differs],
     [state === 'paused' ? 'next, were it not paused' : 'next', detail.upcoming.map(timeText)],
     [
       'recent',

@@ -3,7 +3,7 @@ import type { GranaryClient } from '../client/index.js';
 import { intervalName } from '../definitions/interval.js';
 import type { Scope } from '../definitions/project.js';
 import { useClient, type ClientFlags } from './connect.js';
-import { withJson, withProject, withTaskQueue } from './options.js';
+import { sameProject, withJson, withProject, withTaskQueue } from './options.js';
 import { changesText, schedulesText, scheduleText } from './schedule-text.js';
 import { json } from './table.js';
 
@@ -35,7 +35,7 @@ export function addSchedule(program: Command): void {
   ]).action(async (flags: Flags) => {
     await told(flags, async (client) => {
       const found = await client.schedules.list();
-      return { value: found, text: schedulesText(found) };
+      return { value: found, text: schedulesText(found, sameProject(flags)) };
     });
   });
   sub(
@@ -46,7 +46,7 @@ export function addSchedule(program: Command): void {
   ).action(async (pipeline: string, flags: Flags) => {
     await told(flags, async (client) => {
       const detail = await client.schedules.describe(pipeline);
-      return { value: detail, text: scheduleText(detail) };
+      return { value: detail, text: scheduleText(detail, sameProject(flags)) };
     });
   });
   sub(

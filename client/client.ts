@@ -52,6 +52,7 @@ import { RunCatalog } from './runs.js';
 import { Schedules } from './schedules.js';
 import { openTrainingRows, type VersionChoice } from './training-rows.js';
 import { listVersions, staleOf, type FeatureSetVersion } from './versions.js';
+import { describeRun, unplannedRun, type UnplannedRun } from './unplanned-run.js';
 import { verifyView, type Verification } from './verify.js';
 import { Workflows, type Started } from './workflows.js';
 
@@ -233,18 +234,23 @@ export class GranaryClient {
   }
 
   /**
-   * A run as the registry has it; a workflow that closed without recording its end counts as Temporal closed it. Undefined: none of that id was planned.
+   * A run as the registry has it; a workflow that closed without recording its end counts as Temporal closed it. Of one that ended before it was
+   * planned, what Temporal knows: how it ended, and why. Undefined: there is none of that id, or no worker has begun it.
    * @throws GranaryError `InvalidInput` for a workflow run that makes several intervals: it names its parts, each of which can be asked for.
    */
-  async status(runId: string): Promise<Run | undefined> {
+  async status(runId: string): Promise<Run | UnplannedRun | undefined> {
     // The first run of all may not have begun yet.
     await this.#registry.migrate();
     const run = await this.#registry.runs.get(runId);
     if (!run) {
       const parts = await this.#registry.history.parts(runId, 1000);
       if (parts.length > 0) throw severalParts(runId, parts);
+      const described = await describeRun(this.#workflows, runId);
+      return described && described.status.name !== 'RUNNING'
+        ? await unplannedRun(this.#workflows, described)
+        : undefined;
     }
-    if (!run || run.endedAt !== undefined) return run;
+    if (run.endedAt !== undefined) return run;
     await settle(this.#registry, this.#workflows.closedAs);
     return await this.#registry.runs.get(runId);
   }

@@ -35,6 +35,7 @@ export type {
 } from './resource-types.js';
 export type { ResourceCatalog } from './resources.js';
 export type { Cancelled, FoundRun, RunCatalog } from './runs.js';
+export type { UnplannedRun } from './unplanned-run.js';
 export type { RunFilter, RunStep, RunSummary } from '../registry/run-history.js';
 export type { LoggedStatement, StepLog } from '../registry/step-logs.js';
 export type { ScheduleFields } from './schedule-spec.js';

@@ -1,5 +1,4 @@
-import { WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
-import { GranaryError, messageOf } from '../definitions/errors.js';
+import { GranaryError } from '../definitions/errors.js';
 import { intervalName } from '../definitions/interval.js';
 import type { RecordedEvent } from '../registry/events.js';
 import { workflowRunId } from '../registry/ownership.js';
@@ -12,6 +11,7 @@ import type { RunHandle } from './handles.js';
 import { again } from './run-again.js';
 import { runHandle } from './run-handle.js';
 import { areOfOne, namedRuns, severalParts } from './run-parts.js';
+import { describeRun, unplannedRun, type UnplannedRun } from './unplanned-run.js';
 import type { Workflows } from './workflows.js';
 
 /** A run that was found, and where Temporal's web interface shows it. */
@@ -26,8 +26,8 @@ export interface FoundRun extends RunDetail {
 export interface Cancelled {
   readonly run: string;
   readonly workflowId: string;
-  /** Parts of the same workflow run that end with it. */
-  readonly parts: number;
+  /** It makes several intervals: none that it has not made yet is made. */
+  readonly several: boolean;
 }
 
 /** Matches that are looked at. */
@@ -51,12 +51,16 @@ export class RunCatalog {
   }
 
   /**
-   * A run with its steps.
+   * A run with its steps; of one that ended before it was planned, what Temporal knows of it: how it ended, and why.
    * @throws GranaryError `UnknownResource`; `InvalidInput` when several are meant.
    */
-  async get(name: string): Promise<FoundRun> {
+  async get(name: string): Promise<FoundRun | UnplannedRun> {
     await this.#settle();
-    const { run } = await this.#find(name);
+    const found = await this.#find(name);
+    return 'notes' in found ? found : await this.#detail(name, found);
+  }
+
+  async #detail(name: string, { run }: RunSummary): Promise<FoundRun> {
     const found = await this.#registry.history.detail(run);
     if (!found) throw unknown(name);
     const deadlines = await this.#registry.events.list({ run }, 100);
@@ -67,7 +71,7 @@ export class RunCatalog {
   async logs(
     name: string,
     { step }: { readonly step?: string } = {},
-  ): Promise<{ readonly run: FoundRun; readonly logs: readonly StepLog[] }> {
+  ): Promise<{ readonly run: FoundRun | UnplannedRun; readonly logs: readonly StepLog[] }> {
     const run = await this.get(name);
     const known = run.steps.map((one) => one.step);
     const asked = step === undefined ? undefined : stepOf(known, step);
@@ -80,7 +84,13 @@ export class RunCatalog {
    */
   async retry(name: string): Promise<RunHandle> {
     const run = await this.get(name);
-    const { status, workflowId, interval } = run;
+    const { status, workflowId } = run;
+    if (run.plan === undefined)
+      throw new GranaryError(
+        'InvalidInput',
+        `The run ${run.run} (${workflowId}) ended ${status} before it was planned, and there is nothing to do again${run.error === undefined ? '' : `: ${run.error}`}. Start it anew with what is right.`,
+      );
+    const { interval } = run;
     if (run.endedAt === undefined)
       throw new GranaryError(
         'InvalidInput',
@@ -99,15 +109,15 @@ export class RunCatalog {
   }
 
   /**
-   * Asks a run to stop; it cleans up and ends as CANCELLED. Also one that no worker has begun, by its workflow id.
-   * @throws GranaryError `InvalidInput`: it has ended, or belongs to a backfill.
+   * Asks a run to stop; it cleans up and ends as CANCELLED. Also one that no worker has begun, by its workflow id. Of a workflow run that makes several
+   * intervals only the whole can be cancelled, by its own id.
+   * @throws GranaryError `InvalidInput`: it has ended, is one part of several, or belongs to a backfill.
    */
   async cancel(name: string): Promise<Cancelled> {
     await this.#settle();
     const found = await this.#registry.history.matching(name, LOOKED_AT);
     const [first] = found;
-    // All parts of one workflow run end with it.
-    const recorded = areOfOne(found) ? first : found.length > 0 ? await this.#find(name) : undefined;
+    const recorded = areOfOne(found) ? first : found.length > 0 ? await this.#recorded(name) : undefined;
     const { run, workflowId } = recorded ?? (await this.#waiting(name));
     // One from Temporal's UI has an id of any form.
     const backfill =
@@ -118,13 +128,26 @@ export class RunCatalog {
         'InvalidInput',
         `The run ${run} belongs to the backfill ${backfill}, all of whose intervals would end with it. Cancel the backfill: granary backfill cancel ${backfill}`,
       );
-    if (recorded && found.every(({ endedAt }) => endedAt !== undefined))
+    const whole = workflowRunId(run);
+    const isPart = recorded !== undefined && run !== whole;
+    const isOpen = isPart
+      ? (await this.#workflows.closedAs({ workflowId, id: whole })) === undefined
+      : !recorded || recorded.endedAt === undefined;
+    // Where it is one of several, the workflow may be open between two of them.
+    if (recorded && (!isOpen || (isPart && isNameOfPart(name, whole) && recorded.endedAt !== undefined)))
       throw new GranaryError(
         'InvalidInput',
         `The run ${run} (${workflowId}) has ended ${recorded.status} at ${recorded.endedAt ?? ''}: there is nothing to cancel.`,
       );
-    await this.#workflows.temporal.workflow.getHandle(workflowId, workflowRunId(run)).cancel();
-    return { run, workflowId, parts: found.filter(({ endedAt }) => endedAt === undefined).length };
+    if (isPart && isNameOfPart(name, whole)) {
+      const parts = await this.#registry.history.parts(whole, LOOKED_AT);
+      throw new GranaryError(
+        'InvalidInput',
+        `The run ${run} is one interval of a run that makes several, all of which would end with it: ${namedRuns(parts)}. Cancel the whole: granary runs cancel ${whole}`,
+      );
+    }
+    await this.#workflows.temporal.workflow.getHandle(workflowId, whole).cancel();
+    return { run: whole, workflowId, several: isPart };
   }
 
   async #settle(): Promise<void> {
@@ -133,11 +156,15 @@ export class RunCatalog {
     await settle(this.#registry, this.#workflows.closedAs);
   }
 
-  async #find(name: string): Promise<RunSummary> {
+  /** A run that is recorded, or that ended before it could be. */
+  async #find(name: string): Promise<RunSummary | UnplannedRun> {
+    return (await this.#recorded(name)) ?? (await this.#unplanned(name));
+  }
+
+  async #recorded(name: string): Promise<RunSummary | undefined> {
     const found = await this.#registry.history.matching(name, LOOKED_AT);
     const [only, another] = found;
-    if (!only) throw await this.#unplanned(name);
-    if (!another) return only;
+    if (!only || !another) return only;
     if (areOfOne(found)) throw severalParts(name, found.toReversed());
     throw new GranaryError(
       'InvalidInput',
@@ -146,45 +173,32 @@ export class RunCatalog {
   }
 
   /** A workflow that has been started, and that no worker has begun. */
-  async #waiting(workflowId: string): Promise<{ readonly run: string; readonly workflowId: string }> {
-    const described = await this.#describe(workflowId);
-    if (described?.status.name !== 'RUNNING') throw await this.#unplanned(workflowId);
-    return { run: described.runId, workflowId };
-  }
-
-  /** The error for a run that is not recorded; Temporal may know why. */
-  async #unplanned(name: string): Promise<GranaryError> {
-    const described = await this.#describe(name);
-    if (!described) return unknown(name);
-    if (described.status.name === 'RUNNING')
-      return new GranaryError(
-        'UnknownResource',
-        `The run ${name} has been started, and no worker has begun it yet. Start one: granary worker`,
-      );
-    const why = await this.#workflows.temporal.workflow
-      .getHandle(name, described.runId)
-      .result()
-      .then(
-        () => '',
-        (error: unknown) => messageOf(error instanceof WorkflowFailedError ? (error.cause ?? error) : error),
-      );
-    return new GranaryError(
-      'UnknownResource',
-      `The run ${name} ended ${described.status.name} before it was planned, and has no steps: ${why}`,
+  async #waiting(name: string): Promise<{ readonly run: string; readonly workflowId: string }> {
+    const described = await describeRun(this.#workflows, name);
+    if (described?.status.name === 'RUNNING')
+      return { run: described.runId, workflowId: described.workflowId };
+    const { run, workflowId, status, endedAt } = await this.#unplanned(name);
+    throw new GranaryError(
+      'InvalidInput',
+      `The run ${run} (${workflowId}) has ended ${status} at ${endedAt}: there is nothing to cancel.`,
     );
   }
 
-  async #describe(workflowId: string) {
-    // Other projects' workflows may share the namespace.
-    if (!this.#workflows.isOwn(workflowId)) return undefined;
-    try {
-      return await this.#workflows.temporal.workflow.getHandle(workflowId).describe();
-    } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return undefined;
-      throw error;
-    }
+  async #unplanned(name: string): Promise<UnplannedRun> {
+    const described = await describeRun(this.#workflows, name);
+    if (!described) throw unknown(name);
+    if (described.status.name === 'RUNNING')
+      throw new GranaryError(
+        'UnknownResource',
+        `The run ${name} has been started, and no worker has begun it yet. Start one: granary worker`,
+      );
+    return await unplannedRun(this.#workflows, described);
   }
 }
+
+/** Whether a name means one part of a workflow run alone, not the whole: `last` is the part that began last. */
+const isNameOfPart = (name: string, whole: string): boolean =>
+  name === 'last' || name.toLowerCase().startsWith(`${whole}.`);
 
 const unknown = (name: string): GranaryError =>
   new GranaryError(

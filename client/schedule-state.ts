@@ -8,11 +8,19 @@ import type { FoundSchedule } from './schedule-store.js';
 import type { ScheduleDetail, ScheduledRun, ScheduledTime, ScheduleSummary } from './schedule-types.js';
 import type { Workflows } from './workflows.js';
 
-/** A schedule in a line; `wanted` is what its definition wants, undefined when it is not declared. */
+/** What a pipeline wants, and what it has in Temporal beside its own schedule: the one that raises its deadlines. */
+export interface Declared {
+  readonly pipeline: PipelineSpec;
+  readonly wanted: WantedSchedule;
+}
+
+/** A schedule in a line; `declared` is undefined when no pipeline declares it. */
 export function summaryOf(
   { id, description, memo }: FoundSchedule,
-  wanted: WantedSchedule | undefined,
+  declared: Declared | undefined,
+  beside: FoundSchedule | undefined,
 ): ScheduleSummary {
+  const wanted = declared?.wanted;
   const { state, info } = description;
   const [next] = info.nextActionTimes;
   const fields = memo?.fields ?? {};
@@ -25,14 +33,39 @@ export function summaryOf(
     ...(state.paused && state.note !== undefined ? { note: state.note } : {}),
     ...(state.paused || !next ? {} : { next: textOf(next) }),
     differs: wanted && wanted.hash !== memo?.hash ? difference('', fields, wanted.fields) : [],
+    ...besideOf(id, declared, beside),
   };
 }
 
-/** A pipeline that has no schedule yet. */
-export const missingSchedule = ({ id, pipeline, fields }: WantedSchedule): ScheduleSummary => ({
-  ...{ id, pipeline, state: 'missing', differs: [] },
-  ...{ cron: String(fields['cron']), timezone: String(fields['timezone']) },
+/** A pipeline that has no schedule yet, or none any more. */
+export const missingSchedule = (declared: Declared, beside: FoundSchedule | undefined): ScheduleSummary => ({
+  ...{ id: declared.wanted.id, pipeline: declared.pipeline.name, state: 'missing', differs: [] },
+  cron: String(declared.wanted.fields['cron']),
+  timezone: String(declared.wanted.fields['timezone']),
+  ...besideOf(declared.wanted.id, declared, beside),
 });
+
+/** The schedule of deadlines of which nothing else is left: neither the pipeline nor its own schedule. */
+export const leftDeadline = (beside: FoundSchedule): ScheduleSummary => ({
+  ...summaryOf(beside, undefined, undefined),
+  deadline: { id: beside.id, state: 'undeclared' },
+});
+
+function besideOf(
+  id: string,
+  declared: Declared | undefined,
+  beside: FoundSchedule | undefined,
+): Pick<ScheduleSummary, 'deadline'> {
+  const isDeclared = declared?.pipeline.deadline !== undefined;
+  if (!isDeclared && !beside) return {};
+  const found = beside?.description.state.paused ? 'paused' : 'active';
+  return {
+    deadline: {
+      id: beside?.id ?? `${id}/deadline`,
+      state: !beside ? 'missing' : isDeclared ? found : 'undeclared',
+    },
+  };
+}
 
 const textOf = (date: Date): string => Timestamp.from(date).toString();
 
@@ -40,7 +73,7 @@ const textOf = (date: Date): string => Timestamp.from(date).toString();
 export async function detailOf(
   workflows: Workflows,
   found: FoundSchedule,
-  declared: { readonly pipeline: PipelineSpec; readonly wanted: WantedSchedule } | undefined,
+  declared: Declared | undefined,
   beside: FoundSchedule | undefined,
 ): Promise<ScheduleDetail> {
   const { info } = found.description;
@@ -55,9 +88,8 @@ export async function detailOf(
       return { ...time(scheduledAt), startedAt: textOf(takenAt), workflowId, runId, status };
     }),
   );
-  const watched = declared?.pipeline.deadline !== undefined || beside !== undefined;
   return {
-    ...summaryOf(found, declared?.wanted),
+    ...summaryOf(found, declared, beside),
     applied: found.memo?.fields ?? {},
     upcoming: info.nextActionTimes.map(time),
     recent,
@@ -66,14 +98,6 @@ export async function detailOf(
       skipped: info.numActionsSkippedOverlap,
       missed: info.numActionsMissedCatchupWindow,
     },
-    ...(watched
-      ? {
-          deadline: {
-            id: beside?.id ?? `${found.id}/deadline`,
-            state: !beside ? 'missing' : beside.description.state.paused ? 'paused' : 'active',
-          },
-        }
-      : {}),
   };
 }
 
@@ -85,7 +109,10 @@ function intervalAt(pipeline: PipelineSpec, date: Date): Pick<ScheduledTime, 'in
 
 async function statusOf({ temporal }: Workflows, workflowId: string, runId: string): Promise<string> {
   try {
-    return (await temporal.workflow.getHandle(workflowId, runId).describe()).status.name;
+    const { status } = await temporal.workflow.getHandle(workflowId, runId).describe();
+    if (status.name !== 'CONTINUED_AS_NEW') return status.name;
+    // A run of very many intervals went on as a new one, which bears its workflow's id.
+    return (await temporal.workflow.getHandle(workflowId).describe()).status.name;
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return 'GONE';
     throw error;

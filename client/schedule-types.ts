@@ -37,6 +37,14 @@ export interface ScheduleSummary {
   readonly next?: string;
   /** How its definition differs from what was applied, field by field. */
   readonly differs: readonly string[];
+  /** The schedule that raises its deadlines, where it has one or should. The only one that is left bears its id. */
+  readonly deadline?: DeadlineScheduleSummary;
+}
+
+/** `missing`: a deadline is declared, and not applied; `undeclared`: it is applied, and not declared any more. */
+export interface DeadlineScheduleSummary {
+  readonly id: string;
+  readonly state: ScheduleSummary['state'];
 }
 
 /** A run that a schedule started or will start. Instants are ISO-8601 in UTC. */
@@ -69,8 +77,6 @@ export interface ScheduleDetail extends ScheduleSummary {
     /** Ticks that Temporal noticed after the catchup window. */
     readonly missed: number;
   };
-  /** The schedule that raises its deadlines, where it has one. */
-  readonly deadline?: { readonly id: string; readonly state: 'active' | 'paused' | 'missing' };
 }
 
 /** A run that was started for one interval. */

@@ -1,6 +1,7 @@
 import { ScheduleNotFoundError } from '@temporalio/client';
 import type { PipelineSpec } from '../definitions/contract.js';
 import { difference } from '../definitions/diff.js';
+import { requireEnded } from '../definitions/ended-intervals.js';
 import { GranaryError } from '../definitions/errors.js';
 import { intervalOfDate, lastCompleteInterval } from '../definitions/ticks.js';
 import { didYouMean } from '../definitions/names.js';
@@ -8,7 +9,7 @@ import { Timestamp } from '../definitions/timestamp.js';
 import type { OpenProject } from '../providers/bind.js';
 import { caller } from './caller.js';
 import { deadlineScheduleId, scheduleId, wantedSchedules, type WantedSchedule } from './schedule-spec.js';
-import { detailOf, missingSchedule, summaryOf } from './schedule-state.js';
+import { detailOf, leftDeadline, missingSchedule, summaryOf } from './schedule-state.js';
 import {
   listSchedules,
   readSchedule,
@@ -77,18 +78,29 @@ export class Schedules {
   /** The schedules of this project and environment, and the pipelines that have none yet, by name. */
   async list(): Promise<ScheduleSummary[]> {
     const { scope, project } = this.#open;
+    const { temporal } = this.#workflows;
     const own = await Promise.all(
       [...project.pipelines.values()].map(async (pipeline) => {
-        const found = await readSchedule(this.#workflows.temporal, scheduleId(scope, pipeline.name));
-        return found
-          ? summaryOf(found, this.#ownWanted(pipeline))
-          : missingSchedule(this.#ownWanted(pipeline));
+        const { name } = pipeline;
+        const declared = { pipeline, wanted: this.#ownWanted(pipeline) };
+        const [found, beside] = await Promise.all([
+          readSchedule(temporal, scheduleId(scope, name)),
+          readSchedule(temporal, deadlineScheduleId(scope, name)),
+        ]);
+        return found ? summaryOf(found, declared, beside) : missingSchedule(declared, beside);
       }),
     );
-    const others = (await listSchedules(this.#workflows.temporal, scope))
-      .filter(({ memo }) => memo?.kind === 'pipeline' && !project.pipelines.has(memo.pipeline))
-      .map((found) => summaryOf(found, undefined));
-    return [...own, ...others].sort((a, b) => (a.pipeline < b.pipeline ? -1 : 1));
+    const others = (await listSchedules(temporal, scope)).filter(
+      ({ memo }) => !project.pipelines.has(memo?.pipeline ?? ''),
+    );
+    const ids = new Map(others.map((found) => [found.id, found]));
+    const undeclared = others.flatMap((found) => {
+      const { pipeline = '', kind } = found.memo ?? {};
+      if (kind !== 'deadline')
+        return [summaryOf(found, undefined, ids.get(deadlineScheduleId(scope, pipeline)))];
+      return ids.has(scheduleId(scope, pipeline)) ? [] : [leftDeadline(found)];
+    });
+    return [...own, ...undeclared].sort((a, b) => (a.pipeline < b.pipeline ? -1 : 1));
   }
 
   /**
@@ -148,11 +160,7 @@ export class Schedules {
       date === undefined
         ? lastCompleteInterval(pipeline.schedule, pipeline, now)
         : intervalOfDate(pipeline.schedule, pipeline, date);
-    if (Timestamp.from(interval.end).micros > now.micros)
-      throw new GranaryError(
-        'InvalidInterval',
-        `The interval [${interval.start}, ${interval.end}) of ${name} has not ended yet: its run starts at ${interval.end}.`,
-      );
+    requireEnded(interval, now, pipeline);
     const prefix = String(memo?.fields['workflowId'] ?? this.#ownWanted(pipeline).fields['workflowId']);
     return await triggerRun(this.#workflows, { id, workflowId: `${prefix}-${interval.end}`, interval });
   }

@@ -1,8 +1,14 @@
 import { GranaryError } from './errors.js';
 import type { Interval } from './interval.js';
-import { instant, intervalsBetween, localDate, type Schedule, type ScheduleBounds } from './ticks.js';
-import { instantsOf } from './time-zone.js';
-import { Timestamp } from './timestamp.js';
+import {
+  completeInterval,
+  intervalsBetween,
+  localDate,
+  type Schedule,
+  type ScheduleBounds,
+} from './ticks.js';
+import { instantIn } from './time-zone.js';
+import { Timestamp, type TimestampLike } from './timestamp.js';
 
 const DATE = /^\d{4}-\d\d-\d\d$/;
 
@@ -17,8 +23,8 @@ export function endedIntervals(
   now: string,
 ): { readonly all: readonly Interval[]; readonly isCut: boolean } {
   const { timezone } = schedule;
-  const low = boundOf(timezone, from ?? bounds.startDate, from !== undefined);
-  const high = boundOf(timezone, to ?? now, to !== undefined);
+  const low = from === undefined ? Timestamp.from(bounds.startDate) : instantIn(timezone, from);
+  const high = to === undefined ? Timestamp.from(now) : instantIn(timezone, to);
   if (low.micros >= high.micros) {
     // Nothing has begun yet: nothing is there, and nothing is wrong.
     if (from === undefined || to === undefined) return { all: [], isCut: to === undefined };
@@ -37,8 +43,28 @@ export function endedIntervals(
   return { all, isCut: all.length < within.length };
 }
 
-/** An instant that somebody gave; of a date the first instant of that local day. */
-const boundOf = (timezone: string, text: string, given: boolean): Timestamp => {
-  const at = Timestamp.from(text);
-  return given && DATE.test(text) ? instant(instantsOf(timezone, at.toDate().getTime()).at) : at;
-};
+/** What of a pipeline says which of its intervals is the last complete one. */
+type Scheduled = ScheduleBounds & { readonly name: string; readonly schedule: Schedule };
+
+/**
+ * Holds a run to an interval whose rows can all be there: one that has ended by `at`.
+ * @throws GranaryError `InvalidInterval` that says when it ends, and which one to run instead.
+ */
+export function requireEnded(
+  { start, end }: Interval,
+  at: TimestampLike,
+  pipeline: Scheduled | undefined,
+): void {
+  const now = Timestamp.from(at);
+  if (Timestamp.from(end).micros <= now.micros) return;
+  const head = `The interval [${start}, ${end})${pipeline ? ` of ${pipeline.name}` : ''} has not ended yet, and its rows are not all there: it ends at ${end}, and now it is ${String(now)}. Run it then`;
+  if (!pipeline)
+    throw new GranaryError('InvalidInterval', `${head}, or give an interval that ends before now.`);
+  const last = completeInterval(pipeline.schedule, pipeline, now);
+  throw new GranaryError(
+    'InvalidInterval',
+    last
+      ? `${head}, or leave the date and the ends out for the last complete one, [${last.start}, ${last.end}).`
+      : `${head}; none of its intervals has ended so far.`,
+  );
+}

@@ -5,8 +5,7 @@ import type { FeatureView } from './feature-view.js';
 import { durationMicros } from './interval.js';
 import { checkName } from './names.js';
 import type { About, AnySource } from './source.js';
-import { checkTimeZone } from './time-zone.js';
-import { Timestamp } from './timestamp.js';
+import { checkTimeZone, instantIn } from './time-zone.js';
 import type { TrainingSet } from './training-set.js';
 
 /** Something a run can make: a feature set, a transformation, a view to materialize, a training set, or its name. */
@@ -16,9 +15,9 @@ export interface PipelineOptions extends About {
   readonly targets: readonly Target[];
   /** When intervals end and begin, and how a schedule starts their runs. */
   readonly schedule: ScheduleOptions;
-  /** The first interval starts at or after this. */
+  /** The first interval starts at or after this: a date, which is its midnight in the schedule's time zone, or an instant. */
   readonly startDate: string;
-  /** The last interval ends at or before this; default: none. */
+  /** The last interval ends at or before this, written as `startDate`; default: none. */
   readonly endDate?: string;
   /** How often a step that reported an error is tried again, and after what delay. Lost workers do not count. */
   readonly retries?: { readonly max: number; readonly delay?: string };
@@ -91,8 +90,10 @@ export function pipeline(name: string, options: PipelineOptions): Pipeline {
     options;
   if (targets.length === 0)
     throw new GranaryError('InvalidDefinition', `The pipeline ${name} has no targets.`);
-  const from = Timestamp.from(startDate);
-  if (endDate !== undefined && Timestamp.from(endDate).micros <= from.micros)
+  const when = scheduleOf(name, schedule);
+  const from = instantIn(when.timezone, startDate);
+  const to = endDate === undefined ? undefined : instantIn(when.timezone, endDate);
+  if (to && to.micros <= from.micros)
     throw new GranaryError(
       'InvalidDefinition',
       `The pipeline ${name}: endDate ${endDate} is not after startDate ${startDate}.`,
@@ -114,9 +115,9 @@ export function pipeline(name: string, options: PipelineOptions): Pipeline {
     kind: 'pipeline',
     name,
     targets,
-    schedule: scheduleOf(name, schedule),
+    schedule: when,
     startDate: from.toString(),
-    endDate: endDate === undefined ? undefined : Timestamp.from(endDate).toString(),
+    endDate: to?.toString(),
     retries: { max, delay },
     dependsOnPast: dependsOnPast ? true : undefined,
     lookback: lookback === 0 ? undefined : lookback,

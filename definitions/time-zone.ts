@@ -1,4 +1,5 @@
 import { GranaryError } from './errors.js';
+import { Timestamp } from './timestamp.js';
 
 /** Milliseconds: instants since 1970 in UTC, and local times as if they were in UTC. Not for workflow code: time zones need `Intl`. */
 type Millis = number;
@@ -101,3 +102,11 @@ export function instantsOf(zone: string, local: Millis): LocalInstants {
 /** Whether clocks are changed within three hours of an instant: whoever fires by local time may then fire twice, late or not at all. */
 export const nearChangeOfClocks = (zone: string, instant: Millis): boolean =>
   offsetAt(zone, instant - 3 * HOUR) !== offsetAt(zone, instant + 3 * HOUR);
+
+const DATE = /^\d{4}-\d\d-\d\d$/;
+
+/** An instant from a text; of a bare date the first instant of that local day. @throws GranaryError `InvalidInput` for what is no date. */
+export function instantIn(zone: string, text: string): Timestamp {
+  const at = Timestamp.from(text);
+  return DATE.test(text.trim()) ? Timestamp.from(new Date(instantsOf(zone, at.toDate().getTime()).at)) : at;
+}

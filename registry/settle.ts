@@ -22,6 +22,9 @@ const CLOSED: Readonly<Record<string, RunStatus>> = {
   TIMED_OUT: 'DEADLINE_EXCEEDED',
 };
 
+/** What becomes of a run that Temporal closed so. */
+export const runStatusOf = (closed: string): RunStatus => CLOSED[closed] ?? 'FAILED';
+
 /**
  * Ends in the registry what Temporal closed without its saying so (terminated, timed out): runs, then applies, whose resources become
  * READY or FAILED. Every new run and every reader of statuses does this first. `self` is the run that asks.
@@ -48,12 +51,7 @@ export async function settle(registry: Registry, closedAs: ClosedAs, self?: stri
 export async function settleRun(registry: Registry, closedAs: ClosedAs, run: RunRef): Promise<void> {
   const closed = await closedAs(run);
   if (closed !== undefined)
-    await registry.runs.end(
-      run.id,
-      CLOSED[closed] ?? 'FAILED',
-      [],
-      `Temporal closed the workflow: ${closed}.`,
-    );
+    await registry.runs.end(run.id, runStatusOf(closed), [], `Temporal closed the workflow: ${closed}.`);
 }
 
 /** Ends one apply whose workflow Temporal closed. */
@@ -69,7 +67,7 @@ export async function settleApply(registry: Registry, closedAs: ClosedAs, apply:
     registry.applies.items(apply.id),
     registry.applies.steps(childIds(apply)),
   ]);
-  const status = closed === 'COMPLETED' ? 'FAILED' : (CLOSED[closed] ?? 'FAILED');
+  const status = closed === 'COMPLETED' ? 'FAILED' : runStatusOf(closed);
   const outcomes = outcomesOf({ resources, items, steps, unfinished });
   await registry.applies.end(apply.id, status, outcomes, unfinished);
   if (apply.runId !== undefined) await registry.runs.end(apply.runId, status, [], unfinished);
@@ -89,7 +87,7 @@ export async function settleBackfill(
   const never = runId === undefined && closed === 'NOT_FOUND';
   await registry.backfills.end(
     id,
-    closed === 'COMPLETED' ? 'FAILED' : (CLOSED[closed] ?? 'FAILED'),
+    closed === 'COMPLETED' ? 'FAILED' : runStatusOf(closed),
     never ? 'Its workflow was never started; ask for it again.' : `Temporal closed the workflow: ${closed}.`,
   );
 }

@@ -32,7 +32,7 @@ import { removeResource } from './remove.js';
 import { runApply, type ApplyResult } from './run-apply.js';
 import { runBackfill, type BackfillResult } from './run-backfill.js';
 import { scheduledTime } from './own-words.js';
-import { runScheduled } from './run-scheduled.js';
+import { runParts, runScheduled, type ScheduledRest } from './run-scheduled.js';
 import { runTargets, type RunResult } from './run-targets.js';
 
 export type {
@@ -55,18 +55,21 @@ export type {
 };
 
 /**
- * Runs a pipeline for one interval: by default the only pipeline and its last complete interval. Started by a schedule, for what is due at its tick.
+ * Runs a pipeline for one interval: by default the only pipeline and its last complete interval. Started by a schedule, for what is due at its tick;
+ * `rest` is what such a run has left when it goes on as a new one, and nobody else gives it.
  */
-export async function pipeline(input?: PipelineInput): Promise<RunResult> {
+export async function pipeline(input?: PipelineInput, rest?: ScheduledRest): Promise<RunResult> {
   const checked = parseInput<PipelineInput>('pipeline', input, PIPELINE_FIELDS, {
     pipeline: 'user_features_daily',
     date: '2026-01-31',
   });
+  const renew = (left: ScheduledRest): Promise<never> => continueAsNew<typeof pipeline>(input, left);
+  if (rest) return await runParts(checked, rest, renew);
   const tick = scheduledTime();
   const { date, from } = checked;
   // Runs that a schedule started before there was this question have no answer to it in their histories.
   if (tick && date === undefined && from === undefined && patched('due-intervals'))
-    return await runScheduled(checked, tick);
+    return await runScheduled(checked, tick, renew);
   return await runTargets({ ...checked, type: 'pipeline' });
 }
 

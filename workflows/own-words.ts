@@ -26,6 +26,9 @@ export function logicalNow(): string {
   return (scheduledTime() ?? workflowInfo().startTime).toISOString();
 }
 
+/** The workflow's time: that of its server, the same whenever its history is gone over again. */
+export const presentTime = (): string => new Date(Date.now()).toISOString();
+
 /** Whether a schedule started the workflow. */
 export const isScheduled = (): boolean => scheduledTime() !== undefined;
 

@@ -5,12 +5,12 @@ import {
   condition,
   isCancellation,
   setCurrentDetails,
-  workflowInfo,
 } from '@temporalio/workflow';
 import type { BackfillOutcome, BegunBackfill } from '../activities/messages.js';
 import type { BackfillInterval, BackfillPlan } from '../definitions/backfill.js';
 import { intervalName } from '../definitions/interval.js';
 import type { BackfillInput } from './input.js';
+import { isLong } from './history.js';
 import { Line } from './line.js';
 import { inOwnWords, logicalNow } from './own-words.js';
 import { pauses } from './pauses.js';
@@ -19,9 +19,6 @@ import { runTargets } from './run-targets.js';
 
 /** Intervals that are asked for at a time: a small answer. */
 const PAGE = 50;
-/** A run goes on as a new one from here on: Temporal warns from 10,240 events or 10 MiB, and ends a run at five times that. */
-const MOST_EVENTS = 4000;
-const MOST_BYTES = 4 * 2 ** 20;
 
 /** What a backfill returns. */
 export interface BackfillResult {
@@ -107,10 +104,6 @@ async function makeIntervals(
     fetching = undefined;
   };
   const isStopped = (): boolean => plan.maxFailures !== undefined && failed >= plan.maxFailures;
-  const isLong = (): boolean => {
-    const { continueAsNewSuggested, historyLength, historySize } = workflowInfo();
-    return continueAsNewSuggested || historyLength > MOST_EVENTS || historySize > MOST_BYTES;
-  };
   const take = async (): Promise<BackfillInterval | undefined> => {
     for (;;) {
       await condition(() => pause.by() === undefined);

@@ -1,8 +1,9 @@
-import { ApplicationFailure, CancellationScope, setCurrentDetails } from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, patched, setCurrentDetails } from '@temporalio/workflow';
 import type { StepFailure } from '../activities/messages.js';
 import { intervalName, type Interval } from '../definitions/interval.js';
+import { isLong } from './history.js';
 import type { PipelineInput } from './input.js';
-import { inOwnWords } from './own-words.js';
+import { inOwnWords, presentTime } from './own-words.js';
 import { resolving } from './profiles.js';
 import { runTargets, type RunResult } from './run-targets.js';
 
@@ -14,38 +15,67 @@ interface Failed {
   readonly failures: readonly StepFailure[];
 }
 
+/** What a run of several intervals hands on to the one that it goes on as. */
+export interface ScheduledRest {
+  readonly pipeline: string;
+  /** All of them, oldest first; those before `next` have been made or have failed. */
+  readonly intervals: readonly Interval[];
+  readonly next: number;
+  readonly made: NonNullable<RunResult['intervals']>;
+  readonly failed: readonly Failed[];
+  readonly inOrder: boolean;
+  readonly notes: readonly string[];
+}
+
+type Input = Pick<PipelineInput, 'pipeline' | 'targets' | 'rebuild'>;
+type Renew = (rest: ScheduledRest) => Promise<never>;
+
 /**
  * Runs a pipeline for what is due at a schedule's tick: mostly one interval, as if by hand. Several are parts of this run, one after the other, oldest
- * first; one that fails does not stop the others unless the pipeline depends on its past, and the run fails in the end with all of them.
+ * first; one that fails does not stop the others unless the pipeline depends on its past, and the run fails in the end with all of them. It goes on as
+ * a new one, by `renew`, before its history grows large.
  */
-export async function runScheduled(
-  input: Pick<PipelineInput, 'pipeline' | 'targets' | 'rebuild'>,
-  tick: Date,
-): Promise<RunResult> {
+export async function runScheduled(input: Input, tick: Date, renew: Renew): Promise<RunResult> {
   const { rebuild: _, ...question } = input;
-  const due = await inOwnWords(() => resolving.dueIntervals({ ...question, scheduled: tick.toISOString() }));
+  const due = await inOwnWords(() =>
+    resolving.dueIntervals({ ...question, scheduled: tick.toISOString(), clock: presentTime() }),
+  );
   const { pipeline, own, intervals = [], inOrder = false, notes = [] } = due;
   if (pipeline === undefined || !own) return await runTargets({ ...input, type: 'pipeline' });
-  const request = { ...input, pipeline, type: 'pipeline' } as const;
   const [first, second] = intervals;
   if (!first) {
     setCurrentDetails(notes.join('\n\n'));
     return { pipeline, interval: own, steps: [], notes };
   }
   const told = notes.length === 0 ? {} : { notes };
-  if (!second) return { ...(await runTargets({ ...request, from: first.start, to: first.end })), ...told };
-  const results: RunResult[] = [];
-  const failed: Failed[] = [];
+  const request = { ...input, pipeline, type: 'pipeline', from: first.start, to: first.end } as const;
+  if (!second) return { ...(await runTargets(request)), ...told };
+  return await runParts(input, { pipeline, intervals, next: 0, made: [], failed: [], inOrder, notes }, renew);
+}
+
+/** Makes what is left of several intervals. */
+export async function runParts(input: Input, rest: ScheduledRest, renew: Renew): Promise<RunResult> {
+  const { pipeline, intervals, inOrder, notes } = rest;
+  const made = [...rest.made];
+  const failed = [...rest.failed];
+  let last: RunResult | undefined;
   for (const [index, interval] of intervals.entries()) {
+    if (index < rest.next) continue;
+    // Runs that grew long before there was this question have no answer to it in their histories. What is cancelled does not go on.
+    if (index > rest.next && isLong() && !CancellationScope.current().consideredCancelled && patched('scheduled-renewal'))
+      return await renew({ ...rest, next: index, made, failed });
     try {
-      const result = await runTargets(
-        { ...request, from: interval.start, to: interval.end, part: String(index) },
+      last = await runTargets(
+        {
+          ...{ ...input, pipeline, type: 'pipeline' },
+          ...{ from: interval.start, to: interval.end, part: String(index) },
+        },
         {
           publish: (details) =>
             setCurrentDetails(`${headOf(pipeline, intervals, index, failed)}\n\n${details}`),
         },
       );
-      results.push(result);
+      made.push(countsOf(last));
     } catch (error) {
       if (CancellationScope.current().consideredCancelled || !(error instanceof ApplicationFailure))
         throw error;
@@ -53,20 +83,16 @@ export async function runScheduled(
       if (inOrder) break;
     }
   }
-  if (failed.length > 0) throw failureOf(pipeline, intervals, results.length, failed);
-  const last = results.at(-1);
-  return {
-    pipeline,
-    interval: last?.interval ?? own,
-    steps: last?.steps ?? [],
-    ...told,
-    intervals: results.map(({ interval, steps }) => ({
-      interval,
-      made: steps.filter(({ outcome }) => outcome === 'made').length,
-      current: steps.filter(({ outcome }) => outcome === 'current').length,
-    })),
-  };
+  if (failed.length > 0 || !last) throw failureOf(pipeline, intervals, made.length, failed);
+  const { interval, steps } = last;
+  return { pipeline, interval, steps, ...(notes.length === 0 ? {} : { notes }), intervals: made };
 }
+
+const countsOf = ({ interval, steps }: RunResult): ScheduledRest['made'][number] => ({
+  interval,
+  made: steps.filter(({ outcome }) => outcome === 'made').length,
+  current: steps.filter(({ outcome }) => outcome === 'current').length,
+});
 
 /** `user_features_daily: 2 of 5 intervals, of which 1 failed` */
 function headOf(

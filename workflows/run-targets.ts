@@ -10,7 +10,7 @@ import type { ResolvedRun, RunRequest, StepFailure, StepResult } from '../activi
 import { intervalName, type Interval } from '../definitions/interval.js';
 import type { PlanStep } from '../definitions/plan.js';
 import { cancelledRun, lateRun, lateStep, raise, type Tally } from './deadlines.js';
-import { inOwnWords, isScheduled, logicalNow } from './own-words.js';
+import { inOwnWords, isScheduled, logicalNow, presentTime } from './own-words.js';
 import { watchLoads, type LoadWatch } from './loads.js';
 import { progress } from './progress.js';
 import { quick, resolving } from './profiles.js';
@@ -58,6 +58,7 @@ export async function runTargets(
       ...request,
       now: logicalNow(),
       began: info.startTime.toISOString(),
+      clock: presentTime(),
       ...(scheduled ? { scheduled } : {}),
     }),
   );

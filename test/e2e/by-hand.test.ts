@@ -4,6 +4,7 @@ import type { RunResult } from '../../client/index.js';
 import { scheduledShop } from '../fixtures/scheduled.js';
 import { writeSales } from '../fixtures/shop.js';
 import { failureOf } from '../support/failure.js';
+import { atTick } from '../support/ticks.js';
 import { createWorld, type World } from '../support/world.js';
 
 let world: World;
@@ -13,14 +14,14 @@ beforeAll(async () => {
 afterAll(() => world[Symbol.asyncDispose]());
 
 /** Starts a workflow as the form of Temporal's UI does: one payload of JSON as it was typed, or none where the box was left empty. */
-async function typed(taskQueue: string, input: string): Promise<RunResult> {
+async function typed(taskQueue: string, input: string, type = 'pipeline'): Promise<RunResult> {
   const workflowId = randomUUID();
   const encoding = { encoding: Buffer.from('json/plain') };
   await world.temporal.workflowService.startWorkflowExecution({
     namespace: 'default',
     workflowId,
     requestId: randomUUID(),
-    workflowType: { name: 'pipeline' },
+    workflowType: { name: type },
     taskQueue: { name: taskQueue },
     ...(input === '' ? {} : { input: { payloads: [{ metadata: encoding, data: Buffer.from(input) }] } }),
   });
@@ -69,6 +70,35 @@ describe('a pipeline that is started from Temporal’s UI', () => {
         expect(failure.message).toMatch(message);
         expect(failure.nonRetryable).toBe(true);
       }
+    });
+  });
+
+  it('is refused an interval that has not ended, whoever starts it, and nothing of it is made', async () => {
+    const name = `h${randomBytes(5).toString('hex')}`;
+    await writeSales(world.folder);
+    const { project } = scheduledShop(name, world.folder, { daily: {} }, { training: true });
+    const queue = `granary-${name}-dev`;
+    await world.withWorker(project, async (client) => {
+      const ends = '"from": "2090-01-02T00:00:00Z", "to": "2090-01-03T00:00:00Z"';
+      const tick = await atTick(world, queue, 'pipeline', [{ pipeline: 'daily' }], '2090-01-03T00:00:00Z');
+      for (const run of [
+        () => typed(queue, '{"pipeline": "daily", "date": "2090-01-02"}'),
+        () => typed(queue, `{"pipeline": "daily", ${ends}}`),
+        () => typed(queue, '{"date": "2090-01-02", "targets": ["source/totals"]}'),
+        () => typed(queue, '{"view": "totals", "date": "2090-01-02"}', 'materialize'),
+        () => typed(queue, `{"trainingSet": "large_purchases", ${ends}}`, 'trainingSet'),
+        () => client.run('daily', { date: '2090-01-02' }).then((handle) => handle.result()),
+        // Temporal's own backfill of a schedule fires for times to come, too.
+        () => tick.result(),
+      ]) {
+        const failure = await failureOf(run());
+        expect(failure).toMatchObject({ type: 'InvalidInterval', nonRetryable: true });
+        expect(failure.message).toMatch(
+          /^The interval \[2090-01-02T00:00:00Z, 2090-01-03T00:00:00Z\) of daily has not ended yet.*it ends at 2090-01-03T00:00:00Z.*the last complete one, \[20\S+, 20\S+\)\.$/,
+        );
+      }
+      expect(await client.runs.list()).toEqual([]);
+      expect(await world.online(`${name}_dev`)).toEqual(new Map());
     });
   });
 });

@@ -225,6 +225,42 @@ describe('granary run and granary runs', () => {
     await writeFile(gate, '');
   });
 
+  it('tell of a run that failed before it was planned: how it ended, when, and why in its own words', async () => {
+    const at = await place();
+    await world.withWorker(at.project, async (client) => {
+      // As somebody starts it in Temporal's UI, under any id.
+      const handle = await world.temporal.workflow.start('pipeline', {
+        taskQueue: `granary-${at.name}-dev`,
+        workflowId: `${at.name}-typed`,
+        args: [{ pipeline: 'shop_daily', date: '2025-12-31' }],
+      });
+      await expect(handle.result()).rejects.toThrow();
+      const run = handle.firstExecutionRunId;
+      const told = {
+        ...{ run, workflowId: handle.workflowId, type: 'pipeline', status: 'FAILED', steps: [] },
+        error: expect.stringMatching(/lies before the pipeline's startDate/) as unknown,
+        code: 'InvalidInterval',
+        startedAt: expect.stringMatching(/^20/) as unknown,
+        endedAt: expect.stringMatching(/^20/) as unknown,
+      };
+      // Temporal finds a run by its run id a moment later.
+      await until('the run is found', async () => (await client.status(run)) !== undefined, {
+        timeoutMs: 20_000,
+      });
+      expect(await client.status(run)).toMatchObject(told);
+      expect(await client.runs.get(handle.workflowId)).toMatchObject(told);
+      const shown = await at.command('runs', 'show', run);
+      expect(shown).toMatchObject({ status: 0, stderr: '' });
+      await expectGolden('runs-show-unplanned', at.plain(shown.stdout));
+      expect(JSON.parse((await at.command('runs', 'show', run, '--json')).stdout)).toMatchObject(told);
+      for (const [verb, message] of [
+        ['cancel', /has ended FAILED at 20.*nothing to cancel/],
+        ['retry', /ended FAILED before it was planned.*startDate/],
+      ] as const)
+        expect((await at.command('runs', verb, run)).stderr).toMatch(message);
+    });
+  });
+
   it.each([
     ['a run that is not there', ['runs', 'show', 'nope'], 2, /There is no run "nope".*granary runs list/],
     ['no run yet', ['runs', 'show', 'last'], 2, /There is no run "last"/],

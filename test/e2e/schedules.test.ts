@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { ScheduleNotFoundError } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { scheduleText, schedulesText } from '../../cli/schedule-text.js';
 import { GranaryClient, type ScheduleChange } from '../../client/index.js';
 import type { PipelineOptions } from '../../definitions/index.js';
 import { scheduledShop } from '../fixtures/scheduled.js';
@@ -224,6 +225,46 @@ describe('an apply of schedules', () => {
       'daily deadline: delete',
     ]);
     await expect(stateOf(id)).rejects.toBeInstanceOf(ScheduleNotFoundError);
+  });
+
+  it('tells in list and describe what is missing or left over, and what brings it in step', async () => {
+    const name = NAME();
+    const { schedules } = await opened(name, { daily: { deadline: '2h' }, old: { deadline: '2h' } });
+    const idOf = (key: string): string => `${name}_dev/${key}`;
+    const line = async (from: typeof schedules, key: string): Promise<string> =>
+      schedulesText(await from.list(), ' --env dev')
+        .split('\n')
+        .find((text) => text.startsWith(key)) ?? '';
+    expect(await line(schedules, 'daily')).toMatch(
+      /daily +missing .*not applied; create it: granary schedule apply daily --env dev$/,
+    );
+    await schedules.apply();
+    expect(await line(schedules, 'daily')).toMatch(/daily +active .*Z +$|daily +active .*Z$/);
+    await world.temporal.schedule.getHandle(`${idOf('daily')}/deadline`).delete();
+    const lost = /its deadline's schedule is missing; create it: granary schedule apply daily --env dev/;
+    expect(await line(schedules, 'daily')).toMatch(lost);
+    expect(scheduleText(await schedules.describe('daily'), ' --env dev')).toMatch(lost);
+    await schedules.apply({ pipelines: ['daily'] });
+    for (const key of ['daily', 'old']) await world.temporal.schedule.getHandle(idOf(key)).delete();
+    expect(await line(schedules, 'daily')).toMatch(
+      /missing .*not applied; create it: .*; its deadline's schedule is there$/,
+    );
+    // Of a pipeline that is declared no more, the deadline's schedule alone is left.
+    const fewer = (await opened(name, { daily: {} })).schedules;
+    await expect
+      .poll(() => line(fewer, 'old'))
+      .toMatch(
+        /old +undeclared .*only its deadline's schedule is left; delete it: granary schedule apply --prune/,
+      );
+    expect(await fewer.list()).toMatchObject([
+      { pipeline: 'daily', state: 'missing', deadline: { state: 'undeclared' } },
+      { pipeline: 'old', state: 'undeclared', deadline: { id: `${idOf('old')}/deadline` } },
+    ]);
+    expect(actions(await fewer.apply({ prune: true }))).toEqual([
+      'daily pipeline: create',
+      'daily deadline: delete',
+      'old deadline: delete',
+    ]);
   });
 
   it('writes nothing when one pipeline is wrong, or an id is another project’s', async () => {
