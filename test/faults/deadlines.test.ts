@@ -263,8 +263,14 @@ describe('a run at its deadline', { timeout: 180_000 }, () => {
       });
       const handle = await atTick(world, queueOf(project), 'pipeline', [PIPELINE], END);
       expect(await handle.result()).toMatchObject({ interval: { end: END } });
-      const watcher = await atTick(world, queueOf(project), 'deadline', [PIPELINE], END);
-      expect(((await watcher.result()) as DeadlineResult).missed).toEqual([]);
+      const watch = async (): Promise<DeadlineResult> =>
+        (await (
+          await atTick(world, queueOf(project), 'deadline', [PIPELINE], END)
+        ).result()) as DeadlineResult;
+      expect((await watch()).missed).toEqual([]);
+      // Made anew since: whoever asks late, as after a worker's absence, finds that it was there in time.
+      await (await client.run('shop_daily', { ...DAY, rebuild: true })).result();
+      expect((await watch()).missed).toEqual([]);
       expect(await eventsOf(project)).toEqual([]);
     });
   });
