@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { messageOf } from '../definitions/errors.js';
+import { toldText } from '../definitions/told-text.js';
 import { StatementLog } from '../providers/offline/statement-log.js';
 import { workerIdentity } from '../registry/package-version.js';
 import type { StepLog, StepLogOutcome, StepLogs } from '../registry/step-logs.js';
@@ -35,7 +36,7 @@ export async function logged<T>(
       worker: workerIdentity,
       outcome,
       code: error instanceof ApplicationFailure ? (error.type ?? undefined) : undefined,
-      error: error === undefined || outcome === 'cancelled' ? undefined : messageOf(error),
+      error: error === undefined || outcome === 'cancelled' ? undefined : toldText(messageOf(error)),
       statements: [...log.statements],
       omitted: log.omitted,
       startedAt,

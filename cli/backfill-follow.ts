@@ -3,6 +3,7 @@ import type { BackfillDetail, GranaryClient } from '../client/index.js';
 import { messageOf } from '../definitions/errors.js';
 import { causeText, progressText } from './backfill-text.js';
 import { whileWaiting } from './interrupt.js';
+import { sameProject, type ProjectFlags } from './options.js';
 
 /**
  * Shows how far a backfill is until it has ended: a bar that is drawn over, or lines; `quiet` shows nothing. It survives workers that come and go. An
@@ -12,9 +13,11 @@ export async function followBackfill(
   client: GranaryClient,
   name: string,
   mode: 'bar' | 'lines' | 'quiet',
+  flags: Partial<ProjectFlags>,
 ): Promise<BackfillDetail> {
+  const same = sameProject(flags);
   using _ = whileWaiting(
-    `${name} goes on without this command. Watch it: granary backfill status ${name} --follow. End it: granary backfill cancel ${name}`,
+    `${name} goes on without this command. Watch it: granary backfill status ${name} --follow${same}; end it: granary backfill cancel ${name}${same}`,
   );
   const show = mode === 'bar' ? bar() : mode === 'lines' ? lines() : () => undefined;
   let first: { readonly at: number; readonly done: number } | undefined;

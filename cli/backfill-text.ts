@@ -100,14 +100,14 @@ export function progressText(state: BackfillState, pace: { readonly perSecond?: 
   ].join(', ');
 }
 
-/** How a backfill stands or ended, with its causes. */
-export function detailText(detail: BackfillDetail): string {
+/** How a backfill stands or ended, with its causes; `same` are the flags by which another command finds the project. */
+export function detailText(detail: BackfillDetail, same: string): string {
   const { name, plan, intervals, status, by, at, endedAt, error, failures, left: undone } = detail;
-  const { completed, failed } = intervals;
+  const { completed, failed, running } = intervals;
   const took = endedAt === undefined ? '' : ` in ${durationText(Date.parse(endedAt) - Date.parse(at))}`;
   const open = endedAt === undefined;
   return [
-    `${name}: ${status}${detail.pausedBy === undefined ? '' : ` (paused by ${detail.pausedBy})`}: ${grouped(completed)} of ${plan ? count(plan.selected) : 'intervals that are not planned yet'} made${took}${failed > 0 ? `, ${grouped(failed)} failed` : ''}${undone.length > 0 && !open ? `, ${grouped(undone.length)} left` : ''}`,
+    `${name}: ${status}${detail.pausedBy === undefined ? '' : ` (paused by ${detail.pausedBy})`}: ${grouped(completed)} of ${plan ? count(plan.selected) : 'intervals that are not planned yet'} made${took}${failed > 0 ? `, ${grouped(failed)} failed` : ''}${open && plan ? `, ${grouped(running)} in flight` : ''}${undone.length > 0 && !open ? `, ${grouped(undone.length)} left` : ''}`,
     `asked for by ${by} at ${toSecond(at)}`,
     ...(error === undefined ? [] : [error]),
     ...failures.slice(0, SHOWN).map(causeText),
@@ -116,7 +116,7 @@ export function detailText(detail: BackfillDetail): string {
     ...(plan?.notes ?? []),
     ...(open || (failed === 0 && undone.length === 0)
       ? []
-      : [`Once the causes are mended: ${againText(detail)}`]),
+      : [`${failed > 0 ? 'Once the causes are mended' : 'To make the rest'}: ${againText(detail)}${same}`]),
   ]
     .map((line) => `${line}\n`)
     .join('');
@@ -152,7 +152,8 @@ function holesText(intervals: readonly Interval[]): string {
 
 /** Backfills in a table, newest first. */
 export function listText(states: readonly BackfillState[]): string {
-  if (states.length === 0) return 'No backfill was asked for yet.\n';
+  if (states.length === 0)
+    return 'No backfill was asked for yet. What one would make: granary backfill --dry-run\n';
   return table(
     ['NAME', 'PIPELINE', 'SPAN', 'STATUS', 'MADE', 'FAILED', 'OF', 'BY', 'AT'],
     states.map(({ name, plan, request, status, pausedBy, intervals, by, at }) => [

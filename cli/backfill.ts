@@ -6,7 +6,7 @@ import { followBackfill } from './backfill-follow.js';
 import { detailText, listText, previewText } from './backfill-text.js';
 import { useClient, type ClientFlags } from './connect.js';
 import { count } from './count.js';
-import { withJson, withProject, withTaskQueue } from './options.js';
+import { sameProject, withJson, withProject, withTaskQueue } from './options.js';
 import { json } from './table.js';
 
 interface Flags extends ClientFlags {
@@ -67,7 +67,7 @@ export function addBackfill(program: Command): void {
           process.stdout.write(
             flags.json
               ? json({ name, workflowId })
-              : `It goes on without this command. Watch it with: granary backfill status ${name} --follow\n`,
+              : `It goes on without this command. Watch it with: granary backfill status ${name} --follow${sameProject(flags)}\n`,
           );
           return;
         }
@@ -144,12 +144,12 @@ function flagsOf<F extends object>(self: Command): F {
 
 async function follow(client: GranaryClient, name: string, flags: Flags): Promise<void> {
   const mode = flags.json ? 'quiet' : process.stdout.isTTY ? 'bar' : 'lines';
-  show(await followBackfill(client, name, mode), flags);
+  show(await followBackfill(client, name, mode, flags), flags);
 }
 
 /** Writes how a backfill stands; the exit status says whether one that has ended made all. */
 function show(detail: BackfillDetail, flags: Flags): void {
-  process.stdout.write(flags.json ? json(detail) : detailText(detail));
+  process.stdout.write(flags.json ? json(detail) : detailText(detail, sameProject(flags)));
   if (detail.endedAt !== undefined && detail.status !== 'COMPLETED') process.exitCode = 1;
 }
 

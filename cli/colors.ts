@@ -16,9 +16,13 @@ export function hasColors(stream: Screen, env: NodeJS.ProcessEnv = process.env):
   return stream.isTTY === true && stream.hasColors?.() === true;
 }
 
+/** A text in a colour, wherever it goes. Node would ask stdout, also for what goes to stderr. */
+export const styled = (color: Color, text: string): string =>
+  styleText(color, text, { validateStream: false });
+
 /** A text in a colour, where the stream (by default stdout) shows colours. */
 export const paint = (color: Color, text: string, stream: Screen = process.stdout): string =>
-  text !== '' && hasColors(stream) ? styleText(color, text) : text;
+  text !== '' && hasColors(stream) ? styled(color, text) : text;
 
 const COLORS: Readonly<Record<string, Color>> = {
   ...{ COMPLETED: 'green', READY: 'green', valid: 'green', healthy: 'green', completed: 'green' },

@@ -30,13 +30,21 @@ export function addList(program: Command): void {
           (flags.owner === undefined || about.owner === flags.owner) &&
           (flags.tag === undefined || (about.tags ?? []).includes(flags.tag)),
       );
-      show(flags, found, listText);
+      const all =
+        kind === undefined &&
+        flags.status === undefined &&
+        flags.owner === undefined &&
+        flags.tag === undefined;
+      show(flags, found, (list) => listText(list, all));
     });
   });
 }
 
-function listText(found: readonly ResourceSummary[]): string {
-  if (found.length === 0) return 'Nothing is registered that fits.\n';
+function listText(found: readonly ResourceSummary[], all: boolean): string {
+  if (found.length === 0)
+    return all
+      ? 'Nothing is registered yet: granary apply registers what the project declares.\n'
+      : 'Nothing is registered that fits.\n';
   return table(
     ['KIND', 'NAME', 'VARIANT', 'STATUS', 'OWNER', 'TAGS', 'DESCRIPTION'],
     found.map((one) => [

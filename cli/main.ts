@@ -1,10 +1,10 @@
-import { styleText } from 'node:util';
 import { Command } from 'commander';
 import { packageVersion } from '../registry/package-version.js';
 import { runWorker } from '../worker/process.js';
 import { addApply } from './apply.js';
 import { addBackfill } from './backfill.js';
 import { addCompile } from './compile.js';
+import { styled } from './colors.js';
 import type { ClientFlags } from './connect.js';
 import { count } from './count.js';
 import { addDelete } from './delete.js';
@@ -75,7 +75,7 @@ export const program: Command = new Command('granary')
     writeErr: (text) => void (wantsJson(process.argv) || process.stderr.write(text)),
   })
   .configureHelp({
-    styleTitle: (text) => styleText('bold', text),
+    styleTitle: (text) => styled('bold', text),
     subcommandDescription: summaryOf,
   })
   .hook('preAction', (_, command) => endOnInterrupt(command.name()));

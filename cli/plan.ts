@@ -3,7 +3,7 @@ import type { PipelinePlan } from '../client/index.js';
 import type { Interval } from '../definitions/interval.js';
 import { planText } from './apply-table.js';
 import { useClient, type ClientFlags } from './connect.js';
-import { withProject } from './options.js';
+import { sameProject, withProject } from './options.js';
 import { json, table } from './table.js';
 
 interface PlanFlags extends ClientFlags {
@@ -37,7 +37,7 @@ export function addPlan(program: Command): void {
         process.stdout.write(
           flags.json
             ? json(plan)
-            : `${planText(plan.definitions, project.resources, where)}${plan.pipelines.map(pipelineText).join('')}`,
+            : `${planText(plan.definitions, project.resources, where)}${plan.pipelines.map((one) => pipelineText(one, sameProject(flags))).join('')}`,
         );
       });
     });
@@ -46,8 +46,8 @@ export function addPlan(program: Command): void {
 /** How many ranges a pipeline shows; a pipeline with more is full of holes, and its newest ones matter. */
 const SHOWN = 20;
 
-/** How a pipeline's intervals stand, for people; the newest range last. */
-export function pipelineText({ pipeline, span, counts, ranges }: PipelinePlan): string {
+/** How a pipeline's intervals stand, for people; the newest range last. `same` are the flags by which another command finds the project. */
+export function pipelineText({ pipeline, span, counts, ranges }: PipelinePlan, same: string): string {
   if (!span) return `\nPipeline ${pipeline}: no interval is complete yet\n`;
   const total = Object.values(counts).reduce((sum, n) => sum + n, 0);
   const told = Object.entries(counts).map(([state, n]) => `${n} ${state}`);
@@ -67,7 +67,7 @@ export function pipelineText({ pipeline, span, counts, ranges }: PipelinePlan): 
     table(['STATE', 'FROM .. TO', 'INTERVALS', 'WHY'], rows),
     ...made.map(
       (state) =>
-        `Make what is ${state}: granary backfill ${pipeline} --from ${span.start} --to ${span.end}${state === 'missing' ? '' : ` --reprocess ${state}`}\n`,
+        `Make what is ${state}: granary backfill ${pipeline} --from ${span.start} --to ${span.end}${state === 'missing' ? '' : ` --reprocess ${state}`}${same}\n`,
     ),
   ].join('');
 }

@@ -52,10 +52,12 @@ const short = (text: string): string => {
   return line.length <= MOST ? line : `${line.slice(0, MOST - 3)}...`;
 };
 
-/** Runs as a table, the newest first. */
-export const runsText = (runs: readonly RunSummary[]): string =>
+/** Runs as a table, the newest first; `all` when none was filtered out. */
+export const runsText = (runs: readonly RunSummary[], all: boolean): string =>
   runs.length === 0
-    ? 'No run fits.\n'
+    ? all
+      ? 'Nothing has run yet. Start a pipeline: granary run <pipeline>\n'
+      : 'No run fits.\n'
     : table(
         ['RUN', 'WHAT', 'INTERVAL', 'STATUS', 'STARTED', 'TIME', 'STEPS', 'ERROR'],
         runs.map(({ run, type, pipeline, interval, status, startedAt, ms, counts, error }) => [
@@ -70,8 +72,8 @@ export const runsText = (runs: readonly RunSummary[]): string =>
         ]),
       );
 
-/** All of one run. */
-export function runText(found: FoundRun): string {
+/** All of one run; `same` are the flags by which another command finds the project. */
+export function runText(found: FoundRun, same: string): string {
   const {
     run,
     workflowId,
@@ -96,7 +98,7 @@ export function runText(found: FoundRun): string {
     ['STATUS', colored(status)],
     ['TIME', `${toSecond(startedAt)} .. ${endedAt === undefined ? 'now' : toSecond(endedAt)} (${took(ms)})`],
     ['IN TEMPORAL', url],
-    ['LOGS', failed.length === 0 ? undefined : `granary runs logs ${run}`],
+    ['LOGS', failed.length === 0 ? undefined : `granary runs logs ${run}${same}`],
     ['DEADLINES', deadlines.map(({ at, kind, message }) => `${toSecond(at)} ${kind}: ${message}`)],
     // Where steps failed, theirs say it.
     ['ERROR', failed.length === 0 && error !== undefined ? error.split('\n') : undefined],

@@ -47,7 +47,9 @@ function addList(runs: Command): void {
           ...(pipeline === undefined ? {} : { pipeline }),
           ...(only === undefined ? {} : { status: only }),
         });
-        process.stdout.write(flags.json ? json(found) : runsText(found));
+        process.stdout.write(
+          flags.json ? json(found) : runsText(found, pipeline === undefined && only === undefined),
+        );
       });
     });
 }
@@ -64,7 +66,7 @@ function addShow(runs: Command): void {
         const found = await client.runs.get(name);
         // The plan says to the worker what the steps say to people.
         const { plan: _, ...told } = found;
-        process.stdout.write(flags.json ? json(told) : runText(found));
+        process.stdout.write(flags.json ? json(told) : runText(found, sameProject(flags)));
       });
     });
 }

@@ -45,11 +45,12 @@ export function schedulesText(schedules: readonly ScheduleSummary[]): string {
     `${cron} ${timezone}`,
     next ?? '-',
     [
+      ...(state === 'missing' ? ['granary schedule apply creates it'] : []),
       ...(note === undefined ? [] : [note]),
       ...(differs.length > 0 ? ['differs from its definition'] : []),
     ].join('; '),
   ]);
-  return table(['pipeline', 'state', 'cron', 'next run', 'note'], rows);
+  return table(['PIPELINE', 'STATE', 'CRON', 'NEXT RUN', 'NOTE'], rows);
 }
 
 const timeText = ({ at, interval }: ScheduledTime): string =>

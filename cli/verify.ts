@@ -3,6 +3,7 @@ import { verifyView, type Verification } from '../client/verify.js';
 import { intervalName } from '../definitions/interval.js';
 import { differenceText } from '../providers/online/compare-rows.js';
 import { show, useCatalog, withCatalogOptions, type CatalogFlags } from './catalog.js';
+import { sameProject } from './options.js';
 import { facts } from './table.js';
 
 export function addVerify(program: Command): void {
@@ -19,7 +20,7 @@ export function addVerify(program: Command): void {
     .action(async (view: string, flags: CatalogFlags & { readonly all?: true }) => {
       await useCatalog(flags, async (opened) => {
         const found = await verifyView(opened, view, { all: flags.all ?? false });
-        show(flags, found, verificationText);
+        show(flags, found, (one) => verificationText(one, sameProject(flags)));
         if (found.missing + found.different > 0) process.exitCode = 1;
       });
     });
@@ -27,8 +28,8 @@ export function addVerify(program: Command): void {
 
 const grouped = (n: number): string => n.toLocaleString('en');
 
-/** What a verification found, for people. */
-export function verificationText(found: Verification): string {
+/** What a verification found, for people; `same` are the flags by which another command finds the project. */
+export function verificationText(found: Verification, same: string): string {
   const { view, location, entities, compared, equal, newer, missing, different, examples, notLoaded } = found;
   const intervals = notLoaded.map(intervalName);
   const more = intervals.length > 5 ? ` and ${intervals.length - 5} more` : '';
@@ -44,7 +45,7 @@ export function verificationText(found: Verification): string {
       'not loaded',
       intervals.length === 0
         ? undefined
-        : `${intervals.slice(0, 5).join(', ')}${more}: granary materialize ${view}`,
+        : `${intervals.slice(0, 5).join(', ')}${more}: granary materialize ${view}${same}`,
     ],
     ['for example', examples.map(differenceText)],
   ]);

@@ -1,6 +1,6 @@
 import { isKind, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
-import { didYouMean } from '../definitions/names.js';
+import { registeredNear } from '../definitions/names.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import type { Schema, Value, ValueType } from '../definitions/types.js';
 import type { OpenProject } from '../providers/bind.js';
@@ -51,7 +51,7 @@ export function registeredView(
   const which = variant === undefined ? '' : ` with the variant "${variant}"`;
   throw new GranaryError(
     'UnknownResource',
-    `No feature view "${name}"${which} is registered. ${didYouMean(name, new Set(views.map((r) => r.name)))}`,
+    `No feature view "${name}"${which} is registered. ${registeredNear(name, new Set(views.map((r) => r.name)))}`,
   );
 }
 

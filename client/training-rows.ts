@@ -1,7 +1,7 @@
 import type { CompiledProject } from '../definitions/compile.js';
 import { isKind } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
-import { didYouMean } from '../definitions/names.js';
+import { registeredNear } from '../definitions/names.js';
 import { asOfInterval, isAllTime, isAsOf } from '../definitions/interval.js';
 import { plan } from '../definitions/plan.js';
 import type { SplitPart } from '../definitions/split.js';
@@ -63,7 +63,7 @@ export async function openTrainingRows<R>(
   if (!set)
     throw new GranaryError(
       'UnknownResource',
-      `No ${what} "${name}" is registered. ${didYouMean(
+      `No ${what} "${name}" is registered. ${registeredNear(
         name,
         sets.map((r) => r.name),
       )}`,

@@ -44,6 +44,14 @@ export function didYouMean(wrong: string, known: Iterable<string>): string {
     : `Known: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', ...' : ''}.`;
 }
 
+/** As {@link didYouMean}, of names in the registry; where it has none of the kind, how they come there. */
+export function registeredNear(wrong: string, known: Iterable<string>): string {
+  const names = [...known];
+  return names.length > 0
+    ? didYouMean(wrong, names)
+    : 'None is registered yet: granary apply registers what the project declares.';
+}
+
 /** Levenshtein distance; names are short. */
 function distance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, i) => i);

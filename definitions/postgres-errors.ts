@@ -46,6 +46,15 @@ export function stateProblem(state: string): PostgresProblem | undefined {
   return found && { code: found[1], meaning: found[2] };
 }
 
+/** Where a server was looked for: ` at 127.0.0.1:5432`; empty where the error does not say. */
+export function placeOf(error: unknown): string {
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
+  const { address, hostname, port } = (first ?? {}) as Readonly<Record<string, unknown>>;
+  const host = address ?? hostname;
+  if (typeof host !== 'string') return '';
+  return ` at ${host}${typeof port === 'number' ? `:${port}` : ''}`;
+}
+
 /** Why the server could not be reached, of an error that the network or the driver made; undefined for any other error. */
 export function connectionLost(error: unknown): string | undefined {
   // Several addresses were tried: the first one speaks for all.

@@ -1,5 +1,5 @@
 import { GranaryError } from '../definitions/errors.js';
-import { didYouMean } from '../definitions/names.js';
+import { registeredNear } from '../definitions/names.js';
 import type { CatalogEntry, CatalogKind } from './catalog.js';
 
 /** Kinds as people write them, one and many. */
@@ -60,7 +60,7 @@ export function findEntry(entries: ReadonlyMap<string, CatalogEntry>, text: stri
     'UnknownResource',
     variants.length > 0
       ? `"${text}" has no such variant. Variants: ${variants.sort().join(', ')}.`
-      : `There is no resource "${text}". ${didYouMean(wanted, new Set(all.map((entry) => entry.name)))}`,
+      : `There is no resource "${text}". ${registeredNear(wanted, new Set(all.map((entry) => entry.name)))}`,
   );
 }
 

@@ -1,7 +1,7 @@
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
 import { GranaryError, messageOf } from '../definitions/errors.js';
-import { connectionLost, sqlState, stateProblem } from '../definitions/postgres-errors.js';
+import { connectionLost, placeOf, sqlState, stateProblem } from '../definitions/postgres-errors.js';
 import { quoteName } from '../definitions/sql.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import { MIGRATIONS } from './migrations.js';
@@ -120,14 +120,14 @@ export function registryError(error: unknown): unknown {
   if (lost !== undefined)
     return new GranaryError(
       'ProviderUnreachable',
-      `The registry's Postgres does not answer (${lost}). Check that it runs and that GRANARY_REGISTRY_URL points to it.`,
+      `The registry's Postgres${placeOf(error)} does not answer (${lost}). Check that it runs, and the registry.url of the environment (GRANARY_REGISTRY_URL where it has none).`,
       { cause: error },
     );
   if (!problem) return error;
   return new GranaryError(
     problem.code,
     problem.code === 'ConfigurationMissing'
-      ? `The registry's Postgres refuses the connection: ${messageOf(error)}. Check user, password and database in GRANARY_REGISTRY_URL.`
+      ? `The registry's Postgres refuses the connection: ${messageOf(error)}. Check user, password and database in the registry.url of the environment (GRANARY_REGISTRY_URL where it has none).`
       : `The registry's Postgres: ${problem.meaning} (${state ?? ''}: ${messageOf(error)}).`,
     { cause: error },
   );

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { messageOf } from '../../definitions/errors.js';
+import { toldText } from '../../definitions/told-text.js';
 
 /** One statement that was sent to an engine. It bears no rows: values are bound or lie in files. */
 export interface Statement {
@@ -18,8 +19,6 @@ const current = new AsyncLocalStorage<StatementLog>();
 
 /** Statements that are kept of one attempt: the first and the last half of them. */
 const MOST = 100;
-/** Characters that are kept of one text. */
-const LONGEST = 20_000;
 
 /** What work sends to engines, also deep within: the engines' connections note it here. Bounded, and of no effect on the work. */
 export class StatementLog {
@@ -37,7 +36,7 @@ export class StatementLog {
   /** Notes a statement. One that is `minor` is forgotten when it ends well. */
   begin(subject: string, sql: string, isMinor: boolean): (error?: unknown) => void {
     const began = performance.now();
-    const statement: Statement = { at: new Date().toISOString(), subject, sql: bounded(sql) };
+    const statement: Statement = { at: new Date().toISOString(), subject, sql: toldText(sql) };
     this.changes++;
     this.statements.push(statement);
     if (this.statements.length > MOST) {
@@ -49,7 +48,7 @@ export class StatementLog {
       statement.ms = Math.round(performance.now() - began);
       const at = error === undefined && isMinor ? this.statements.indexOf(statement) : -1;
       if (at >= 0) this.statements.splice(at, 1);
-      if (error !== undefined) statement.error = bounded(messageOf(error).trim());
+      if (error !== undefined) statement.error = toldText(messageOf(error).trim());
     };
   }
 }
@@ -69,14 +68,4 @@ export function noteStatement(subject: string, sql: string, prepared = false): (
   const log = current.getStore();
   if (!log || HOUSEKEEPING.test(sql)) return nothing;
   return log.begin(subject, sql, prepared || MINOR.test(sql) || subject.startsWith('Profiling'));
-}
-
-/** A password in an address is none of a log's; long texts keep their beginning. */
-function bounded(text: string): string {
-  const safe = text
-    .replaceAll(/(\/\/[^/\s:@]*:)[^@\s/]+@/g, '$1***@')
-    .replaceAll(/(password=)[^\s&']+/gi, '$1***');
-  return safe.length <= LONGEST
-    ? safe
-    : `${safe.slice(0, LONGEST)}\n... and ${safe.length - LONGEST} more characters`;
 }

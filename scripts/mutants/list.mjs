@@ -285,7 +285,7 @@ export const mutants = [
       },
     ],
     tests: ['test/faults/backfill-kill.test.ts'],
-    only: 'after-plan',
+    only: 'after-plan goes on',
     inWorkerProcess: true,
   },
   {

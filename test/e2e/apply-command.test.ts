@@ -193,7 +193,7 @@ describe('granary status', () => {
     const { status, stdout, stderr } = await at.with(away, 'status', 'amazed_volhard', '--project', FILE);
     expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
     expect(stderr).toMatch(
-      /^granary: The registry's Postgres does not answer \(ECONNREFUSED\)\. .* \[ProviderUnreachable\]\n$/,
+      /^granary: The registry's Postgres at \S+ does not answer \(ECONNREFUSED\)\. .* \[ProviderUnreachable\]\n$/,
     );
   });
 });

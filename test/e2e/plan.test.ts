@@ -83,7 +83,7 @@ describe('a plan', () => {
       expect(states(failed)[3]).toEqual(['failed', '05', 1]);
       expect(failed.ranges[3]?.reasons[0]).toMatch(/the 5th cannot be made/);
       expect(failed.counts).toEqual({ missing: 6, stale: 2, failed: 1 });
-      expect(pipelineText(failed)).toMatch(
+      expect(pipelineText(failed, '')).toMatch(
         /^\nPipeline shop_daily, 2026-01-01 \.\. 2026-01-10: 9 intervals: 6 missing, 2 stale, 1 failed\n/,
       );
       await expect(client.plan({ pipelines: ['shop_dayly'] })).rejects.toThrow(

@@ -1,4 +1,4 @@
 import { backfillKills } from '../support/backfill-kills.js';
 
 // A slice; test/soak has every point.
-backfillKills(['backfill.before-plan', 'backfill.after-fail', 'backfill.before-end']);
+backfillKills(['backfill.after-plan', 'backfill.after-fail', 'backfill.before-end']);

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { processesIn, startDev, type DevProcess } from '../support/dev-process.js';
+import { processesIn, startCommand, type CommandProcess } from '../support/command-process.js';
 import { installPackage, packPackage, userEnvironment } from '../support/packed-package.js';
 import { until } from '../support/until.js';
 
@@ -22,9 +22,14 @@ let folder: string;
 let shop: string;
 const bin = (name: string): string => join(shop, 'node_modules', '.bin', name);
 const granary = (...args: string[]) => run(bin('granary'), args, { cwd: shop, env });
-const dev = (...args: string[]): DevProcess =>
-  startDev(bin('granary'), ['dev', '--port', '0', '--programs', resolve('.granary/bin'), ...args], shop, env);
-const running: DevProcess[] = [];
+const dev = (...args: string[]): CommandProcess =>
+  startCommand(
+    bin('granary'),
+    ['dev', '--port', '0', '--programs', resolve('.granary/bin'), ...args],
+    shop,
+    env,
+  );
+const running: CommandProcess[] = [];
 
 /** The package as npx would lay it out: unpacked beside what it depends on. */
 async function unpacked(tarball: string): Promise<string> {
@@ -56,7 +61,7 @@ afterAll(async () => {
   await Promise.all(running.map(({ ended }) => ended));
   await rm(folder, { recursive: true, force: true });
 });
-const started = (process: DevProcess): DevProcess => {
+const started = (process: CommandProcess): CommandProcess => {
   running.push(process);
   return process;
 };

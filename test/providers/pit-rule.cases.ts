@@ -1,5 +1,10 @@
 import { BIG, f, HOUR, key, l, none, number, one, rule, type PointInTimeCase } from './pit-case.js';
 
+/** A row and a label each of twenty keys: a view of profiles. */
+const profiles = Array.from({ length: 20 }, (_, i) => key(`p${i}`, f('10:00', i)));
+const readers = profiles.map(({ k }) => l('12:00', { k }));
+const own = profiles.map(({ v }) => [v, null]);
+
 /** What a view's row is to a label. */
 export const POINT_IN_TIME_CASES: readonly PointInTimeCase[] = [
   rule(
@@ -217,4 +222,31 @@ export const POINT_IN_TIME_CASES: readonly PointInTimeCase[] = [
   rule('an empty view of labels without a time', [l(null)], [], [none], {}, { timeless: true }),
   rule('an empty view without timestamps', [l()], [], [none], {}, { constant: true }),
   rule('nothing at all', [], [], []),
+  rule('one row a key: each its own', readers, profiles, own),
+  rule(
+    'almost one row a key: the newest of two, each label its own',
+    [...readers, l('10:30', { k: 'p0' }), l('09:59', { k: 'p0' })],
+    [key('p0', f('11:00', 100)), ...profiles],
+    [[100, null], ...own.slice(1), [0, null], none],
+  ),
+  rule(
+    'almost one row a key: among equal event times the greatest created',
+    readers,
+    [...profiles, key('p0', f('10:00', -1, null, '11:30')), key('p0', f('10:00', -2, null, '11:20'))],
+    [[-1, null], ...own.slice(1)],
+  ),
+  rule(
+    'almost one row a key: a TTL ends the newest, and no older one takes its place',
+    [...readers, l('11:30', { k: 'p0' })],
+    [...profiles, key('p0', f('10:20', 100))],
+    [...readers.map(() => none), none],
+    { ttl: HOUR },
+  ),
+  rule(
+    'almost one row a key: an older one within the TTL still counts at its time',
+    [...readers, l('10:10', { k: 'p0' })],
+    [...profiles, key('p0', f('11:30', 100))],
+    [[100, null], ...readers.slice(1).map(() => none), [0, null]],
+    { ttl: HOUR },
+  ),
 ];

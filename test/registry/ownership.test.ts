@@ -190,7 +190,7 @@ describe('a registry that is away', () => {
     [
       'postgres://nobody@127.0.0.1:1/none',
       'ProviderUnreachable',
-      /registry's Postgres does not answer \(ECONNREFUSED\).*GRANARY_REGISTRY_URL/,
+      /registry's Postgres at 127\.0\.0\.1:1 does not answer \(ECONNREFUSED\).*GRANARY_REGISTRY_URL/,
     ],
     [
       url.replace(/\/[^/]*$/, '/no_such_database'),

@@ -1,10 +1,13 @@
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
-/** `granary dev` in a process group of its own, as a shell starts it. */
-export interface DevProcess {
+/** A command in a process group of its own, as a shell starts it. */
+export interface CommandProcess {
   readonly pid: number;
+  /** What it said so far on stdout and stderr, as they came. */
   readonly output: () => string;
+  /** What it said so far on stderr alone. */
+  readonly errors: () => string;
   /** Resolves once its output, from the last call's end on, matches; with the match. Rejects when it ends before. */
   said(pattern: RegExp): Promise<RegExpExecArray>;
   /** To every process of its group, as a terminal does. */
@@ -12,27 +15,33 @@ export interface DevProcess {
   /** Closes its output, as a terminal that goes away does. */
   closeOutput(): void;
   readonly ended: Promise<number | null>;
+  /** As `ended`, once all that it and its children said has been heard. */
+  readonly closed: Promise<number | null>;
 }
 
-export function startDev(
+export function startCommand(
   command: string,
   args: readonly string[],
   cwd: string,
   env: NodeJS.ProcessEnv,
-): DevProcess {
+): CommandProcess {
   const child = spawn(command, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
+  let errors = '';
   let read = 0;
   const listeners = new Set<() => void>();
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (data: Buffer) => {
       output += data.toString();
+      if (stream === child.stderr) errors += data.toString();
       for (const listener of listeners) listener();
     });
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  const closed = new Promise<number | null>((resolve) => child.once('close', resolve));
   return {
     pid: child.pid ?? 0,
     output: () => output,
+    errors: () => errors,
     said: (pattern) =>
       new Promise((resolve, reject) => {
         const look = (): void => {
@@ -44,9 +53,9 @@ export function startDev(
         };
         listeners.add(look);
         look();
-        void ended.then((code) =>
+        void closed.then((code) =>
           reject(
-            new Error(`granary dev ended with ${String(code)} before it said ${String(pattern)}:\n${output}`),
+            new Error(`The command ended with ${String(code)} before it said ${String(pattern)}:\n${output}`),
           ),
         );
       }),
@@ -58,6 +67,7 @@ export function startDev(
       child.stderr.destroy();
     },
     ended,
+    closed,
   };
 }
 
