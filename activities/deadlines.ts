@@ -12,8 +12,8 @@ import {
 } from '../definitions/interval.js';
 import { didYouMean } from '../definitions/names.js';
 import { plan, type Plan } from '../definitions/plan.js';
-import { completeInterval } from '../definitions/ticks.js';
 import { Timestamp } from '../definitions/timestamp.js';
+import { intervalOfTick, unwatchedIntervals } from '../definitions/watched-intervals.js';
 import { definitionsOf } from '../registry/definitions.js';
 import type {
   DeadlineCheck,
@@ -40,7 +40,7 @@ export async function deadlinesOf(
 ): Promise<Pick<ResolvedRun, 'deadline' | 'stepDeadlines'>> {
   const { began, backfill, type, targets } = request;
   if (!pipeline || began === undefined || backfill || isAllTime(interval) || isAsOf(interval)) return {};
-  const isOfTick = request.scheduled === true && ofTick(pipeline, request.now)?.end === interval.end;
+  const isOfTick = request.scheduled === true && intervalOfTick(pipeline, request.now)?.end === interval.end;
   const holds = async (due: DueAt, of: readonly string[], within: Interval): Promise<boolean> => {
     if (!isOfTick && !isBefore(began, due.at)) return false;
     if (Date.parse(due.at) > Date.now()) return true;
@@ -84,13 +84,6 @@ function dueOf({ warn, cancel }: Deadline, end: string): Due {
   };
 }
 
-/** The interval that ends at the last tick at `now`; undefined where none of the pipeline's does. */
-function ofTick({ schedule, startDate, endDate }: PipelineSpec, now: string): Interval | undefined {
-  // Without endDate: after it, the last interval is that of an earlier tick.
-  const found = completeInterval(schedule, { startDate }, Timestamp.from(now));
-  return found && endDate !== undefined && isBefore(endDate, found.end) ? undefined : found;
-}
-
 /**
  * Records a missed deadline and tells of it: a line of the log and a metric. Once, whoever notices it first. A step that was cancelled is nobody's to
  * wait for from then on, and what is left of its attempts can commit no more.
@@ -121,7 +114,8 @@ export async function raiseDeadline(
 }
 
 /**
- * What the workflow `deadline` is to watch: the interval that ends at a tick, and when it must be valid.
+ * What the workflow `deadline` is to watch: the interval that ends at a tick, and those before it that ended where clocks were changed and no watcher
+ * may have been started; and when they must be valid.
  * @throws GranaryError `UnknownResource`.
  */
 export async function resolveDeadline(
@@ -130,13 +124,20 @@ export async function resolveDeadline(
 ): Promise<WatchedDeadline> {
   await runtime.registry.migrate();
   const pipeline = await pipelineOf(runtime, name);
-  const interval = ofTick(pipeline, now);
   const { heartbeatTimeout } = runtime;
-  if (!interval || !pipeline.deadline) return { heartbeatTimeout };
+  const { deadline } = pipeline;
+  if (!deadline) return { heartbeatTimeout };
+  const watched = (interval: Interval): { readonly interval: Interval; readonly due: Due } => ({
+    interval,
+    due: dueOf(deadline, interval.end),
+  });
+  const own = intervalOfTick(pipeline, now);
+  const others = unwatchedIntervals(pipeline, now).map(watched);
+  if (!own && others.length === 0) return { heartbeatTimeout };
   return {
     heartbeatTimeout,
-    interval,
-    due: dueOf(pipeline.deadline, interval.end),
+    ...(own ? watched(own) : {}),
+    ...(others.length > 0 ? { others } : {}),
     ...((await runtime.searchAttributes.known()) ? { searchAttributes: true } : {}),
   };
 }

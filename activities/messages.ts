@@ -112,6 +112,8 @@ export interface WatchedDeadline {
   readonly heartbeatTimeout: string;
   readonly interval?: Interval;
   readonly due?: Due;
+  /** Intervals before it that ended near a change of clocks, oldest first: at their own ends no watcher may have been started. */
+  readonly others?: readonly { readonly interval: Interval; readonly due: Due }[];
   readonly searchAttributes?: boolean;
 }
 

@@ -6,15 +6,17 @@ import {
 } from '../definitions/backfill.js';
 import type { PipelineSpec } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
+import { intervalName } from '../definitions/interval.js';
 import { didYouMean } from '../definitions/names.js';
 import { pipelinesMaking, plan } from '../definitions/plan.js';
 import { targetIdsOf } from '../definitions/target.js';
 import { endedIntervals } from '../definitions/ended-intervals.js';
 import { coverage, type IntervalCoverage } from './coverage.js';
-import { coverageCounts } from './coverage-ranges.js';
+import { coverageCounts, type CoverageRange } from './coverage-ranges.js';
 import type { Definitions } from './definitions.js';
 import { readsBefore } from './reads-before.js';
 import type { Registry } from './registry.js';
+import { staleAfter } from './stale-after.js';
 
 /** What a backfill would do now. */
 export interface BackfillOutlook {
@@ -49,10 +51,20 @@ export async function outlookOf(
   const { all, isCut } = endedIntervals(pipeline, request, now);
   const found = await coverage(registry, definitions.resources, { targets, intervals: all });
   const states = TAKEN.slice(0, REPROCESS.indexOf(reprocess) + 1).flat();
-  const selected = found.filter(({ state }) => states.includes(state)).map(({ interval }) => interval);
-  const looking = all[0]
-    ? readsBefore(definitions.resources, plan(definitions.resources, targets, all[0]))
-    : [];
+  const steps = all[0] ? plan(definitions.resources, targets, all[0]) : undefined;
+  const looking = steps ? readsBefore(definitions.resources, steps) : [];
+  const ids = looking.length > 0 && steps ? steps.steps.map(({ id }) => id) : [];
+  const touched = await staleAfter(registry, definitions.resources, {
+    ...{ pipeline, steps: ids, found, now },
+    isMade: ({ state }) => states.includes(state),
+    isRebuild: reprocess === 'all',
+    isGoneOver: states.includes('stale'),
+  });
+  const outlook = found.map((each): IntervalCoverage => {
+    const reasons = each.state === 'valid' && states.includes('stale') && touched.within.get(each.interval);
+    return reasons ? { ...each, state: 'stale', reasons } : each;
+  });
+  const selected = outlook.filter(({ state }) => states.includes(state)).map(({ interval }) => interval);
   const isOrdered = pipeline.dependsOnPast === true || looking.length > 0;
   const order = isOrdered ? 'oldest' : (request.order ?? 'oldest');
   if (order === 'newest') selected.reverse();
@@ -71,6 +83,7 @@ export async function outlookOf(
           `${pipeline.name} has dependsOnPast: its intervals are made oldest first and one at a time, and the first that fails ends the backfill.`,
         ]
       : []),
+    ...(selected.length > 0 ? touched.left.map((span) => leftText(pipeline.name, request, span)) : []),
   ];
   return {
     plan: {
@@ -81,14 +94,21 @@ export async function outlookOf(
       concurrency: pipeline.dependsOnPast ? 1 : (request.concurrency ?? 4),
       order,
       ...(pipeline.dependsOnPast ? { maxFailures: 1 } : maxFailures === undefined ? {} : { maxFailures }),
-      found: coverageCounts(found),
+      found: coverageCounts(outlook),
       selected: selected.length,
       notes,
     },
-    coverage: found,
+    coverage: outlook,
     intervals: selected.map((interval, position) => ({ position, interval })),
   };
 }
+
+const leftText = (
+  pipeline: string,
+  { targets }: BackfillRequest,
+  { span, intervals }: CoverageRange,
+): string =>
+  `${intervals === 1 ? `${intervalName(span)} reads` : `${intervals} intervals, ${span.start} to ${span.end}, read`} what this makes, and ${intervals === 1 ? 'becomes' : 'become'} stale where that is other than before. To make ${intervals === 1 ? 'it' : 'them'} then: granary backfill ${targets?.join(' ') ?? pipeline} --from ${span.start} --to ${span.end} --reprocess stale`;
 
 /** The pipeline that is asked for, or that makes the targets, and the targets' ids. */
 function whatOf(

@@ -70,6 +70,14 @@ export class Backfills {
     return (await this.#select((query) => query.where('run_id', '=', runId)))[0];
   }
 
+  /** Whether the workflow's id was given again to another backfill, which began later. */
+  async isFollowed({ id, workflowId, at }: Pick<Backfill, 'id' | 'workflowId' | 'at'>): Promise<boolean> {
+    const same = await this.#select((query) =>
+      query.where('workflow_id', '=', workflowId).where('id', '<>', id).where('at', '>=', at).limit(1),
+    );
+    return same.length > 0;
+  }
+
   /** Backfills, newest first. */
   async newest(limit: number): Promise<Backfill[]> {
     return await this.#select((query) => query.orderBy('at', 'desc').orderBy('id').limit(limit));

@@ -26,6 +26,8 @@ export interface IntervalCoverage {
   readonly state: IntervalState;
   /** Why it is not valid, a sentence each: what is stale or was not made, what the last run says. */
   readonly reasons: readonly string[];
+  /** Ids of the steps that were not made, or are stale. */
+  readonly unmade: readonly string[];
   /** The last run of the interval that had one of the steps that were not made; where all were, one of any. */
   readonly run?: IntervalRun;
 }
@@ -62,7 +64,14 @@ export async function coverage(
     // Another pipeline that shares some of the steps may have failed in one that is none of these.
     const missing = ids.filter((_, i) => verdicts[i]?.state === 'missing');
     const last = (missing.length > 0 ? missing : ids).flatMap((id) => runs.get(id)?.get(key(interval)) ?? []);
-    found.push(stateOf(interval, verdicts, last.reduce(newer, last[0])));
+    found.push(
+      stateOf(
+        interval,
+        verdicts,
+        ids.filter((_, i) => verdicts[i]),
+        last.reduce(newer, last[0]),
+      ),
+    );
   }
   return found;
 }
@@ -76,11 +85,12 @@ type Verdict = { readonly state: 'missing' | 'stale'; readonly reason: string } 
 function stateOf(
   interval: Interval,
   verdicts: readonly Verdict[],
+  unmade: readonly string[],
   run: IntervalRun | undefined,
 ): IntervalCoverage {
   const bad = verdicts.filter((verdict) => verdict !== undefined);
   const reasons = bad.map(({ reason }) => reason);
-  const base = { interval, ...(run ? { run } : {}) };
+  const base = { interval, unmade, ...(run ? { run } : {}) };
   if (bad.length === 0) return { ...base, state: 'valid', reasons };
   if (bad.every(({ state }) => state === 'stale')) return { ...base, state: 'stale', reasons };
   if (run?.status === 'RUNNING' || run?.status === 'PENDING') return { ...base, state: 'running', reasons };

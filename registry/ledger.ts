@@ -31,7 +31,10 @@ export class Ledger {
     return (await this.#select(target, interval))[0];
   }
 
-  /** Which of these targets were not valid for an interval at an instant (ISO-8601, by the registry's clock). */
+  /**
+   * Which of these targets had not been made for an interval by an instant (ISO-8601, by the registry's clock). What was made anew since, because it
+   * was rebuilt, rolled back or became stale, had been made in time.
+   */
   async lacking(targets: readonly string[], interval: Interval, at: string): Promise<string[]> {
     if (targets.length === 0) return [];
     const rows = await this.#database.db
@@ -40,7 +43,7 @@ export class Ledger {
       .where('target', 'in', targets)
       .where('interval_start', '=', interval.start)
       .where('interval_end', '=', interval.end)
-      .where('committed_at', '<=', at)
+      .where('first_committed_at', '<=', at)
       .execute();
     const valid = new Set(rows.map(({ target }) => target));
     return targets.filter((target) => !valid.has(target));

@@ -177,4 +177,13 @@ CREATE TABLE {schema}.step_logs (
 CREATE INDEX step_logs_age ON {schema}.step_logs (updated_at);
 `,
   },
+  {
+    id: 12,
+    // When an interval was first valid outlives its rebuilds. Of what was rebuilt before, the versions tell; of loads nothing does.
+    sql: `
+ALTER TABLE {schema}.ledger ADD COLUMN first_committed_at timestamptz NOT NULL DEFAULT now();
+UPDATE {schema}.ledger l SET first_committed_at = LEAST(l.committed_at, (SELECT min(d.committed_at) FROM {schema}.datasets d
+  WHERE d.target = l.target AND d.interval_start = l.interval_start AND d.interval_end = l.interval_end));
+`,
+  },
 ];

@@ -81,9 +81,13 @@ export async function settleBackfill(
 ): Promise<void> {
   const { id, workflowId, runId } = backfill;
   let closed = await closedAs({ workflowId, id: runId });
-  // It went on as a new run, which has not said so yet; it may be closed as well.
-  if (closed === 'CONTINUED_AS_NEW') closed = await closedAs({ workflowId, id: undefined });
   if (closed === undefined) return;
+  // It may have gone on as a new run, or somebody reset it, which closes the old run as terminated; the new one has not said so yet.
+  if (runId !== undefined && !(await registry.backfills.isFollowed(backfill))) {
+    const newest = await closedAs({ workflowId, id: undefined });
+    if (newest === undefined) return;
+    if (closed === 'CONTINUED_AS_NEW') closed = newest;
+  }
   const never = runId === undefined && closed === 'NOT_FOUND';
   await registry.backfills.end(
     id,

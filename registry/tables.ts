@@ -192,6 +192,8 @@ export interface Tables {
     receipt: number | null;
     detail: Json<Readonly<Record<string, unknown>>>;
     committed_at: Generated<Instant>;
+    /** When the interval was first valid: later commits leave it as it is. */
+    first_committed_at: ColumnType<Instant, undefined, never>;
   };
   /** What people did beyond running pipelines, by whom and why. */
   audit: {

@@ -1,5 +1,13 @@
 import { setCurrentDetails } from '@temporalio/workflow';
-import type { DueAt, MissedDeadline, ResolvedRun, StepFailure, StepResult } from '../activities/messages.js';
+import type {
+  Due,
+  DueAt,
+  MissedDeadline,
+  ResolvedRun,
+  StepFailure,
+  StepResult,
+  WatchedDeadline,
+} from '../activities/messages.js';
 import { intervalName, type Interval } from '../definitions/interval.js';
 import type { PlanStep } from '../definitions/plan.js';
 import { inOwnWords, logicalNow } from './own-words.js';
@@ -81,39 +89,73 @@ function stateOf({ plan }: ResolvedRun, { results, failures, begun }: Tally, ope
     .join(' ');
 }
 
+/** An interval that was watched, and what came of it. */
+export interface WatchedInterval {
+  readonly interval: Interval;
+  /** Deadlines that passed before the interval was valid. */
+  readonly missed: readonly MissedDeadline['kind'][];
+}
+
 /** What the workflow `deadline` returns. */
 export interface DeadlineResult {
   readonly pipeline: string;
-  /** The interval that was watched; absent: none of the pipeline's ends at this tick, or it has no deadline. */
+  /** The interval that ends at this tick; absent: none of the pipeline's does, or it has no deadline. */
   readonly interval?: Interval;
-  /** Deadlines that passed before the interval was valid. */
-  readonly missed: readonly MissedDeadline['kind'][];
+  /** Its deadlines that passed before it was valid. */
+  readonly missed: WatchedInterval['missed'];
+  /** Intervals before it that ended near a change of clocks, where no tick may have watched them; absent: none. */
+  readonly others?: readonly WatchedInterval[];
 }
 
 /** The registry may be away for long when this begins: it is asked until it answers. */
 const PATIENTLY = { heartbeatTimeout: '1m' };
 
 /**
- * Watches the interval that ends at a pipeline's tick, whether or not a run of it begins: asks at each of its deadlines whether it is valid, and
- * raises those that it missed.
+ * Watches the interval that ends at a pipeline's tick, and those before it that nobody may watch, whether or not a run of it begins: asks at each of
+ * their deadlines whether they are valid, and raises those that they missed.
  */
 export async function watchDeadline(pipeline: string): Promise<DeadlineResult> {
   const watched = await inOwnWords(() =>
     quick(PATIENTLY, `find what is due of ${pipeline}`).resolveDeadline({ pipeline, now: logicalNow() }),
   );
-  const { interval, due } = watched;
-  if (!interval || !due) {
+  const { interval, due, others = [] } = watched;
+  const own = interval && due ? { interval, due } : undefined;
+  const newest = own ?? others.at(-1);
+  if (!newest) {
     setCurrentDetails(`Nothing of **${pipeline}** is due.`);
     return { pipeline, missed: [] };
   }
-  tellRun(watched, pipeline, interval);
+  tellRun(watched, pipeline, newest.interval);
+  const all = own ? [...others, own] : others;
+  const states = new Map<string, string>();
+  const results = await Promise.all(
+    all.map((each) =>
+      watchInterval(watched, pipeline, each, (text) => {
+        states.set(each.interval.end, `**${pipeline}** ${intervalName(each.interval)}${text}`);
+        setCurrentDetails([...states.values()].join('\n\n'));
+      }),
+    ),
+  );
+  const of = results.slice(0, others.length);
+  return {
+    pipeline,
+    ...(own ? { interval: own.interval } : {}),
+    missed: own ? (results.at(-1)?.missed ?? []) : [],
+    ...(of.length > 0 ? { others: of } : {}),
+  };
+}
+
+async function watchInterval(
+  watched: WatchedDeadline,
+  pipeline: string,
+  { interval, due }: { readonly interval: Interval; readonly due: Due },
+  show: (text: string) => void,
+): Promise<WatchedInterval> {
   const missed: MissedDeadline['kind'][] = [];
   for (const kind of ['warned', 'exceeded'] as const) {
     const next = kind === 'warned' ? due.warn : due.cancel;
     if (!next) continue;
-    setCurrentDetails(
-      `**${pipeline}** ${intervalName(interval)} must be valid by ${next.at}, ${next.after} after its end.`,
-    );
+    show(` must be valid by ${next.at}, ${next.after} after its end.`);
     await sleepUntil(next);
     const check = await inOwnWords(() =>
       quick(watched, `is ${pipeline} ${intervalName(interval)} valid?`).checkDeadline({
@@ -124,8 +166,6 @@ export async function watchDeadline(pipeline: string): Promise<DeadlineResult> {
     missed.push(kind);
     tellDeadline(watched, kind);
   }
-  setCurrentDetails(
-    `**${pipeline}** ${intervalName(interval)}: ${missed.length === 0 ? 'valid in time' : missed.join(', ')}.`,
-  );
-  return { pipeline, interval, missed };
+  show(`: ${missed.length === 0 ? 'valid in time' : missed.join(', ')}.`);
+  return { interval, missed };
 }

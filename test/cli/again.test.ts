@@ -127,28 +127,28 @@ describe('which of client, worker and registry is to be updated', () => {
     taskQueue: 'q',
     polling: versions.map((version) => ({ identity: 'x', version })),
   });
-  const level = (at: number | undefined, version?: string) => ({ level: at, newest: 11, version });
+  const level = (at: number | undefined, version?: string) => ({ level: at, newest: 12, version });
   it.each([
-    ['nothing, where all are of one version', '0.2.0', polling('0.2.0'), level(11), []],
+    ['nothing, where all are of one version', '0.2.0', polling('0.2.0'), level(12), []],
     [
       'the worker',
       '0.10.0',
       polling('0.9.1', '0.10.0'),
-      level(11),
+      level(12),
       [/Update the worker of 0\.9\.1 to 0\.10\.0/],
     ],
     [
       'this package',
       '0.2.0',
       polling('0.3.0'),
-      level(12, '0.3.0'),
-      [/Update this package to 0\.3\.0/, /migrated by 0\.3\.0 \(migration 12/],
+      level(13, '0.3.0'),
+      [/Update this package to 0\.3\.0/, /migrated by 0\.3\.0 \(migration 13/],
     ],
     [
       'a release after its candidate',
       '1.0.0-rc.1',
       polling('1.0.0'),
-      level(11),
+      level(12),
       [/Update this package to 1\.0\.0/],
     ],
     [
@@ -156,7 +156,7 @@ describe('which of client, worker and registry is to be updated', () => {
       '0.2.0',
       polling(undefined),
       level(8),
-      [/at migration 8 of 11/],
+      [/at migration 8 of 12/],
     ],
     ['nothing, where there is no registry', '0.2.0', polling(), level(undefined), []],
     ['nothing that is known', '0.2.0', { error: 'away' }, { error: 'away' }, []],

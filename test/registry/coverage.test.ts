@@ -94,4 +94,28 @@ describe('what closed workflows left open', () => {
     );
     expect((await registry.runs.get('abc.119'))?.status).toBe('TERMINATED');
   });
+
+  it.each<[what: string, old: string | undefined, newest: string | undefined, later: boolean, string]>([
+    ['terminated', 'TERMINATED', 'TERMINATED', false, 'TERMINATED'],
+    ['reset, and goes on', 'TERMINATED', undefined, false, 'RUNNING'],
+    ['reset, and failed before it said so', 'TERMINATED', 'FAILED', false, 'TERMINATED'],
+    ['going on as a new run', 'CONTINUED_AS_NEW', undefined, false, 'RUNNING'],
+    ['terminated as a new run', 'CONTINUED_AS_NEW', 'TERMINATED', false, 'TERMINATED'],
+    ['terminated, its id taken by another backfill', 'TERMINATED', undefined, true, 'TERMINATED'],
+  ])('a backfill that was %s', async (_, old, newest, later, expected) => {
+    const workflowId = `w-${++runs}`;
+    const add = async (id: string, runId: string): Promise<void> => {
+      await registry.backfills.add({ id, workflowId, by: 'me', request: {} });
+      await registry.backfills.begin(id, { id: runId, workflowId });
+    };
+    await add(`${workflowId}-a`, 'first');
+    if (later) await add(`${workflowId}-b`, 'second');
+    await settle(registry, (run) =>
+      Promise.resolve(
+        run.workflowId !== workflowId || run.id === 'second' ? undefined : run.id === 'first' ? old : newest,
+      ),
+    );
+    expect((await registry.backfills.get(`${workflowId}-a`))?.status).toBe(expected);
+    if (later) expect((await registry.backfills.get(`${workflowId}-b`))?.status).toBe('RUNNING');
+  });
 });

@@ -16,14 +16,14 @@ export async function atTick(
   tick: string,
 ): Promise<WorkflowHandle> {
   const scheduleId = `tick-${randomBytes(5).toString('hex')}`;
+  const at = new Date(tick);
   const schedule = await temporal.schedule.create({
     scheduleId,
-    spec: { cronExpressions: ['0 0 * * *'] },
+    spec: { cronExpressions: [`${at.getUTCMinutes()} ${at.getUTCHours()} * * *`] },
     state: { paused: true },
     action: { type: 'startWorkflow', workflowType, taskQueue, workflowId: scheduleId, args: [...args] },
   });
   try {
-    const at = new Date(tick);
     await schedule.backfill({ start: at, end: at, overlap: 'ALLOW_ALL' });
     const handle = temporal.workflow.getHandle(`${scheduleId}-${tick}`);
     const isThere = (): Promise<boolean> =>
