@@ -121,7 +121,7 @@ export const unplannedText = (found: UnplannedRun): string =>
     ['WORKFLOW', found.workflowId],
     ['WHAT', found.type],
     ['STATUS', `${colored(found.status)} before it was planned: it has no steps`],
-    ['TIME', `${toSecond(found.startedAt)} .. ${toSecond(found.endedAt)} (${took(found.ms)})`],
+    ['TIME', `${toSecond(found.startedAt)} .. ${toSecond(found.endedAt)} (${durationText(found.ms)})`],
     ['IN TEMPORAL', found.url],
     ['NOTES', found.notes],
     [`ERROR${found.code === undefined ? '' : ` [${found.code}]`}`, found.error?.split('\n')],
