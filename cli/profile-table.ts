@@ -22,7 +22,8 @@ export function profileFacts(
   { label, width }: { readonly label: string | undefined; readonly width: number },
 ): Parameters<typeof facts>[0] {
   const { rows, sampledRows, joins = [] } = profile;
-  const of = sampledRows === undefined ? '' : `; median and most frequent values of ${grouped(sampledRows)} of them`;
+  const of =
+    sampledRows === undefined ? '' : `; median and most frequent values of ${grouped(sampledRows)} of them`;
   // Lists stand two blanks to the right.
   const room = width - 2;
   return [

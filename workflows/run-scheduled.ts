@@ -62,7 +62,12 @@ export async function runParts(input: Input, rest: ScheduledRest, renew: Renew):
   for (const [index, interval] of intervals.entries()) {
     if (index < rest.next) continue;
     // Runs that grew long before there was this question have no answer to it in their histories. What is cancelled does not go on.
-    if (index > rest.next && isLong() && !CancellationScope.current().consideredCancelled && patched('scheduled-renewal'))
+    if (
+      index > rest.next &&
+      isLong() &&
+      !CancellationScope.current().consideredCancelled &&
+      patched('scheduled-renewal')
+    )
       return await renew({ ...rest, next: index, made, failed });
     try {
       last = await runTargets(
