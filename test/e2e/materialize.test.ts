@@ -113,7 +113,7 @@ describe('client.materialize', () => {
         [{ from: '2026-01-03', to: '2026-01-02' }, 'InvalidInterval', /is reversed/],
         [{ from: '2026-01-03', to: '2026-01-03' }, 'InvalidInterval', /is empty/],
         [{ from: 'yesterday' }, 'InvalidInput', /from: "yesterday" is no time.*-36h, -2d/],
-        [{ views: ['total'] }, 'UnknownResource', /"view\/total".*totals/],
+        [{ views: ['total'] }, 'UnknownResource', /there is no feature view "total".*totals/],
       ] as const)
         expect(await failureOf(load(client, options))).toMatchObject({
           type: code,
