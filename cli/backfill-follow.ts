@@ -51,9 +51,9 @@ function bar(): Show {
   };
 }
 
-/** Writes a line for each failure and each tenth of the way, and when it is paused or goes on. */
+/** Writes a line at the start, for each failure and each tenth of the way, and when it is paused or goes on. */
 function lines(): Show {
-  let tenth = 0;
+  let tenth = -1;
   const told = new Set<string>();
   let paused: string | undefined;
   return (detail, pace) => {
@@ -63,7 +63,7 @@ function lines(): Show {
       told.add(failure.interval.start);
     }
     const done = intervals.completed + intervals.failed;
-    const now = plan && plan.selected > 0 ? Math.floor((done / plan.selected) * 10) : 0;
+    const now = plan && plan.selected > 0 ? Math.floor((done / plan.selected) * 10) : -1;
     if (now > tenth || pausedBy !== paused) process.stdout.write(`${progressText(detail, pace)}\n`);
     tenth = now;
     paused = pausedBy;

@@ -37,7 +37,8 @@ function written(
   colors: Readonly<Record<string, string>>,
   terminal: boolean,
 ): Promise<string> {
-  const { NO_COLOR: _, FORCE_COLOR: __, ...rest } = process.env;
+  // Node gives the terminals of most CI services no colours.
+  const { NO_COLOR: _, FORCE_COLOR: __, CI: ___, ...rest } = process.env;
   const line = `${process.execPath} cli/granary.cjs ${words}`;
   const [program, args] = terminal ? ['script', ['-qec', line, '/dev/null']] : ['sh', ['-c', line]];
   return new Promise((resolve) => {
