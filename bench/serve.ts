@@ -1,6 +1,7 @@
 /**
  * Granary's feature server beside Feast's Python server (one worker) and HMGETs on the same Redis: requests a second, p50, p99.
- * `npm run bench -- serve [--seconds 5] [--entities 1,10,100] [--connections 1,16,32]`. Without `npm run python` Feast is left out.
+ * They take turns, round by round; medians of the rounds are told, and of the ratios within a round.
+ * `npm run bench -- serve [--rounds 3] [--seconds 3] [--entities 1,10,100] [--connections 1,16,32]`. Without `npm run python` Feast is left out.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -14,12 +15,14 @@ import { openProject } from '../providers/bind.js';
 import { onlineView } from '../registry/online-view.js';
 import { openRegistry } from '../registry/registry.js';
 import { pythonPath } from '../scripts/python-environment.mjs';
+import { median } from './median.js';
 import { measure, startServer, USERS, type Measured } from './serve/measure.js';
 import project, { FEATURES, VIEW } from './serve/project.js';
 
 const { values: flags } = parseArgs({
   options: {
-    seconds: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '3' },
     entities: { type: 'string', default: '1,10,100' },
     connections: { type: 'string', default: '1,16,32' },
   },
@@ -95,19 +98,27 @@ try {
   );
   for (const entities of numbers(flags.entities))
     for (const connections of numbers(flags.connections)) {
-      const found = new Map<string, Measured>();
-      for (const [server, url] of servers)
-        found.set(
-          server,
-          await measure(url, { connections, entities, seconds: Number(flags.seconds), project: name }),
-        );
-      for (const [server, { perSecond, p50, p99 }] of found) {
-        const times = (other: string): string => {
-          const of = found.get(other)?.perSecond;
-          return of === undefined ? '' : shown(perSecond / of);
+      const load = { connections, entities, seconds: Number(flags.seconds), project: name };
+      const rounds: ReadonlyMap<string, Measured>[] = [];
+      for (let round = 0; round < Number(flags.rounds); round++) {
+        const found = new Map<string, Measured>();
+        for (const [server, url] of servers) found.set(server, await measure(url, load));
+        rounds.push(found);
+      }
+      for (const server of servers.keys()) {
+        const middle = (of: (found: ReadonlyMap<string, Measured>) => number | undefined): string => {
+          const values = rounds.flatMap((found) => of(found) ?? []);
+          return values.length === 0 ? '' : shown(median(values));
         };
-        const cells = [server, shown(perSecond), shown(p50), shown(p99), times('feast'), times('HMGET')];
-        console.log([entities, connections, ...cells].join('\t'));
+        const times = (other: string): string =>
+          middle((found) => {
+            const [one, two] = [found.get(server), found.get(other)];
+            return one && two && one.perSecond / two.perSecond;
+          });
+        const cells = (['perSecond', 'p50', 'p99'] as const).map((what) =>
+          middle((found) => found.get(server)?.[what]),
+        );
+        console.log([entities, connections, server, ...cells, times('feast'), times('HMGET')].join('\t'));
       }
     }
 } finally {

@@ -10,6 +10,7 @@ import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { pythonPath } from '../scripts/python-environment.mjs';
+import { median } from './median.js';
 import { contest, difference, type Failed, type Taken } from './training-set/contest.js';
 import {
   flights,
@@ -91,11 +92,6 @@ async function measure(
       console.log(`  round ${round}  ${who.padEnd(12)}  ${words}`);
     }
   return taken;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
 }
 
 function report(set: BenchSet, taken: ReadonlyMap<Contestant, readonly (Taken | Failed)[]>): void {

@@ -1,3 +1,4 @@
+import { median } from '../median.js';
 import type { Measurement } from './round.js';
 
 /** A round's measurements by name. */
@@ -70,10 +71,6 @@ export function table(rounds: readonly Round[]): string {
     'x of feast materialize',
   ];
   return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 }
 
 function digits(value: number, count: number): string {

@@ -1,4 +1,5 @@
 import type { Day, Parts } from './day.js';
+import { median } from '../median.js';
 
 const COLUMNS = [
   ['wall', 'wall'],
@@ -67,12 +68,6 @@ function meanOf(all: readonly Parts[]): Parts | undefined {
 }
 
 const ms = (value: number): string => value.toFixed(value < 10 ? 1 : 0);
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const [low, high] = [sorted[Math.floor((sorted.length - 1) / 2)], sorted[Math.floor(sorted.length / 2)]];
-  return ((low ?? NaN) + (high ?? NaN)) / 2;
-}
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
