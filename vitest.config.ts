@@ -37,8 +37,10 @@ export default defineConfig({
     globalSetup: room('test/support/workflow-bundle.ts'),
     maxWorkers: 3,
     maxConcurrency: 3, // of tests that say so: they wait more than they work
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Bounds for machines half as fast, busy with three files at a time.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    expect: { poll: { timeout: 30_000 } },
     reporters: ['default', 'json'],
     outputFile: { json: '.granary/test-report.json' },
     projects: [
@@ -66,8 +68,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        // Each of them starts Node anew, several times.
-        test: { name: 'commands', include: commands, testTimeout: 120_000, hookTimeout: 120_000 },
+        test: { name: 'commands', include: commands },
       },
       {
         extends: true,

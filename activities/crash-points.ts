@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
  *   by `GRANARY_CRASH_ACTION`,
  *   - `wait` (the default): the process waits there to be killed,
  *   - `stop`: the whole process stops (SIGSTOP) until SIGCONT, and says `name resumed` when it goes on,
- *   - `hold`: it works on, except here, this time and later, until there is a file `GRANARY_CRASH_RELEASE`;
+ *   - `hold`: it works on, except here, until there is a file `GRANARY_CRASH_RELEASE`; without a number at later passings, too;
  * - `*`: every passing is told, and nothing stops.
  */
 export const CRASH_POINTS = [
@@ -94,7 +94,8 @@ export async function crashPoint(name: CrashPoint): Promise<void> {
   if (armed === '*') tell(name);
   if (name !== armed) return;
   left -= 1;
-  if (left > 0 || (left < 0 && action !== 'hold')) return;
+  // A passing that was counted stops there alone; `hold` without a number stops every one.
+  if (left > 0 || (left < 0 && (action !== 'hold' || count !== undefined))) return;
   if (left === 0) tell(name);
   switch (action) {
     case 'stop':

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { caller } from '../../client/caller.js';
 import { shop, type Shop } from '../fixtures/shop.js';
 import { shopCommand as granary } from '../support/granary-command.js';
 import { createWorld, type World } from '../support/world.js';
@@ -31,7 +31,7 @@ const normal = (text: string): string =>
   text
     .replaceAll(name, 'SHOP')
     .replaceAll(world.folder, '/tmp')
-    .replaceAll(`${userInfo().username}@${hostname()}`, 'ada@host')
+    .replaceAll(caller(), 'ada@host')
     .replaceAll(/[0-9a-f]{64}/g, '<sha256>')
     .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<run>')
     .replaceAll(/v_\d{8}T\d{6}/g, '<version>')

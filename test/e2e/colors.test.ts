@@ -37,15 +37,13 @@ function written(
   colors: Readonly<Record<string, string>>,
   terminal: boolean,
 ): Promise<string> {
-  // Node gives the terminals of most CI services no colours.
-  const { NO_COLOR: _, FORCE_COLOR: __, CI: ___, ...rest } = process.env;
   const line = `${process.execPath} cli/granary.cjs ${words}`;
   const [program, args] = terminal ? ['script', ['-qec', line, '/dev/null']] : ['sh', ['-c', line]];
   return new Promise((resolve) => {
     execFile(
       program as string,
       args as string[],
-      { env: { ...rest, ...env, TERM: 'xterm-256color', ...colors } },
+      { env: { ...process.env, ...env, TERM: 'xterm-256color', ...colors } },
       (_error, stdout, stderr) => resolve(`${stdout}${stderr}`),
     );
   });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { CrashPoint } from '../../activities/crash-points.js';
 import { shop } from '../fixtures/shop.js';
 import { startCommand, type CommandProcess } from '../support/command-process.js';
@@ -9,9 +9,6 @@ import { commandHere } from '../support/command-here.js';
 import { until } from '../support/until.js';
 import { createWorld, type World } from '../support/world.js';
 import { startWorkerProcess, type WorkerProcess } from '../support/worker-process.js';
-
-// Each starts several processes.
-vi.setConfig({ testTimeout: 120_000 });
 
 /**
  * Ctrl-C while a command watches: the command ends with 130 and says what to type to watch again; what it watched goes on. A step of the work is held
@@ -130,6 +127,7 @@ describe('Ctrl-C while a command watches', () => {
     const { held, release } = await at.workerHeldAt('build.before-stage');
     const watching = at.watching('backfill', 'shop_daily', '--to', '2026-01-04', '--project', FILE);
     await held;
+    await watching.said(/granary backfill: started/);
     const { said, again } = await interrupted(at, watching);
     expect(said).toMatch(/\w+ goes on without this command\. .*; end it: granary backfill cancel \w+/);
     const words = again.split(' ').slice(1);

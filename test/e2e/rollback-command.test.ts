@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { caller } from '../../client/caller.js';
 import { shop, type Shop } from '../fixtures/shop.js';
 import { expectAgain, seen, spoilt } from '../support/rolled-back.js';
 import { createWorld, type World } from '../support/world.js';
@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => world[Symbol.asyncDispose]());
 
-const me = `${userInfo().username}@${hostname()}`;
+const me = caller();
 
 const granary = (
   { project }: Shop,

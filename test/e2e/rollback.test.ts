@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { hostname, userInfo } from 'node:os';
 import { existsSync } from 'node:fs';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { caller } from '../../client/caller.js';
 import type { RunHandle, RunResult } from '../../client/index.js';
 import { Timestamp, type BuildContext, type Project } from '../../definitions/index.js';
 import { shop, totalsOf, type Shop } from '../fixtures/shop.js';
@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => world[Symbol.asyncDispose]());
 
-const me = `${userInfo().username}@${hostname()}`;
+const me = caller();
 const step = (result: RunResult, id: string) => result.steps.find((s) => s.step.startsWith(id));
 const start = (project: Project, input: object) =>
   world.temporal.workflow.start('rollback', {

@@ -94,7 +94,7 @@ it('late labels and late features that come within the lookback: daily runs leav
     },
     () => ({ training: true, rows: SALES }),
   );
-}, 120_000);
+}, 300_000);
 
 it('what lies before the lookback stays as it was, and a plan says that it is stale once features that it read were made again', async () => {
   const pipelines = {
@@ -136,4 +136,4 @@ it('what lies before the lookback stays as it was, and a plan says that it is st
     },
     () => ({ training: true, rows: SALES }),
   );
-}, 120_000);
+}, 300_000);

