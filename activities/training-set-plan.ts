@@ -12,7 +12,7 @@ import type {
   Relation,
   RowSplit,
 } from '../providers/offline/provider.js';
-import { joinedView } from '../providers/offline/source-relation.js';
+import { joinedView, oneChoiceEach } from '../providers/offline/source-relation.js';
 import type { Resources } from './inputs.js';
 import type { StagedRows } from './messages.js';
 
@@ -40,7 +40,7 @@ export function trainingPlan(resources: Resources, set: Resource<'trainingSet'>)
     as: column,
     type: schema[column] as ValueType,
   }));
-  const views = set.spec.features.map((choice) => {
+  const chosen = set.spec.features.map((choice) => {
     const view = resourceOf(resources, choice.view, 'view');
     const source = resourceOf(resources, view.spec.source, 'source');
     const { lag, columns } = choice;
@@ -49,8 +49,13 @@ export function trainingPlan(resources: Resources, set: Resource<'trainingSet'>)
       throw new GranaryError('InvalidDefinition', `The label ${label.name} has no role "${choice.role}".`);
     const name = `${view.name} for ${choice.role}${lag === undefined ? '' : `, ${lag} before`}`;
     const keys = view.spec.joinKeys.map((key) => role.keys.find((k) => k.name === key.name)?.column ?? '');
-    return { ...joinedView({ view, source, name, keys, lag, columns }), role: choice.role, source };
+    return { view, source, name, keys, lag, columns, role: choice.role };
   });
+  const views = oneChoiceEach(chosen).map((choice) => ({
+    ...joinedView(choice),
+    role: choice.role,
+    source: choice.source,
+  }));
   const { timestampField } = label.spec;
   const keys = [...new Set(label.spec.roles.flatMap((role) => role.keys.map((key) => key.column)))];
   const split = set.spec.split && rowSplit(label, set.spec.split);

@@ -4,7 +4,7 @@ import { GranaryError } from '../definitions/errors.js';
 import { featureColumn, uniqueColumns } from '../definitions/selection.js';
 import type { Schema } from '../definitions/types.js';
 import type { JoinedView } from '../providers/offline/provider.js';
-import { joinedView } from '../providers/offline/source-relation.js';
+import { joinedView, oneChoiceEach } from '../providers/offline/source-relation.js';
 import type { RegisteredResource } from '../registry/resources.js';
 import { wantedOf, type FeatureReference, type Wanted } from './feature-vectors.js';
 
@@ -59,6 +59,20 @@ export function keyColumns(views: readonly AskedView[]): Map<string, { type: Key
   return columns;
 }
 
+/** A view's side of a join, with the source of its rows. */
+export interface NamedView {
+  readonly source: Resource<'source'>;
+  readonly view: Omit<JoinedView, 'relation'>;
+}
+
+/** What was asked for, as a join makes it. */
+export interface NamedFeatures {
+  /** The features' columns in the order in which they were asked for. */
+  readonly schema: Schema;
+  /** Each view once for a role and a lag, however many of its features were asked for one by one. */
+  readonly views: readonly NamedView[];
+}
+
 /**
  * The views with their output columns: `<feature>` alone, with `<role>__` before and `_lag_<duration>` after it where these were chosen; with `<view>__`
  * before that where `isFull`, or another column has the name already.
@@ -68,7 +82,7 @@ export function joinedViews(
   views: readonly AskedView[],
   taken: Schema,
   isFull: boolean,
-): readonly Omit<JoinedView, 'relation'>[] {
+): NamedFeatures {
   const plain = views.map(({ wanted }) => ({
     view: wanted.view.name,
     plain: wanted.features.map((feature) => featureColumn(wanted, feature)),
@@ -77,7 +91,7 @@ export function joinedViews(
     ? plain.map(({ view, plain: names }) => names.map((name) => `${view}__${name}`))
     : uniqueColumns(plain, Object.keys(taken));
   const seen = new Set(Object.keys(taken).map((name) => name.toLowerCase()));
-  return views.map(({ wanted, source, keys }, v) => {
+  const chosen = views.map(({ wanted, source, keys }, v) => {
     const { view, before, features } = wanted;
     const columns = features.map((feature, f) => {
       const as = named[v]?.[f] ?? feature;
@@ -89,12 +103,18 @@ export function joinedViews(
       seen.add(as.toLowerCase());
       return { feature, as };
     });
-    return joinedView({
+    return {
       ...{ view, source, columns, lag: before },
       name: `feature view ${view.name}`,
       keys: keys.map(({ name }) => name),
-    });
+    };
   });
+  return {
+    schema: Object.fromEntries(
+      chosen.flatMap((choice) => joinedView(choice).columns.map(({ as, type }) => [as, type])),
+    ),
+    views: oneChoiceEach(chosen).map((choice) => ({ source: choice.source, view: joinedView(choice) })),
+  };
 }
 
 /** What needs a time of the rows and of the sources. @throws GranaryError `InvalidInput`. */

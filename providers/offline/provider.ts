@@ -97,7 +97,7 @@ export interface JoinedView<R extends Relation = FileRelation> {
   readonly ttl?: bigint;
   /** Microseconds before the label's time at which the values are taken; 0 or undefined: at the label's time. */
   readonly lag?: bigint;
-  /** The selected columns in definition order, their name in the output, and the type to write. */
+  /** The selected columns in the view's definition order, which decides ties, their name in the output, and the type to write. */
   readonly columns: readonly { readonly column: string; readonly as: string; readonly type: ValueType }[];
 }
 
@@ -141,7 +141,7 @@ export interface PointInTimeJoin<R extends Relation = FileRelation, O extends Ou
    * Views without timestamps are as without it; every other view has a `createdTimestampField`.
    */
   readonly knownAt?: boolean;
-  /** `schema` = `split` where asked for, spine columns, every view's columns in order, label where there is one. `keys` is empty: training rows may have NULL keys. */
+  /** `schema` = `split` where asked for, spine columns, the views' columns in any order, label where there is one. `keys` is empty: training rows may have NULL keys. */
   readonly output: O;
 }
 

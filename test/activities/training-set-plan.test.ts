@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { trainingPlan } from '../../activities/training-set-plan.js';
+import { askedViews, joinedViews } from '../../client/joined-features.js';
+import { resourceOf } from '../../definitions/resource-of.js';
+import {
+  compile,
+  defineProject,
+  entity,
+  featureView,
+  fileStore,
+  label,
+  t,
+  trainingSet,
+  type Schema,
+} from '../../definitions/index.js';
+import { duckdbOfflineProvider } from '../../providers/offline/duckdb/provider.js';
+import type { FeatureReference } from '../../client/feature-vectors.js';
+import type { FileRelation, JoinedView, PointInTimeJoin } from '../../providers/offline/provider.js';
+import type { RegisteredResource } from '../../registry/resources.js';
+import { fileJoins, type JoinEngine } from '../support/offline-join.js';
+
+const lake = fileStore('lake');
+const user = entity('user', { joinKeys: { user_id: t.int64 } });
+const ROWS = { user_id: t.int64, at: t.timestamp, v: t.int64, w: t.int64 } as const;
+const view = featureView('view', {
+  entities: [user],
+  source: lake.parquet('rows', { path: 'r.parquet', schema: ROWS, timestampField: 'at' }),
+  features: ['v', 'w'],
+});
+const LABELS = { user_id: t.int64, at: t.timestamp, y: t.int64 } as const;
+const labels = lake.parquet('labels', { path: 'l.parquet', schema: LABELS, timestampField: 'at' });
+const bought = label('bought', {
+  ...{ entity: user, key: 'user_id', source: labels, value: 'y', timestampField: 'at' },
+});
+const set = (features: readonly unknown[]): unknown => trainingSet('s', { label: bought, features } as never);
+
+/** The definitions as a registry has them. */
+function registered(definitions: readonly unknown[]): ReadonlyMap<string, RegisteredResource> {
+  const { resources } = compile(
+    defineProject({ name: 'p', resources: definitions as never, environments: { dev: { bind: {} } } }),
+  );
+  const more = { location: '', isDefault: true, promotion: 1, status: 'READY' } as const;
+  return new Map([...resources].map(([id, resource]) => [id, { ...resource, ...more }]));
+}
+
+let engine: JoinEngine<FileRelation>;
+let placed: { readonly labels: FileRelation; readonly rows: FileRelation };
+beforeAll(async () => {
+  engine = await fileJoins(duckdbOfflineProvider());
+  placed = {
+    labels: await engine.place('labels', LABELS, [{ user_id: 1n, at: '2026-01-02 12:00', y: 0n }]),
+    // Of the rows of one instant, the greatest of one column is not the greatest of the other.
+    rows: await engine.place('rows', ROWS, [
+      { user_id: 1n, at: '2026-01-01 12:00', v: 11n, w: 19n },
+      { user_id: 1n, at: '2026-01-01 12:00', v: 12n, w: 11n },
+      { user_id: 1n, at: '2026-01-02 12:00', v: 1n, w: 9n },
+      { user_id: 1n, at: '2026-01-02 12:00', v: 2n, w: 1n },
+    ]),
+  };
+});
+afterAll(() => engine.close());
+
+/** The columns of the one row that a join makes. */
+async function joined(
+  views: readonly Omit<JoinedView, 'relation'>[],
+  schema: Schema,
+  spine: Partial<PointInTimeJoin['spine']> = {},
+): Promise<Record<string, unknown>> {
+  const { rows, statistics } = await engine.join({
+    spine: { columns: [], orderBy: [], timestampField: 'at', ...spine, relation: placed.labels },
+    views: views.map((one) => ({ ...one, relation: placed.rows })),
+    output: { name: 'training set s', schema, keys: [] },
+  });
+  expect(statistics.matched).toEqual(views.map(() => 1));
+  const values = rows[0] ?? [];
+  return Object.fromEntries(Object.keys(schema).map((name, i) => [name, values[i]]));
+}
+
+describe('features of one view that are asked for one by one', () => {
+  const cases: readonly [what: string, features: readonly unknown[], names: string[], row: object][] = [
+    ['are those of one row', [view.select('v'), view.select('w')], ['view'], { v: 2n, w: 1n }],
+    ['by name, too', ['view:v', 'view:w'], ['view'], { v: 2n, w: 1n }],
+    [
+      'stand in the order in which they were asked for, which decides nothing',
+      [view.select('w'), view.select('v')],
+      ['view'],
+      { w: 1n, v: 2n },
+    ],
+    ['nor does it within a selection', [view.select('w', 'v')], ['view'], { w: 1n, v: 2n }],
+    [
+      'are those of one row at each lag, however it is written',
+      [view.select('w').lag('1d'), view.select('v'), view.select('v').lag('24h'), view.select('w')],
+      ['view, 1d before', 'view'],
+      { w_lag_1d: 11n, v: 2n, v_lag_24h: 12n, w: 1n },
+    ],
+  ];
+
+  it.each(cases)('in a training set: %s', async (_, features, names, row) => {
+    // Whoever names a view by a text has it in the project.
+    const resources = registered([set(features), view]);
+    const found = [...resources.values()].find(({ kind }) => kind === 'trainingSet');
+    const plan = trainingPlan(resources, resourceOf(resources, found?.id ?? '', 'trainingSet'));
+    const made = await joined(plan.views, plan.schema, plan.spine);
+    expect(Object.entries(made)).toEqual(Object.entries({ ...row, bought: 0n }));
+    expect(plan.views.map(({ name }) => name.replace(' for user', ''))).toEqual(names);
+  });
+
+  it.each(cases)("with a caller's own rows: %s", async (_, features, names, row) => {
+    const { schema, views } = joinedViews(
+      askedViews(registered([view]), features as readonly FeatureReference[]),
+      { user_id: 'int64' },
+      false,
+    );
+    const asked = views.map((one) => one.view);
+    expect(Object.entries(await joined(asked, schema))).toEqual(Object.entries(row));
+    expect(views.length).toBe(names.length);
+  });
+});
