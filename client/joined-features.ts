@@ -78,11 +78,7 @@ export interface NamedFeatures {
  * before that where `isFull`, or another column has the name already.
  * @throws GranaryError `InvalidInput` when a name is there twice all the same.
  */
-export function joinedViews(
-  views: readonly AskedView[],
-  taken: Schema,
-  isFull: boolean,
-): NamedFeatures {
+export function joinedViews(views: readonly AskedView[], taken: Schema, isFull: boolean): NamedFeatures {
   const plain = views.map(({ wanted }) => ({
     view: wanted.view.name,
     plain: wanted.features.map((feature) => featureColumn(wanted, feature)),

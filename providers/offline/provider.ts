@@ -119,7 +119,7 @@ export type RowSplit =
  * -0.0 equal to 0.0.
  * A view without timestamps contributes its row of those keys that is greatest in that total order. A spine without a
  * timestamp takes each view's newest row. No match is NULL and the spine row stays; duplicate spine rows stay; a feature row
- * with a NULL event timestamp matches nothing.
+ * with a NULL or infinite event timestamp matches nothing, nor does a spine row with such a timestamp match any in time.
  */
 export interface PointInTimeJoin<R extends Relation = FileRelation, O extends OutputShape = Output> {
   readonly spine: {
@@ -137,7 +137,7 @@ export interface PointInTimeJoin<R extends Relation = FileRelation, O extends Ou
   };
   readonly views: readonly JoinedView<R>[];
   /**
-   * A feature row counts only if its created timestamp is at or before the label's time (not less the lag); one with a NULL created timestamp never.
+   * A feature row counts only if its created timestamp is at or before the label's time (not less the lag); one with a NULL created timestamp never, nor one of `infinity`.
    * Views without timestamps are as without it; every other view has a `createdTimestampField`.
    */
   readonly knownAt?: boolean;
