@@ -86,15 +86,21 @@ function rowSplit({ name, spec }: Resource<'label'>, split: Split): RowSplit {
   return { ...shares, keys: role.keys.map(({ column, type }) => ({ column, type })) };
 }
 
-/** @throws GranaryError `Internal`: everything depends on it. */
+/** What the leakage check holds on every build. @throws GranaryError `Internal`: everything depends on it. */
 export function refuseLeaks(
-  { name }: Resource<'trainingSet'>,
-  { leaked }: Pick<JoinStatistics, 'leaked'>,
+  { name, spec }: Pick<Resource<'trainingSet'>, 'name' | 'spec'>,
+  { leaked, createdLater }: Pick<JoinStatistics, 'leaked' | 'createdLater'>,
 ): void {
+  const unknown = spec.knownAt ? createdLater.reduce((sum, one) => sum + one, 0) : 0;
   if (leaked > 0)
     throw new GranaryError(
       'Internal',
       `The training set ${name} joined ${leaked} values from after their label's time; nothing was stored.`,
+    );
+  if (unknown > 0)
+    throw new GranaryError(
+      'Internal',
+      `The training set ${name} has knownAt, but joined ${unknown} values that were created after their label's time; nothing was stored.`,
     );
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { trainingPlan } from '../../activities/training-set-plan.js';
+import { refuseLeaks, trainingPlan } from '../../activities/training-set-plan.js';
 import { askedViews, joinedViews } from '../../client/joined-features.js';
 import { resourceOf } from '../../definitions/resource-of.js';
 import {
@@ -114,5 +114,32 @@ describe('features of one view that are asked for one by one', () => {
     const asked = views.map((one) => one.view);
     expect(Object.entries(await joined(asked, schema))).toEqual(Object.entries(row));
     expect(views.length).toBe(names.length);
+  });
+});
+
+describe('the leakage check', () => {
+  const check = (knownAt: boolean, leaked: number, createdLater: number[]): void => {
+    const resources = registered([set([view])]);
+    const found = [...resources.values()].find(({ kind }) => kind === 'trainingSet');
+    const { name, spec } = resourceOf(resources, found?.id ?? '', 'trainingSet');
+    refuseLeaks({ name, spec: { ...spec, ...(knownAt ? { knownAt } : {}) } }, { leaked, createdLater });
+  };
+  it.each<[what: string, knownAt: boolean, leaked: number, createdLater: number[], says: RegExp | undefined]>([
+    ['passes what is from before', true, 0, [0, 0], undefined],
+    ['passes what was created later, where that is not asked', false, 0, [3, 0], undefined],
+    ['refuses what happened later', false, 1, [0], /set s joined 1 values from after their label's time/],
+    [
+      'refuses what was created later under knownAt, of whichever view',
+      true,
+      0,
+      [0, 2],
+      /set s has knownAt, but joined 2 values that were created after their label's time; nothing was stored/,
+    ],
+  ])('%s', (_, knownAt, leaked, createdLater, says) => {
+    if (says === undefined) check(knownAt, leaked, createdLater);
+    else
+      expect(() => {
+        check(knownAt, leaked, createdLater);
+      }).toThrow(says);
   });
 });
