@@ -47,12 +47,21 @@ export function askedViews(
   });
 }
 
-/** Which columns of the entity rows the views need: where two disagree about whole numbers, what fits both. */
+/**
+ * Which columns of the entity rows the views need: where two disagree about whole numbers, what fits both.
+ * @throws GranaryError `InvalidInput` where they disagree about more: then they mean different entities.
+ */
 export function keyColumns(views: readonly AskedView[]): Map<string, { type: KeyType; of: string }> {
   const columns = new Map<string, { type: KeyType; of: string }>();
   for (const { keys, wanted } of views)
     for (const { name, type } of keys) {
       const known = columns.get(name);
+      const isWhole = [known?.type, type].every((one) => one === 'int32' || one === 'int64');
+      if (known !== undefined && known.type !== type && !isWhole)
+        throw new GranaryError(
+          'InvalidInput',
+          `The column "${name}" of the entity rows cannot be a join key of ${known.of} (${known.type}) and of the view ${wanted.view.name} (${type}). Ask for them one after the other, or by role: .for('...') reads the columns <role>__${name}.`,
+        );
       if (known === undefined || (known.type === 'int64' && type === 'int32'))
         columns.set(name, { type, of: `the view ${wanted.view.name}` });
     }

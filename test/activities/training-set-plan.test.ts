@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { refuseLeaks, trainingPlan } from '../../activities/training-set-plan.js';
-import { askedViews, joinedViews } from '../../client/joined-features.js';
+import { askedViews, joinedViews, keyColumns } from '../../client/joined-features.js';
 import { resourceOf } from '../../definitions/resource-of.js';
 import {
   compile,
@@ -141,5 +141,29 @@ describe('the leakage check', () => {
       expect(() => {
         check(knownAt, leaked, createdLater);
       }).toThrow(says);
+  });
+});
+
+describe("a column of the caller's rows that two views join on", () => {
+  const by = (name: string, type: 'int32' | 'int64' | 'string') =>
+    featureView(name, {
+      entities: [entity(`${name}_thing`, { joinKeys: { id: type } })],
+      source: lake.parquet(`${name}_rows`, { path: 'i.parquet', schema: { id: type, f: t.int64 } }),
+      features: ['f'],
+    } as never);
+  const columns = (...views: readonly ReturnType<typeof by>[]) =>
+    keyColumns(askedViews(registered(views), views));
+
+  it.each([
+    ['of one type', 'string', 'string', 'string'],
+    ['of two whole numbers is the narrower', 'int64', 'int32', 'int32'],
+    ['whichever comes first', 'int32', 'int64', 'int32'],
+  ] as const)('%s', (_, a, b, type) => {
+    expect(columns(by('a', a), by('b', b)).get('id')?.type).toBe(type);
+  });
+  it('is refused where it must be a number and a text', () => {
+    expect(() => columns(by('a', 'int64'), by('b', 'string'))).toThrow(
+      /column "id" of the entity rows cannot be a join key of the view a \(int64\) and of the view b \(string\).*\.for\('\.\.\.'\) reads the columns <role>__id/,
+    );
   });
 });

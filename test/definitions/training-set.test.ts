@@ -170,8 +170,56 @@ describe('what a training set says', () => {
   });
 });
 
+/** Entities that have a join key of one name, of several types. */
+const idOf = (name: string, type: 'int32' | 'int64' | 'string') =>
+  entity(name, { joinKeys: { id: type } });
+const idView = (type: 'int32' | 'int64' | 'string') =>
+  featureView('by_id', {
+    entities: [idOf('thing', type)],
+    source: lake.parquet('by_id', { path: 'i.parquet', schema: { id: type, f: t.int64 } }),
+    features: ['f'],
+  } as never);
+const idLabel = (...types: readonly ('int32' | 'int64' | 'string')[]) =>
+  label('ids', {
+    source: lake.parquet('ids', {
+      path: 'k.parquet',
+      schema: { y: t.int64, ...Object.fromEntries(types.map((type, i) => [`id${i}`, type])) },
+    }),
+    value: 'y',
+    entities: Object.fromEntries(
+      types.map((type, i) => [`role${i}`, { entity: idOf(`thing${i}`, type), keys: { id: `id${i}` } }]),
+    ),
+  } as never);
+
+describe("the label's entity that a view joins on", () => {
+  it.each<[what: string, label: unknown, view: ReturnType<typeof idView>, role: string]>([
+    ['may be another one with a join key of that name and type', idLabel('string'), idView('string'), 'role0'],
+    ['may have a narrower whole number', idLabel('int32'), idView('int64'), 'role0'],
+    ['may have a wider whole number', idLabel('int64'), idView('int32'), 'role0'],
+    ['is the one of several that has the type', idLabel('string', 'int64'), idView('int64'), 'role1'],
+  ])('%s', (_, given, by, role) => {
+    expect(specOf(trainingSet('s', loose({ label: given, features: [by] })))).toMatchObject({
+      features: [{ role }],
+    });
+  });
+});
+
 describe('a training set is refused', () => {
   const cases: readonly [what: string, act: () => unknown, message: RegExp][] = [
+    [
+      'with a view of another entity, of which only the name of the join key is the same',
+      () => trainingSet('s', loose({ label: idLabel('string'), features: [idView('int64')] })),
+      /set s: the join key "id" of the view by_id is int64, but that of the entity thing0 of the label ids is string\. Where/,
+    ],
+    [
+      'with a view for a role of which only the name of the join key is the same',
+      () =>
+        trainingSet(
+          's',
+          loose({ label: idLabel('string', 'int64'), features: [idView('int64').for('role0')] }),
+        ),
+      /the join key "id" of the view by_id is int64, but that of the entity thing0 of the label ids is string/,
+    ],
     [
       'with knownAt over a source without a created timestamp',
       () => trainingSet('s', { label: spent, features: [onlyAt], knownAt: true }),
