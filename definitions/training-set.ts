@@ -207,14 +207,14 @@ export function carriedColumns(set: Pick<TrainingSet, 'label' | 'include'>): str
 
 /** The output columns of each selection, in order: a name that another column has, too, gets the view's before it. */
 export function featureColumns(
-  set: Pick<TrainingSet, 'label' | 'features'>,
+  set: Pick<TrainingSet, 'label' | 'features' | 'include' | 'split'>,
 ): (readonly { readonly feature: string; readonly as: string }[])[] {
   const named = uniqueColumns(
     set.features.map((selection) => ({
       view: selection.view.name,
       plain: selection.features.map((feature) => featureColumn(selection, feature)),
     })),
-    [set.label.name],
+    [...(set.split === undefined ? [] : [SPLIT_COLUMN]), ...carriedColumns(set), set.label.name],
   );
   return set.features.map(({ features }, s) =>
     features.map((feature, f) => ({ feature, as: named[s]?.[f] ?? feature })),

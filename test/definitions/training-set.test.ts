@@ -33,6 +33,17 @@ const totals = lake.parquet('totals', {
 const people = lake.parquet('people', { path: 'p.parquet', schema: { user_id: t.int64, n: t.int32 } });
 const view = featureView('totals', { entities: [user], source: totals, features: ['total', 'n'] });
 const constant = featureView('people', { entities: [user], source: people, features: ['n'] });
+/** Its time is called as a feature of another view. */
+const seen = lake.parquet('seen', {
+  path: 'n.parquet',
+  schema: { user_id: t.int64, total: t.timestamp, amount: t.float64 },
+  timestampField: 'total',
+});
+const parted = featureView('parted', {
+  entities: [user],
+  source: lake.parquet('parts', { path: 'q.parquet', schema: { user_id: t.int64, split: t.string } }),
+  features: ['split'],
+});
 const onlyAt = featureView('sales', { entities: [user], source: sales, features: ['amount'] });
 const plain = {
   entity: user,
@@ -86,6 +97,21 @@ describe('the columns of a training set', () => {
       { label: label('TOTAL', plain), features: [view] },
       'totals__total n TOTAL',
     ],
+    [
+      'bear the name of the view where a column that the set carries has that name',
+      {
+        label: label('seen', { ...plain, source: seen, timestampField: 'total' }),
+        features: [view],
+        include: ['timestamp'],
+      },
+      'total totals__total n seen',
+    ],
+    [
+      'bear the name of the view where the set has a column split of its own',
+      { features: [parted], split: splitByTime({ test: '2026-02-01' }) },
+      'split parted__split spent',
+    ],
+    ['are plain where it has none', { features: [parted] }, 'split spent'],
     ['bear the role', { label: both, features: [view.for('buyer')] }, 'buyer__total buyer__n both'],
     [
       'tell lags of one feature apart',
