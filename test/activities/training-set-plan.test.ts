@@ -124,18 +124,20 @@ describe('the leakage check', () => {
     const { name, spec } = resourceOf(resources, found?.id ?? '', 'trainingSet');
     refuseLeaks({ name, spec: { ...spec, ...(knownAt ? { knownAt } : {}) } }, { leaked, createdLater });
   };
-  it.each<[what: string, knownAt: boolean, leaked: number, createdLater: number[], says: RegExp | undefined]>([
-    ['passes what is from before', true, 0, [0, 0], undefined],
-    ['passes what was created later, where that is not asked', false, 0, [3, 0], undefined],
-    ['refuses what happened later', false, 1, [0], /set s joined 1 values from after their label's time/],
+  it.each<[what: string, knownAt: boolean, leaked: number, createdLater: number[], says: RegExp | undefined]>(
     [
-      'refuses what was created later under knownAt, of whichever view',
-      true,
-      0,
-      [0, 2],
-      /set s has knownAt, but joined 2 values that were created after their label's time; nothing was stored/,
+      ['passes what is from before', true, 0, [0, 0], undefined],
+      ['passes what was created later, where that is not asked', false, 0, [3, 0], undefined],
+      ['refuses what happened later', false, 1, [0], /set s joined 1 values from after their label's time/],
+      [
+        'refuses what was created later under knownAt, of whichever view',
+        true,
+        0,
+        [0, 2],
+        /set s has knownAt, but joined 2 values that were created after their label's time; nothing was stored/,
+      ],
     ],
-  ])('%s', (_, knownAt, leaked, createdLater, says) => {
+  )('%s', (_, knownAt, leaked, createdLater, says) => {
     if (says === undefined) check(knownAt, leaked, createdLater);
     else
       expect(() => {

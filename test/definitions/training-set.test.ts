@@ -7,6 +7,7 @@ import {
   fileStore,
   label,
   maxNullRate,
+  postgresProvider,
   splitByEntity,
   splitByTime,
   sql,
@@ -197,8 +198,7 @@ describe('what a training set says', () => {
 });
 
 /** Entities that have a join key of one name, of several types. */
-const idOf = (name: string, type: 'int32' | 'int64' | 'string') =>
-  entity(name, { joinKeys: { id: type } });
+const idOf = (name: string, type: 'int32' | 'int64' | 'string') => entity(name, { joinKeys: { id: type } });
 const idView = (type: 'int32' | 'int64' | 'string') =>
   featureView('by_id', {
     entities: [idOf('thing', type)],
@@ -219,7 +219,12 @@ const idLabel = (...types: readonly ('int32' | 'int64' | 'string')[]) =>
 
 describe("the label's entity that a view joins on", () => {
   it.each<[what: string, label: unknown, view: ReturnType<typeof idView>, role: string]>([
-    ['may be another one with a join key of that name and type', idLabel('string'), idView('string'), 'role0'],
+    [
+      'may be another one with a join key of that name and type',
+      idLabel('string'),
+      idView('string'),
+      'role0',
+    ],
     ['may have a narrower whole number', idLabel('int32'), idView('int64'), 'role0'],
     ['may have a wider whole number', idLabel('int64'), idView('int32'), 'role0'],
     ['is the one of several that has the type', idLabel('string', 'int64'), idView('int64'), 'role1'],
@@ -227,6 +232,37 @@ describe("the label's entity that a view joins on", () => {
     expect(specOf(trainingSet('s', loose({ label: given, features: [by] })))).toMatchObject({
       features: [{ role }],
     });
+  });
+});
+
+describe('a column whose name is longer than 63 bytes', () => {
+  const warehouse = postgresProvider('warehouse');
+  const schema = { user_id: t.int64, at: t.timestamp, amount: t.float64 } as const;
+  const [spends, rows] = ['spends', 'rows'].map((name) =>
+    warehouse.table(name, { schema, timestampField: 'at' }),
+  );
+  const setOf = (feature: string, options: object = {}) =>
+    trainingSet(
+      's',
+      loose({
+        label: label('spent', loose({ ...plain, source: spends })),
+        features: [
+          featureView(
+            'wide',
+            loose({ entities: [user], source: rows, features: { [feature]: { column: 'amount' } } }),
+          ),
+        ],
+        ...options,
+      }),
+    );
+  it('is refused where Postgres would make the set and cut the name off', () => {
+    expect(() => specOf(setOf('f'.repeat(64)))).toThrow(
+      /training set s: the column "f{64}" has a name of 64 bytes, and Postgres.*keeps 63 at most.*fileStore/,
+    );
+    expect(specOf(setOf('f'.repeat(63)))).toMatchObject({ engine: 'postgres' });
+  });
+  it('is a name as any other in files', () => {
+    expect(specOf(setOf('f'.repeat(64), { store: lake }))).not.toHaveProperty('engine');
   });
 });
 
