@@ -140,6 +140,16 @@ describe('what a training set says', () => {
   const cases: readonly [what: string, options: object, spec: object][] = [
     ['nothing of what it does not have', {}, { include: [] }],
     ['its filter', { where: sql`amount > ${0}` }, { where: 'amount > 0' }],
+    [
+      'its filter with texts that look like more',
+      { where: `shop_id IN ('a;b', '{{a}}') -- {{a}}; too` },
+      { where: `shop_id IN ('a;b', '{{a}}') -- {{a}}; too` },
+    ],
+    [
+      'its filter as SQL, with such texts',
+      { where: sql`"{{a}};" = $x$;{{a}}$x$ /* ; */` },
+      { where: `"{{a}};" = $x$;{{a}}$x$ /* ; */` },
+    ],
     ['its filter as text', { where: ' amount > 0 ' }, { where: 'amount > 0' }],
     [
       'a split by time, in UTC',
