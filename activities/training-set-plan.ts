@@ -48,14 +48,27 @@ export function trainingPlan(resources: Resources, set: Resource<'trainingSet'>)
     if (!role)
       throw new GranaryError('InvalidDefinition', `The label ${label.name} has no role "${choice.role}".`);
     const name = `${view.name} for ${choice.role}${lag === undefined ? '' : `, ${lag} before`}`;
-    const keys = view.spec.joinKeys.map((key) => role.keys.find((k) => k.name === key.name)?.column ?? '');
-    return { view, source, name, keys, lag, columns, role: choice.role };
+    const paired = view.spec.joinKeys.map((key) => role.keys.find((k) => k.name === key.name));
+    const keys = paired.map((key) => key?.column ?? '');
+    return {
+      view,
+      source,
+      name,
+      keys,
+      lag,
+      columns,
+      role: choice.role,
+      types: paired.map((key) => key?.type),
+    };
   });
-  const views = oneChoiceEach(chosen).map((choice) => ({
-    ...joinedView(choice),
-    role: choice.role,
-    source: choice.source,
-  }));
+  const views = oneChoiceEach(chosen).map((choice) => {
+    const joined = joinedView(choice);
+    // A whole number of a label that is too large for the view's matches nothing; made narrower, it would fail.
+    const on = joined.on.map((pair, i) =>
+      pair.type === 'int32' && choice.types[i] === 'int64' ? { ...pair, type: 'int64' as const } : pair,
+    );
+    return { ...joined, on, role: choice.role, source: choice.source };
+  });
   const { timestampField } = label.spec;
   const keys = [...new Set(label.spec.roles.flatMap((role) => role.keys.map((key) => key.column)))];
   const split = set.spec.split && rowSplit(label, set.spec.split);

@@ -169,3 +169,28 @@ describe("a column of the caller's rows that two views join on", () => {
     );
   });
 });
+
+it('a label may have larger keys than the view can have: these match nothing', async () => {
+  const small = entity('small', { joinKeys: { user_id: t.int32 } });
+  const schema = { user_id: t.int32, at: t.timestamp, v: t.int64 } as const;
+  const source = lake.parquet('small_rows', { path: 'w.parquet', schema, timestampField: 'at' });
+  const narrow = featureView('narrow', { entities: [small], source, features: ['v'] });
+  const resources = registered([set([narrow])]);
+  const found = [...resources.values()].find(({ kind }) => kind === 'trainingSet');
+  const plan = trainingPlan(resources, resourceOf(resources, found?.id ?? '', 'trainingSet'));
+  const [at, earlier] = ['2026-01-02 12:00', '2026-01-01 12:00'];
+  const spine = await engine.place('labels', LABELS, [
+    { user_id: 2n ** 53n + 1n, at, y: 1n },
+    { user_id: 1n, at, y: 0n },
+  ]);
+  const relation = await engine.place('small_rows', schema, [{ user_id: 1n, at: earlier, v: 7n }]);
+  const { rows } = await engine.join({
+    spine: { ...plan.spine, relation: spine },
+    views: plan.views.map((one) => ({ ...one, relation })),
+    output: { name: 'training set s', schema: plan.schema, keys: [] },
+  });
+  expect(rows).toEqual([
+    [7n, 0n],
+    [null, 1n],
+  ]);
+});
