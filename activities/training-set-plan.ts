@@ -12,7 +12,7 @@ import type {
   Relation,
   RowSplit,
 } from '../providers/offline/provider.js';
-import { joinedView } from '../providers/offline/source-relation.js';
+import { joinedView, oneChoiceEach } from '../providers/offline/source-relation.js';
 import type { Resources } from './inputs.js';
 import type { StagedRows } from './messages.js';
 
@@ -40,7 +40,7 @@ export function trainingPlan(resources: Resources, set: Resource<'trainingSet'>)
     as: column,
     type: schema[column] as ValueType,
   }));
-  const views = set.spec.features.map((choice) => {
+  const chosen = set.spec.features.map((choice) => {
     const view = resourceOf(resources, choice.view, 'view');
     const source = resourceOf(resources, view.spec.source, 'source');
     const { lag, columns } = choice;
@@ -48,8 +48,26 @@ export function trainingPlan(resources: Resources, set: Resource<'trainingSet'>)
     if (!role)
       throw new GranaryError('InvalidDefinition', `The label ${label.name} has no role "${choice.role}".`);
     const name = `${view.name} for ${choice.role}${lag === undefined ? '' : `, ${lag} before`}`;
-    const keys = view.spec.joinKeys.map((key) => role.keys.find((k) => k.name === key.name)?.column ?? '');
-    return { ...joinedView({ view, source, name, keys, lag, columns }), role: choice.role, source };
+    const paired = view.spec.joinKeys.map((key) => role.keys.find((k) => k.name === key.name));
+    const keys = paired.map((key) => key?.column ?? '');
+    return {
+      view,
+      source,
+      name,
+      keys,
+      lag,
+      columns,
+      role: choice.role,
+      types: paired.map((key) => key?.type),
+    };
+  });
+  const views = oneChoiceEach(chosen).map((choice) => {
+    const joined = joinedView(choice);
+    // A whole number of a label that is too large for the view's matches nothing; made narrower, it would fail.
+    const on = joined.on.map((pair, i) =>
+      pair.type === 'int32' && choice.types[i] === 'int64' ? { ...pair, type: 'int64' as const } : pair,
+    );
+    return { ...joined, on, role: choice.role, source: choice.source };
   });
   const { timestampField } = label.spec;
   const keys = [...new Set(label.spec.roles.flatMap((role) => role.keys.map((key) => key.column)))];
@@ -81,15 +99,21 @@ function rowSplit({ name, spec }: Resource<'label'>, split: Split): RowSplit {
   return { ...shares, keys: role.keys.map(({ column, type }) => ({ column, type })) };
 }
 
-/** @throws GranaryError `Internal`: everything depends on it. */
+/** What the leakage check holds on every build. @throws GranaryError `Internal`: everything depends on it. */
 export function refuseLeaks(
-  { name }: Resource<'trainingSet'>,
-  { leaked }: Pick<JoinStatistics, 'leaked'>,
+  { name, spec }: Pick<Resource<'trainingSet'>, 'name' | 'spec'>,
+  { leaked, createdLater }: Pick<JoinStatistics, 'leaked' | 'createdLater'>,
 ): void {
+  const unknown = spec.knownAt ? createdLater.reduce((sum, one) => sum + one, 0) : 0;
   if (leaked > 0)
     throw new GranaryError(
       'Internal',
       `The training set ${name} joined ${leaked} values from after their label's time; nothing was stored.`,
+    );
+  if (unknown > 0)
+    throw new GranaryError(
+      'Internal',
+      `The training set ${name} has knownAt, but joined ${unknown} values that were created after their label's time; nothing was stored.`,
     );
 }
 

@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url';
 import type { DataType, RecordBatch, Table } from 'apache-arrow';
 import type { KeyType } from '../definitions/entity.js';
 import { GranaryError } from '../definitions/errors.js';
+import { isNumberName } from '../definitions/names.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import { narrows, type ScalarType, type Schema, type ValueType } from '../definitions/types.js';
 import { arrowType, isArrow } from '../providers/offline/duckdb/arrow-columns.js';
@@ -200,6 +201,11 @@ function checkNames(names: readonly string[], { keys, timestampField, isTimed }:
     );
   const seen = new Set<string>();
   for (const name of names) {
+    if (isNumberName(name))
+      throw new GranaryError(
+        'InvalidInput',
+        `${NAME} have a column "${name}". JavaScript moves names that are whole numbers before all others, so the columns would lose their order. Rename it, such as to "c${name}".`,
+      );
     if (seen.has(name.toLowerCase()))
       throw new GranaryError(
         'InvalidInput',

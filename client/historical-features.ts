@@ -14,7 +14,7 @@ import type { Registry } from '../registry/registry.js';
 import { readFiles, type DatasetRows } from './dataset-rows.js';
 import { stageEntityRows, type EntityRows, type StagedEntityRows } from './entity-rows.js';
 import type { FeatureReference } from './feature-vectors.js';
-import { askedViews, checkJoinTimes, joinedViews, keyColumns, type AskedView } from './joined-features.js';
+import { askedViews, checkJoinTimes, joinedViews, keyColumns } from './joined-features.js';
 import type { RowParts } from './row-parts.js';
 import { openScratch, scratchParent } from './scratch.js';
 import { sourceFiles } from './source-files.js';
@@ -125,12 +125,11 @@ async function joinRows(
     scratch,
   );
   checkJoinTimes(asked, { isTimed: rows.timestampField !== undefined, knownAt });
-  const named = joinedViews(asked, rows.schema, fullFeatureNames);
+  const { schema: joined, views: named } = joinedViews(asked, rows.schema, fullFeatureNames);
   const views: JoinedView[] = [];
   const read = new Map<string, Promise<FileRelation>>();
   const sources = { providers: open.providers, registry, scratch };
-  for (const [i, view] of named.entries()) {
-    const { source } = asked[i] as AskedView;
+  for (const { source, view } of named) {
     // A source that several views read is read once.
     const relation =
       read.get(source.id) ??
@@ -139,16 +138,13 @@ async function joinRows(
         source,
         reach(
           rows,
-          named.filter((_, j) => asked[j]?.source.id === source.id),
+          named.filter((other) => other.source.id === source.id).map((other) => other.view),
         ),
       );
     read.set(source.id, relation);
     views.push({ ...view, relation: await relation });
   }
-  const schema: Schema = {
-    ...rows.schema,
-    ...Object.fromEntries(named.flatMap(({ columns }) => columns.map(({ as, type }) => [as, type]))),
-  };
+  const schema: Schema = { ...rows.schema, ...joined };
   const folder = await makeScratch(scratchParent());
   try {
     const parquet = join(folder, 'historical-features.parquet');

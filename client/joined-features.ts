@@ -4,7 +4,7 @@ import { GranaryError } from '../definitions/errors.js';
 import { featureColumn, uniqueColumns } from '../definitions/selection.js';
 import type { Schema } from '../definitions/types.js';
 import type { JoinedView } from '../providers/offline/provider.js';
-import { joinedView } from '../providers/offline/source-relation.js';
+import { joinedView, oneChoiceEach } from '../providers/offline/source-relation.js';
 import type { RegisteredResource } from '../registry/resources.js';
 import { wantedOf, type FeatureReference, type Wanted } from './feature-vectors.js';
 
@@ -47,16 +47,39 @@ export function askedViews(
   });
 }
 
-/** Which columns of the entity rows the views need: where two disagree about whole numbers, what fits both. */
+/**
+ * Which columns of the entity rows the views need: where two disagree about whole numbers, what fits both.
+ * @throws GranaryError `InvalidInput` where they disagree about more: then they mean different entities.
+ */
 export function keyColumns(views: readonly AskedView[]): Map<string, { type: KeyType; of: string }> {
   const columns = new Map<string, { type: KeyType; of: string }>();
   for (const { keys, wanted } of views)
     for (const { name, type } of keys) {
       const known = columns.get(name);
+      const isWhole = [known?.type, type].every((one) => one === 'int32' || one === 'int64');
+      if (known !== undefined && known.type !== type && !isWhole)
+        throw new GranaryError(
+          'InvalidInput',
+          `The column "${name}" of the entity rows cannot be a join key of ${known.of} (${known.type}) and of the view ${wanted.view.name} (${type}). Ask for them one after the other, or by role: .for('...') reads the columns <role>__${name}.`,
+        );
       if (known === undefined || (known.type === 'int64' && type === 'int32'))
         columns.set(name, { type, of: `the view ${wanted.view.name}` });
     }
   return columns;
+}
+
+/** A view's side of a join, with the source of its rows. */
+export interface NamedView {
+  readonly source: Resource<'source'>;
+  readonly view: Omit<JoinedView, 'relation'>;
+}
+
+/** What was asked for, as a join makes it. */
+export interface NamedFeatures {
+  /** The features' columns in the order in which they were asked for. */
+  readonly schema: Schema;
+  /** Each view once for a role and a lag, however many of its features were asked for one by one. */
+  readonly views: readonly NamedView[];
 }
 
 /**
@@ -64,11 +87,7 @@ export function keyColumns(views: readonly AskedView[]): Map<string, { type: Key
  * before that where `isFull`, or another column has the name already.
  * @throws GranaryError `InvalidInput` when a name is there twice all the same.
  */
-export function joinedViews(
-  views: readonly AskedView[],
-  taken: Schema,
-  isFull: boolean,
-): readonly Omit<JoinedView, 'relation'>[] {
+export function joinedViews(views: readonly AskedView[], taken: Schema, isFull: boolean): NamedFeatures {
   const plain = views.map(({ wanted }) => ({
     view: wanted.view.name,
     plain: wanted.features.map((feature) => featureColumn(wanted, feature)),
@@ -77,7 +96,7 @@ export function joinedViews(
     ? plain.map(({ view, plain: names }) => names.map((name) => `${view}__${name}`))
     : uniqueColumns(plain, Object.keys(taken));
   const seen = new Set(Object.keys(taken).map((name) => name.toLowerCase()));
-  return views.map(({ wanted, source, keys }, v) => {
+  const chosen = views.map(({ wanted, source, keys }, v) => {
     const { view, before, features } = wanted;
     const columns = features.map((feature, f) => {
       const as = named[v]?.[f] ?? feature;
@@ -89,12 +108,18 @@ export function joinedViews(
       seen.add(as.toLowerCase());
       return { feature, as };
     });
-    return joinedView({
+    return {
       ...{ view, source, columns, lag: before },
       name: `feature view ${view.name}`,
       keys: keys.map(({ name }) => name),
-    });
+    };
   });
+  return {
+    schema: Object.fromEntries(
+      chosen.flatMap((choice) => joinedView(choice).columns.map(({ as, type }) => [as, type])),
+    ),
+    views: oneChoiceEach(chosen).map((choice) => ({ source: choice.source, view: joinedView(choice) })),
+  };
 }
 
 /** What needs a time of the rows and of the sources. @throws GranaryError `InvalidInput`. */

@@ -25,6 +25,9 @@ export function checkName(what: string, name: string): void {
     throw new GranaryError('InvalidDefinition', `The ${what} name "${name}" is not allowed. ${reason}`);
 }
 
+/** Whether a column's name is a whole number, which JavaScript's objects put before every other name. */
+export const isNumberName = (column: string): boolean => /^(0|[1-9]\d*)$/.test(column);
+
 /** Checks a variant's name; the same letters as a name, and a digit may come first. */
 export function checkVariant(what: string, variant: string): void {
   if (!VARIANT.test(variant) || variant.includes('__') || variant.endsWith('_'))

@@ -1,5 +1,5 @@
 import { GranaryError } from './errors.js';
-import { checkName } from './names.js';
+import { checkName, isNumberName } from './names.js';
 import type { PostgresProvider } from './postgres.js';
 import type { FileStore } from './provider.js';
 import type { BuiltSource } from './built-source.js';
@@ -173,6 +173,11 @@ export function checkSchema(what: string, schema: Schema): void {
       throw new GranaryError(
         'InvalidDefinition',
         `${what}: the column name "${column}" is not allowed. Names that begin with "__" are Granary's own.`,
+      );
+    if (isNumberName(column))
+      throw new GranaryError(
+        'InvalidDefinition',
+        `${what}: the column name "${column}" is not allowed: JavaScript moves names that are whole numbers before all others, so the columns would lose their order. Give it another name, such as "c${column}".`,
       );
     if (seen.has(column.toLowerCase()))
       throw new GranaryError(

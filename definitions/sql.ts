@@ -88,6 +88,13 @@ export function fillSql(text: string, interval: Interval, relation: (id: string)
 const TOKEN =
   /--[^\n]*|\/\*[\s\S]*?\*\/|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$[\s\S]*?\$\1\$|\{\{[^}]*\}\}|\d+(?:\.\d+)?(?:e[+-]?\d+)?|[\p{L}_][\p{L}\p{N}_$]*|[+\-*/<>=~!@#%^&|`?:]+|\S/giu;
 
+/** SQL without its comments, quoted texts and quoted names: what is left are its words, operators, references and punctuation. */
+export const unquotedSql = (text: string): string =>
+  [...text.matchAll(TOKEN)]
+    .map(([token]) => token)
+    .filter((token) => !/^(--|\/\*|['"]|\$\w*\$)/.test(token))
+    .join(' ');
+
 /**
  * SQL reduced to its meaning, for fingerprints: no comments, one space between tokens, unquoted words in lower case.
  * Quoted texts and names, and references, stay as they are.

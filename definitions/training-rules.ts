@@ -1,5 +1,5 @@
 import { GranaryError } from './errors.js';
-import { parseSql, renderSql, type SqlTemplate } from './sql.js';
+import { parseSql, renderSql, unquotedSql, type SqlReference, type SqlTemplate } from './sql.js';
 import type { TrainingSet } from './training-set.js';
 
 /**
@@ -7,13 +7,17 @@ import type { TrainingSet } from './training-set.js';
  * @throws GranaryError `InvalidDefinition`.
  */
 export function conditionText(name: string, where: SqlTemplate | string): string {
-  const text = renderSql(typeof where === 'string' ? parseSql(where) : where, (reference) => {
+  const refuse = (reference: SqlReference): never => {
     throw new GranaryError(
       'InvalidDefinition',
       `The training set ${name}: its "where" refers to ${reference.kind === 'intervalBound' ? `the interval's ${reference.bound}` : `the source ${reference.name}`}. It is a condition over the columns of the label's source alone, such as "amount > 0".`,
     );
-  }).trim();
-  if (text === '' || text.includes(';'))
+  };
+  const text = (typeof where === 'string' ? where : renderSql(where, refuse)).trim();
+  // What stands in quotes or in a comment is no reference, and ends no condition.
+  const bare = unquotedSql(text);
+  renderSql(parseSql(bare), refuse);
+  if (text === '' || bare.includes(';'))
     throw new GranaryError(
       'InvalidDefinition',
       `The training set ${name}: its "where" is ${text === '' ? 'empty' : `"${text}"`}. Give one SQL condition, such as "amount > 0", without a semicolon.`,

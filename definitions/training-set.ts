@@ -1,4 +1,5 @@
 import { deadlineOf, type Deadline } from './deadline.js';
+import type { JoinKeys, KeyType } from './entity.js';
 import { GranaryError } from './errors.js';
 import type { FeatureView } from './feature-view.js';
 import { durationMicros } from './interval.js';
@@ -155,16 +156,33 @@ function boundChoice(choice: FeatureChoice | string, find: Find): FeatureChoice 
   return choice.before === undefined ? chosen : chosen.lag(choice.before);
 }
 
+/** Whether a join key of a label's entity fits the same one of a view: whole numbers of either width do. */
+const isSameKind = (a: KeyType | undefined, b: KeyType | undefined): boolean =>
+  a === b || [a, b].every((type) => type === 'int32' || type === 'int64');
+
 /**
- * The label's entity that a selection joins on: the role it names, else the only one with the view's join keys.
+ * The label's entity that a selection joins on: the role it names, else the only one with the view's join keys, of their types.
  * @throws GranaryError `InvalidDefinition` when there is none, or several and no role was named.
  */
 export function roleOf(name: string, label: Label, selection: Selection): Label['roles'][number] {
   const { view, role } = selection;
   const keys = Object.keys(view.keys).sort().join(', ');
-  const fitting = label.roles.filter((r) => Object.keys(r.entity.joinKeys).sort().join(', ') === keys);
-  const chosen = role === undefined ? fitting : fitting.filter((r) => r.role === role);
+  const types = Object.assign({}, ...view.entities.map((e) => e.joinKeys)) as JoinKeys;
+  const named = label.roles.filter(
+    (r) =>
+      Object.keys(r.entity.joinKeys).sort().join(', ') === keys && (role === undefined || r.role === role),
+  );
+  const unlike = ({ entity }: Label['roles'][number]): string | undefined =>
+    Object.keys(view.keys).find((key) => !isSameKind(entity.joinKeys[key], types[key]));
+  const chosen = named.filter((r) => unlike(r) === undefined);
   const [found, ...more] = chosen;
+  const [other] = named;
+  const key = other && unlike(other);
+  if (found === undefined && other && key !== undefined)
+    throw new GranaryError(
+      'InvalidDefinition',
+      `The training set ${name}: the join key "${key}" of the view ${view.name} is ${types[key] ?? ''}, but that of the entity ${other.entity.name} of the label ${label.name} is ${other.entity.joinKeys[key] ?? ''}. Where both mean one thing, declare it with one type; where they do not, add the view's entity to the label.`,
+    );
   if (found === undefined)
     throw new GranaryError(
       'InvalidDefinition',
@@ -189,14 +207,14 @@ export function carriedColumns(set: Pick<TrainingSet, 'label' | 'include'>): str
 
 /** The output columns of each selection, in order: a name that another column has, too, gets the view's before it. */
 export function featureColumns(
-  set: Pick<TrainingSet, 'label' | 'features'>,
+  set: Pick<TrainingSet, 'label' | 'features' | 'include' | 'split'>,
 ): (readonly { readonly feature: string; readonly as: string }[])[] {
   const named = uniqueColumns(
     set.features.map((selection) => ({
       view: selection.view.name,
       plain: selection.features.map((feature) => featureColumn(selection, feature)),
     })),
-    [set.label.name],
+    [...(set.split === undefined ? [] : [SPLIT_COLUMN]), ...carriedColumns(set), set.label.name],
   );
   return set.features.map(({ features }, s) =>
     features.map((feature, f) => ({ feature, as: named[s]?.[f] ?? feature })),

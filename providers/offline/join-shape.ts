@@ -77,14 +77,18 @@ export function joinColumns(join: Join, sources: ReadonlyMap<string, string>): J
   });
   const ofSpine = (wanted: Wanted): JoinedColumn =>
     typed(spine.relation, sources.get(wanted.column) ?? '', wanted);
+  // A view's columns decide its ties in their own order; the output may have them in another.
+  const place = new Map(Object.keys(output.schema).map((name, i) => [name, i]));
+  const placeOf = ({ as }: JoinedColumn): number => place.get(as) ?? place.size;
+  const features = views.flatMap((view, v) =>
+    view.columns.map((wanted, i) => typed(view.relation, `v${v}_c${i}`, wanted)),
+  );
   const columns = [
     ...(spine.split === undefined
       ? []
       : [{ column: SPLIT, as: SPLIT_COLUMN, from: 'string', type: 'string' } as const]),
     ...spine.columns.map(ofSpine),
-    ...views.flatMap((view, v) =>
-      view.columns.map((wanted, i) => typed(view.relation, `v${v}_c${i}`, wanted)),
-    ),
+    ...features.toSorted((a, b) => placeOf(a) - placeOf(b)),
     ...(spine.label === undefined ? [] : [ofSpine(spine.label)]),
   ];
   checkJoinColumns(output, columns);

@@ -97,7 +97,7 @@ export interface JoinedView<R extends Relation = FileRelation> {
   readonly ttl?: bigint;
   /** Microseconds before the label's time at which the values are taken; 0 or undefined: at the label's time. */
   readonly lag?: bigint;
-  /** The selected columns in definition order, their name in the output, and the type to write. */
+  /** The selected columns in the view's definition order, which decides ties, their name in the output, and the type to write. */
   readonly columns: readonly { readonly column: string; readonly as: string; readonly type: ValueType }[];
 }
 
@@ -119,7 +119,7 @@ export type RowSplit =
  * -0.0 equal to 0.0.
  * A view without timestamps contributes its row of those keys that is greatest in that total order. A spine without a
  * timestamp takes each view's newest row. No match is NULL and the spine row stays; duplicate spine rows stay; a feature row
- * with a NULL event timestamp matches nothing.
+ * with a NULL or infinite event timestamp matches nothing, nor does a spine row with such a timestamp match any in time.
  */
 export interface PointInTimeJoin<R extends Relation = FileRelation, O extends OutputShape = Output> {
   readonly spine: {
@@ -137,11 +137,11 @@ export interface PointInTimeJoin<R extends Relation = FileRelation, O extends Ou
   };
   readonly views: readonly JoinedView<R>[];
   /**
-   * A feature row counts only if its created timestamp is at or before the label's time (not less the lag); one with a NULL created timestamp never.
+   * A feature row counts only if its created timestamp is at or before the label's time (not less the lag); one with a NULL created timestamp never, nor one of `infinity`.
    * Views without timestamps are as without it; every other view has a `createdTimestampField`.
    */
   readonly knownAt?: boolean;
-  /** `schema` = `split` where asked for, spine columns, every view's columns in order, label where there is one. `keys` is empty: training rows may have NULL keys. */
+  /** `schema` = `split` where asked for, spine columns, the views' columns in any order, label where there is one. `keys` is empty: training rows may have NULL keys. */
   readonly output: O;
 }
 

@@ -37,6 +37,30 @@ export interface ChosenView {
   readonly columns: readonly { readonly feature: string; readonly as: string }[];
 }
 
+/**
+ * The choices of one view for one role at one lag as one, its columns in the view's definition order: among tied rows one row is taken for all of
+ * them, however they were asked for, and the view is joined once. In the order in which each was asked for first.
+ */
+export function oneChoiceEach<C extends ChosenView & { readonly role?: string | undefined }>(
+  chosen: readonly C[],
+): C[] {
+  const groups = new Map<string, C[]>();
+  for (const choice of chosen) {
+    const { view, role, keys, lag } = choice;
+    const before = lag === undefined ? '' : String(durationMicros(lag));
+    const group = JSON.stringify([view.id, role ?? '', keys, before]);
+    groups.set(group, [...(groups.get(group) ?? []), choice]);
+  }
+  return [...groups.values()].flatMap((choices) => {
+    const columns = choices.flatMap((choice) => choice.columns);
+    return choices.slice(0, 1).map((first) => {
+      const place = new Map(first.view.spec.features.map(({ name }, i) => [name, i]));
+      const placeOf = (feature: string): number => place.get(feature) ?? place.size;
+      return { ...first, columns: columns.toSorted((a, b) => placeOf(a.feature) - placeOf(b.feature)) };
+    });
+  });
+}
+
 /** A view's side of a point-in-time join, but for its rows. @throws GranaryError `InvalidDefinition` for a feature that it does not have. */
 export function joinedView({
   view,

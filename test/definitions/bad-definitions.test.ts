@@ -123,6 +123,11 @@ const CASES: readonly (readonly [what: string, write: () => unknown, message: Re
     /the column "A" is declared twice/,
   ],
   [
+    'a column whose name is a whole number',
+    () => lake.csv('c', { path: 'x', schema: { a: t.int64, '2024': t.int64 } }),
+    /source c: the column name "2024" is not allowed: JavaScript moves .* Give it another name, such as "c2024"/,
+  ],
+  [
     "a column name of Granary's own",
     () => lake.csv('c', { path: 'x', schema: { __row: t.int64 } }),
     /the column name "__row" is not allowed/,

@@ -7,6 +7,7 @@ import {
   fileStore,
   label,
   maxNullRate,
+  postgresProvider,
   splitByEntity,
   splitByTime,
   sql,
@@ -33,6 +34,17 @@ const totals = lake.parquet('totals', {
 const people = lake.parquet('people', { path: 'p.parquet', schema: { user_id: t.int64, n: t.int32 } });
 const view = featureView('totals', { entities: [user], source: totals, features: ['total', 'n'] });
 const constant = featureView('people', { entities: [user], source: people, features: ['n'] });
+/** Its time is called as a feature of another view. */
+const seen = lake.parquet('seen', {
+  path: 'n.parquet',
+  schema: { user_id: t.int64, total: t.timestamp, amount: t.float64 },
+  timestampField: 'total',
+});
+const parted = featureView('parted', {
+  entities: [user],
+  source: lake.parquet('parts', { path: 'q.parquet', schema: { user_id: t.int64, split: t.string } }),
+  features: ['split'],
+});
 const onlyAt = featureView('sales', { entities: [user], source: sales, features: ['amount'] });
 const plain = {
   entity: user,
@@ -86,6 +98,21 @@ describe('the columns of a training set', () => {
       { label: label('TOTAL', plain), features: [view] },
       'totals__total n TOTAL',
     ],
+    [
+      'bear the name of the view where a column that the set carries has that name',
+      {
+        label: label('seen', { ...plain, source: seen, timestampField: 'total' }),
+        features: [view],
+        include: ['timestamp'],
+      },
+      'total totals__total n seen',
+    ],
+    [
+      'bear the name of the view where the set has a column split of its own',
+      { features: [parted], split: splitByTime({ test: '2026-02-01' }) },
+      'split parted__split spent',
+    ],
+    ['are plain where it has none', { features: [parted] }, 'split spent'],
     ['bear the role', { label: both, features: [view.for('buyer')] }, 'buyer__total buyer__n both'],
     [
       'tell lags of one feature apart',
@@ -113,6 +140,16 @@ describe('what a training set says', () => {
   const cases: readonly [what: string, options: object, spec: object][] = [
     ['nothing of what it does not have', {}, { include: [] }],
     ['its filter', { where: sql`amount > ${0}` }, { where: 'amount > 0' }],
+    [
+      'its filter with texts that look like more',
+      { where: `shop_id IN ('a;b', '{{a}}') -- {{a}}; too` },
+      { where: `shop_id IN ('a;b', '{{a}}') -- {{a}}; too` },
+    ],
+    [
+      'its filter as SQL, with such texts',
+      { where: sql`"{{a}};" = $x$;{{a}}$x$ /* ; */` },
+      { where: `"{{a}};" = $x$;{{a}}$x$ /* ; */` },
+    ],
     ['its filter as text', { where: ' amount > 0 ' }, { where: 'amount > 0' }],
     [
       'a split by time, in UTC',
@@ -170,8 +207,91 @@ describe('what a training set says', () => {
   });
 });
 
+/** Entities that have a join key of one name, of several types. */
+const idOf = (name: string, type: 'int32' | 'int64' | 'string') => entity(name, { joinKeys: { id: type } });
+const idView = (type: 'int32' | 'int64' | 'string') =>
+  featureView('by_id', {
+    entities: [idOf('thing', type)],
+    source: lake.parquet('by_id', { path: 'i.parquet', schema: { id: type, f: t.int64 } }),
+    features: ['f'],
+  } as never);
+const idLabel = (...types: readonly ('int32' | 'int64' | 'string')[]) =>
+  label('ids', {
+    source: lake.parquet('ids', {
+      path: 'k.parquet',
+      schema: { y: t.int64, ...Object.fromEntries(types.map((type, i) => [`id${i}`, type])) },
+    }),
+    value: 'y',
+    entities: Object.fromEntries(
+      types.map((type, i) => [`role${i}`, { entity: idOf(`thing${i}`, type), keys: { id: `id${i}` } }]),
+    ),
+  } as never);
+
+describe("the label's entity that a view joins on", () => {
+  it.each<[what: string, label: unknown, view: ReturnType<typeof idView>, role: string]>([
+    [
+      'may be another one with a join key of that name and type',
+      idLabel('string'),
+      idView('string'),
+      'role0',
+    ],
+    ['may have a narrower whole number', idLabel('int32'), idView('int64'), 'role0'],
+    ['may have a wider whole number', idLabel('int64'), idView('int32'), 'role0'],
+    ['is the one of several that has the type', idLabel('string', 'int64'), idView('int64'), 'role1'],
+  ])('%s', (_, given, by, role) => {
+    expect(specOf(trainingSet('s', loose({ label: given, features: [by] })))).toMatchObject({
+      features: [{ role }],
+    });
+  });
+});
+
+describe('a column whose name is longer than 63 bytes', () => {
+  const warehouse = postgresProvider('warehouse');
+  const schema = { user_id: t.int64, at: t.timestamp, amount: t.float64 } as const;
+  const [spends, rows] = ['spends', 'rows'].map((name) =>
+    warehouse.table(name, { schema, timestampField: 'at' }),
+  );
+  const setOf = (feature: string, options: object = {}) =>
+    trainingSet(
+      's',
+      loose({
+        label: label('spent', loose({ ...plain, source: spends })),
+        features: [
+          featureView(
+            'wide',
+            loose({ entities: [user], source: rows, features: { [feature]: { column: 'amount' } } }),
+          ),
+        ],
+        ...options,
+      }),
+    );
+  it('is refused where Postgres would make the set and cut the name off', () => {
+    expect(() => specOf(setOf('f'.repeat(64)))).toThrow(
+      /training set s: the column "f{64}" has a name of 64 bytes, and Postgres.*keeps 63 at most.*fileStore/,
+    );
+    expect(specOf(setOf('f'.repeat(63)))).toMatchObject({ engine: 'postgres' });
+  });
+  it('is a name as any other in files', () => {
+    expect(specOf(setOf('f'.repeat(64), { store: lake }))).not.toHaveProperty('engine');
+  });
+});
+
 describe('a training set is refused', () => {
   const cases: readonly [what: string, act: () => unknown, message: RegExp][] = [
+    [
+      'with a view of another entity, of which only the name of the join key is the same',
+      () => trainingSet('s', loose({ label: idLabel('string'), features: [idView('int64')] })),
+      /set s: the join key "id" of the view by_id is int64, but that of the entity thing0 of the label ids is string\. Where/,
+    ],
+    [
+      'with a view for a role of which only the name of the join key is the same',
+      () =>
+        trainingSet(
+          's',
+          loose({ label: idLabel('string', 'int64'), features: [idView('int64').for('role0')] }),
+        ),
+      /the join key "id" of the view by_id is int64, but that of the entity thing0 of the label ids is string/,
+    ],
     [
       'with knownAt over a source without a created timestamp',
       () => trainingSet('s', { label: spent, features: [onlyAt], knownAt: true }),

@@ -346,6 +346,11 @@ describe('entity rows are refused', () => {
       { entityRows: [{ airport: 'A', event_timestamp: '2026-01-02' }], features: [weather], knownAt: true },
       /source weather of the view weather has no createdTimestampField/,
     ],
+    [
+      'with a column whose name is a whole number',
+      { entityRows: [{ ...row, 2024: 1 }], features: [spend] },
+      /column "2024"\. JavaScript moves .* Rename it, such as to "c2024"/,
+    ],
     ['with a feature twice', { entityRows: [row], features: [spend, 'spend:n'] }, /two columns "spend__n"/],
     ['for nothing', { entityRows: [row], features: [] }, /No feature was asked for/],
   ])('%s', async (_, options, message) => {

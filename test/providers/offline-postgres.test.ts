@@ -146,6 +146,31 @@ describe('extraction by binary COPY', () => {
 });
 
 describe('SQL in Postgres', () => {
+  it('keeps zeros of a list without a sign, too, in their places', async () => {
+    const lists: readonly (readonly [sql: string, text: string | null])[] = [
+      ["ARRAY[1.5, '-0', NULL, 0, '-0', 'NaN', '-Infinity']", '{1.5,0,NULL,0,0,NaN,-Infinity}'],
+      ["ARRAY['-1.5', NULL]", '{-1.5,NULL}'],
+      ["'{}'", '{}'],
+      ['NULL', null],
+    ];
+    const row = (type: string): string =>
+      lists.map(([sql], i) => `${sql}::${type}[] AS ${type[0] ?? ''}${i}`).join(', ');
+    const done = await query(
+      `SELECT ${row('double precision')}, ${row('real')}`,
+      output(
+        Object.fromEntries(
+          ['d', 'r'].flatMap((name) =>
+            lists.map((_, i) => [`${name}${i}`, name === 'd' ? 'list<float64>' : 'list<float32>']),
+          ),
+        ),
+      ),
+    );
+    const { rows } = await warehouse.pg.query(
+      `SELECT ${['d', 'r'].flatMap((name) => lists.map((_, i) => `${name}${i}::text`)).join(', ')} FROM ${warehouse.schema}_offline.${done.table}`,
+    );
+    expect(Object.values((rows as object[])[0] ?? {})).toEqual([...lists, ...lists].map(([, text]) => text));
+  });
+
   it('keeps rows in the declared types: sums that fit, zeros without a sign, its interval beside them', async () => {
     const input = await warehouse.place('source n', { n: 'int64' }, [{ n: 1n }, { n: 2n }]);
     const done = await query(

@@ -64,8 +64,9 @@ export function joinOf(given: Partial<PointInTimeCase> & Pick<PointInTimeCase, '
 
 export const HOUR = 3_600_000_000n;
 export const BIG = 9007199254740993n;
-/** A time of the test's day, or a whole instant. */
-export const at = (time: string): string => (time.includes(' ') ? time : `2001-03-04 ${time}`);
+/** A time of the test's day, a whole instant, or none. */
+export const at = (time: string): string =>
+  time.includes(' ') || time.endsWith('infinity') ? time : `2001-03-04 ${time}`;
 /** A label at a time; NULL: none. */
 export const l = (time: string | null = '12:00', more: Values = {}): Values => ({
   t: time === null ? null : at(time),

@@ -42,6 +42,7 @@ export function whereConformance(engine: () => JoinEngine): void {
       ['is one condition, whatever stands beside it', 'y = 0 OR y = 2', [0, 2]],
       ['may end in a comment', "k = 'b''' -- only these", [1]],
       ['may be of several lines, with a comment within', '/* first */ y > 0\n AND y < 3 -- last\n', [1, 2]],
+      ['may have a text that looks like an end or a reference', "k <> 'a;{{b}}' AND k <> 'a'", [1, 3]],
       ['may hold for none', 'false', []],
       ['may hold for all', 'true', [0, 1, 2, 3]],
       ['may be a name of a truth value only', 'k IS NULL', [2]],

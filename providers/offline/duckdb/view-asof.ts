@@ -76,11 +76,12 @@ async function addInstants(
   const ttl = ttlOf(view);
   const select = (columns: string, where = source.where): string =>
     `SELECT k.id, ${source.event} AS event, ${columns} FROM ${source.from} JOIN ${keys} k ON ${source.equal('k')}${where}`;
+  // An infinite time has no microseconds, and greatest() skips NULL: what is known at no instant is left out, what always was counts from its event on.
   const times = knownAt
     ? recordsSql(
         select(
           `${source.created} AS created, greatest(${source.event} + ${lag}, epoch_us(${source.created})) AS since`,
-          `${source.where} AND ${source.created} IS NOT NULL`,
+          `${source.where} AND ${source.created} < TIMESTAMPTZ 'infinity'`,
         ),
       )
     : select(`${source.event} + ${lag} AS since`);

@@ -79,9 +79,14 @@ export function convert(value: string, type: ValueType, family: string): string 
   return `CASE WHEN abs(${value}) <= 7.006492321624085e-46 THEN 0::real ELSE ${value}::real END`;
 }
 
-/** A value to keep, with -0.0 as 0.0. */
-export const positiveZero = (value: string, type: ValueType): string =>
-  type === 'float32' || type === 'float64' ? `(${value} + 0::${sqlType(type)})` : value;
+/** A value to keep, with -0.0 as 0.0, also within a list; of a list a subquery. */
+export function positiveZero(value: string, type: ValueType): string {
+  const item = scalarOf(type);
+  if (item !== 'float32' && item !== 'float64') return value;
+  if (!isList(type)) return `(${value} + 0::${sqlType(item)})`;
+  // Only lists with a zero are made anew, and none of several dimensions, which would lose them.
+  return `CASE WHEN array_ndims(${value}) = 1 AND 0::${sqlType(item)} = ANY (${value}) THEN ARRAY(SELECT u + 0::${sqlType(item)} FROM unnest(${value}) WITH ORDINALITY a(u, n) ORDER BY n) ELSE ${value} END`;
+}
 
 /** A condition that is true for values that `type` cannot hold; undefined when every value fits. NULL fits. */
 export function misfit(value: string, type: ValueType, family: string): string | undefined {

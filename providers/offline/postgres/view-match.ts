@@ -1,4 +1,3 @@
-import { GranaryError } from '../../../definitions/errors.js';
 import { quoteName } from '../../../definitions/sql.js';
 import type { JoinedView } from '../provider.js';
 import type { TableRelation } from '../table-provider.js';
@@ -44,7 +43,6 @@ export async function matchView(c: Connection, view: View, prefix: string, label
   const lag = lagOf(view);
   const select = timed && knownAt ? recordsSql(chosen, lag) : chosen;
   await c.run(`CREATE TEMP TABLE ${rows} ON COMMIT DROP AS ${select}`);
-  await refuseInfinity(c, view, rows);
   if (!timed) return `LEFT JOIN ${rows} ${prefix} ON ${prefix}.id = s.${labels.id}`;
   const since = knownAt ? 'since' : 'event';
   await c.run(`CREATE INDEX ON ${rows} (id, ${since}); ANALYZE ${rows}`);
@@ -52,7 +50,7 @@ export async function matchView(c: Connection, view: View, prefix: string, label
   const ttl = ttlOf(view);
   const young = ttl === undefined ? 'true' : `${prefix}.event >= ${earlier(`s.${time}`, lag + ttl)}`;
   const until = knownAt ? `s.${time}` : earlier(`s.${time}`, lag);
-  return `LEFT JOIN LATERAL (SELECT * FROM ${rows} f WHERE f.id = s.${labels.id} AND f.${since} <= ${until} ORDER BY f.${since} DESC LIMIT 1) ${prefix} ON ${young}`;
+  return `LEFT JOIN LATERAL (SELECT * FROM ${rows} f WHERE f.id = s.${labels.id} AND isfinite(s.${time}) AND f.${since} <= ${until} ORDER BY f.${since} DESC LIMIT 1) ${prefix} ON ${young}`;
 }
 
 /**
@@ -64,7 +62,7 @@ function recordsSql(rows: string, lag: bigint): string {
   return `SELECT * FROM (SELECT *, max(rank) OVER (PARTITION BY id ORDER BY since) AS best FROM (${ranked}) k) b WHERE rank = best`;
 }
 
-/** A view's rows as id, event, created, c0, ...: only keys that the labels have, never a NULL event time. */
+/** A view's rows as id, event, created, c0, ...: only keys that the labels have, never a NULL or infinite event time. */
 async function sourceSql(c: Connection, view: View, labels: Labels): Promise<string> {
   const { relation, on, timestampField, createdTimestampField, columns } = view;
   const time = (field: string | undefined): string =>
@@ -82,27 +80,13 @@ async function sourceSql(c: Connection, view: View, labels: Labels): Promise<str
     return `${byBytes(key, type)} = k.k${i}`;
   });
   const conditions = [
-    ...(timestampField === undefined ? [] : [`f.${quoteName(timestampField)} IS NOT NULL`]),
+    ...(timestampField === undefined ? [] : [`isfinite(f.${quoteName(timestampField)})`]),
     // Rows after the last label meet none.
     ...(timestampField === undefined || labels.time === undefined
       ? []
       : [
-          `f.${quoteName(timestampField)} <= (SELECT ${earlier(`max(${labels.time})`, lagOf(view))} FROM ${labels.spine})`,
+          `f.${quoteName(timestampField)} <= (SELECT ${earlier(`max(${labels.time}) FILTER (WHERE isfinite(${labels.time}))`, lagOf(view))} FROM ${labels.spine})`,
         ]),
   ];
   return `SELECT ${values.join(', ')} FROM (${await relationSql(c, relation)}) f JOIN ${labels.keys} k ON ${equal.join(' AND ') || 'true'}${conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`}`;
-}
-
-async function refuseInfinity(
-  c: Connection,
-  { relation, timestampField }: View,
-  rows: string,
-): Promise<void> {
-  if (timestampField === undefined) return;
-  const [count] = await c.row(`SELECT count(*) FROM ${rows} WHERE NOT isfinite(event)`);
-  if (Number(count) > 0)
-    throw new GranaryError(
-      'ValueOutOfRange',
-      `${relation.name}, column "${timestampField}" is infinite, which is no instant. Leave such rows out (in a view or in the SQL), or write NULL.`,
-    );
 }
