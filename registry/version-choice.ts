@@ -54,6 +54,8 @@ export interface TimedVersion {
   readonly end: bigint;
   readonly eventMin: bigint | undefined;
   readonly eventMax: bigint | undefined;
+  /** Microseconds: when it was committed. */
+  readonly madeAt: bigint;
 }
 
 export const timed = (dataset: Dataset): TimedVersion => ({
@@ -61,6 +63,7 @@ export const timed = (dataset: Dataset): TimedVersion => ({
   end: micros(dataset.interval.end),
   eventMin: dataset.eventTimes && micros(dataset.eventTimes.min),
   eventMax: dataset.eventTimes && micros(dataset.eventTimes.max),
+  madeAt: micros(dataset.committedAt),
 });
 
 /**
@@ -134,12 +137,17 @@ function inRange(versions: readonly TimedVersion[], range: EventRange): readonly
   );
 }
 
-/** A version of all of time holds the rows of every interval as well: a reader has either that one, or the intervals'. */
+/**
+ * A version of all of time holds the rows of every interval as well: a reader has either that one, or the intervals'. A reader of an interval has
+ * these, one of everything whichever kind was made last: the other one is from before a pipeline made the source, or from when one still did.
+ */
 function sameKindOfTime(found: readonly TimedVersion[], interval: Interval): readonly TimedVersion[] {
   const isWhole = ({ dataset }: TimedVersion): boolean => isAllTime(dataset.interval);
   if (!isAllTime(interval)) return found.filter((version) => !isWhole(version));
-  const whole = found.filter(isWhole);
-  return whole.length > 0 ? whole : found;
+  const [first, ...others] = found;
+  if (!first) return [];
+  const wholeCounts = isWhole(others.reduce((a, b) => (b.madeAt > a.madeAt ? b : a), first));
+  return found.filter((version) => isWhole(version) === wholeCounts);
 }
 
 const micros = (at: string): bigint => Timestamp.from(at).micros;

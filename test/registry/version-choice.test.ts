@@ -1,12 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import type { Resource } from '../../definitions/contract.js';
-import { ALL_TIME } from '../../definitions/interval.js';
+import { ALL_TIME, asOfInterval } from '../../definitions/interval.js';
 import type { Dataset } from '../../registry/dataset.js';
 import { chooseVersions, timed } from '../../registry/version-choice.js';
 
 const at = (day: number): string => new Date(Date.UTC(2026, 0, day)).toISOString().replace('.000', '');
-const version = (id: string, interval: Dataset['interval']): Dataset =>
-  ({ id, interval, eventTimes: { min: interval.end, max: interval.end } }) as Dataset;
+/** A version that was committed on a day; without one, when its interval ended. */
+const version = (id: string, interval: Dataset['interval'], committed?: number): Dataset =>
+  ({
+    id,
+    interval,
+    eventTimes: { min: interval.end, max: interval.end },
+    committedAt: committed === undefined ? interval.end : at(committed),
+  }) as Dataset;
 const day = (n: number) => ({ start: at(n), end: at(n + 1) });
 
 /** Days 1, 2, 4 and 5, the week of the first four, and all of time; in the order of their ends. */
@@ -29,10 +35,38 @@ describe('the versions of a source that count for an interval', () => {
     ['the newest of them', day(3), { from: undefined, newest: true }, ['2']],
     ['none before the first', { start: at(0), end: at(1) }, { from: undefined, newest: true }, []],
     ['none where what is newest is too old', day(10), { from: at(8), newest: true }, []],
-    ['what holds all of time, for that alone', ALL_TIME, { from: undefined }, ['all']],
+    [
+      'what holds all of time, where it was made last, for that alone',
+      ALL_TIME,
+      { from: undefined },
+      ['all'],
+    ],
   ] as const)('%s', (_, interval, reader, expected) => {
     const found = chooseVersions(source('at'), CURRENT, { interval, by: 'interval', ...reader });
     expect(found.map(({ id }) => id)).toEqual(expected);
+  });
+
+  const asOf = asOfInterval(at(9));
+  const daily = [1, 2, 3].map((n) => version(`${n}`, day(n)));
+  const first: Dataset = { ...version('all', ALL_TIME, 1), eventTimes: { min: at(1), max: at(1) } };
+  it.each([
+    ['the intervals, once a pipeline makes them', asOf, [...daily, first], ['1', '2', '3']],
+    ['the same for all of time', ALL_TIME, [...daily, first], ['1', '2', '3']],
+    ['all of time, where that was made last', asOf, [...daily, { ...first, committedAt: at(8) }], ['all']],
+    ['all of time, where nothing else was made', asOf, [first], ['all']],
+    ['nothing of nothing', asOf, [], []],
+  ] as const)('as of a time: %s', (_, interval, current, expected) => {
+    for (const by of ['interval', 'eventTime'] as const)
+      expect(
+        chooseVersions(source('at'), current.map(timed), { interval, by, from: undefined }).map(
+          ({ id }) => id,
+        ),
+      ).toEqual(expected);
+    expect(
+      chooseVersions(source(), current.map(timed), { interval, by: 'interval', from: undefined }).map(
+        ({ id }) => id,
+      ),
+    ).toEqual(expected.slice(-1));
   });
 
   it('of one without timestamps the newest alone, however it is read', () => {
