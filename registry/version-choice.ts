@@ -4,10 +4,13 @@ import { Timestamp } from '../definitions/timestamp.js';
 import type { Dataset } from './dataset.js';
 import type { Datasets } from './datasets.js';
 
-/** Who reads versions of a source: for an interval, by the versions' intervals or by their rows' event times; undefined: from the beginning. */
+/**
+ * Who reads versions of a source: for an interval, by the versions' intervals or by their rows' event times; undefined: from the beginning. By another
+ * time of the rows, which no version is known by, it reads them all; a source without timestamps as by intervals.
+ */
 export interface VersionReader {
   readonly interval: Interval;
-  readonly by: 'interval' | 'eventTime';
+  readonly by: 'interval' | 'eventTime' | 'otherTime';
   readonly from: string | undefined;
   /** Only the newest of them. */
   readonly newest?: boolean;
@@ -85,7 +88,7 @@ export function chooseVersions(
   const until = (version: TimedVersion): boolean => isAsOf(interval) || version.end <= last;
   const datasets = (chosen: readonly TimedVersion[]): Dataset[] => chosen.map(({ dataset }) => dataset);
   if (source.spec.timestampField === undefined) return datasets(all.filter(until).slice(-1));
-  if (reader.by === 'eventTime') return datasets(all);
+  if (reader.by !== 'interval') return datasets(all);
   const from = reader.from === undefined ? undefined : micros(reader.from);
   const chosen = all.filter((version) => until(version) && (from === undefined || version.end > from));
   return datasets(reader.newest === true ? chosen.slice(-1) : chosen);

@@ -69,6 +69,14 @@ describe('the versions of a source that count for an interval', () => {
     ).toEqual(expected.slice(-1));
   });
 
+  it('are all of them, also later ones, where the rows have another time than the versions are known by', () => {
+    const reader = { interval: day(2), by: 'otherTime', from: undefined } as const;
+    const chosen = (timestampField?: string): string[] =>
+      chooseVersions(source(timestampField), CURRENT, reader).map(({ id }) => id);
+    expect(chosen('at')).toEqual(['1', '2', 'week', '4', '5']);
+    expect(chosen()).toEqual(['2']);
+  });
+
   it('of one without timestamps the newest alone, however it is read', () => {
     for (const by of ['interval', 'eventTime'] as const)
       expect(
