@@ -27,6 +27,11 @@ const late = trainingSet('late', {
   features: [spend],
   include: ['keys', 'timestamp'],
 });
+const untimed = trainingSet('untimed', {
+  label: label('large_ever', from),
+  features: [spend],
+  include: ['keys'],
+});
 
 const at = (day: number): string => `2026-01-0${day}T00:00:00Z`;
 
@@ -37,7 +42,7 @@ beforeAll(async () => {
   world = await createWorld();
   const name = `s${randomBytes(5).toString('hex')}`;
   folder = join(world.folder, name);
-  made = await shop(name, folder, { rows: SALES, more: [late] });
+  made = await shop(name, folder, { rows: SALES, more: [late, untimed] });
 }, 120_000);
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
@@ -78,6 +83,13 @@ describe('a training set made an interval at a time', () => {
       const expected = await purchases(`user_id, strftime(sold_at, '%Y-%m-%dT%H:%M:%SZ') AS sold_at`, 5);
       expect(expected).toHaveLength(20);
       expect(await rowsOf(client, 'late', 2)).toEqual(expected);
+    });
+  });
+
+  it('of a label without a time has all its rows in each version: the newest is read', async () => {
+    await world.withWorker(made.project, async (client) => {
+      for (const day of [3, 4]) await build(client, 'untimed', day, day + 1);
+      expect(await rowsOf(client, 'untimed', 1)).toEqual(await purchases('user_id', 5));
     });
   });
 });
