@@ -2,7 +2,7 @@ import type { CompiledProject } from '../definitions/compile.js';
 import { isKind, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import { registeredNear } from '../definitions/names.js';
-import { asOfInterval, isAllTime, isAsOf } from '../definitions/interval.js';
+import { asOfInterval, intervalName, isAllTime, isAsOf } from '../definitions/interval.js';
 import { plan } from '../definitions/plan.js';
 import { resourceOf } from '../definitions/resource-of.js';
 import type { SplitPart } from '../definitions/split.js';
@@ -15,6 +15,7 @@ import { rowsOf } from '../providers/rows.js';
 import type { Dataset } from '../registry/dataset.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegisteredResource } from '../registry/resources.js';
+import { tiling } from '../registry/tiling.js';
 import { datasetRows, type DatasetRows } from './dataset-rows.js';
 import { checkSplit, partBatches, type RowParts } from './row-parts.js';
 
@@ -118,7 +119,25 @@ async function chosenDatasets(
   const current = ofIntervals.length > 0 ? ofIntervals : built;
   // Rows without a time are of no interval: each version has them all.
   const { timestampField } = resourceOf(resources, set.spec.label, 'label').spec;
-  return timestampField === undefined ? current.slice(-1) : current;
+  return timestampField === undefined ? current.slice(-1) : eachRowOnce(set, current);
+}
+
+/** Of versions whose intervals overlap those that have each label row once. @throws GranaryError `InvalidInterval` where that cannot be. */
+function eachRowOnce({ name }: RegisteredResource, versions: readonly Dataset[]): Dataset[] {
+  const { chosen, torn } = tiling(
+    versions.map((dataset) => ({
+      dataset,
+      interval: dataset.interval,
+      madeAt: Timestamp.from(dataset.committedAt).micros,
+    })),
+  );
+  const [group] = torn;
+  if (group)
+    throw new GranaryError(
+      'InvalidInterval',
+      `The training set ${name} has versions whose intervals overlap in part, ${group.map(({ interval }) => intervalName(interval)).join(', ')}, so that label rows would be read twice. Build one interval that covers them, or read one version by its name or date.`,
+    );
+  return chosen.map(({ dataset }) => dataset);
 }
 
 function missing(id: string, { version, date, asOf }: VersionChoice): string {

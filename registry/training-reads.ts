@@ -41,8 +41,13 @@ export function trainingReads(
     };
   });
   const labels: VersionReader = sameTime
-    ? { interval, by: 'eventTime', from: whole ? undefined : interval.start }
-    : { interval, by: timestampField === undefined ? 'interval' : 'otherTime', from: undefined };
+    ? { interval, by: 'eventTime', from: whole ? undefined : interval.start, once: true }
+    : {
+        interval,
+        by: timestampField === undefined ? 'interval' : 'otherTime',
+        from: undefined,
+        once: true,
+      };
   return [{ source: labelSource, use: 'label', reader: labels }, ...features];
 }
 

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { GranaryClient } from '../../client/index.js';
 import { lake, sales, shop, user, type Shop } from '../fixtures/shop.js';
 import { query } from '../support/duckdb.js';
+import { failureOf } from '../support/failure.js';
 import { createWorld, type World } from '../support/world.js';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -33,6 +34,12 @@ const untimed = trainingSet('untimed', {
   include: ['keys'],
 });
 
+const ranges = trainingSet('ranges', {
+  label: label('large_known', { ...from, timestampField: 'known_at' }),
+  features: [spend],
+  include: ['keys'],
+});
+
 const at = (day: number): string => `2026-01-0${day}T00:00:00Z`;
 
 let world: World;
@@ -42,13 +49,15 @@ beforeAll(async () => {
   world = await createWorld();
   const name = `s${randomBytes(5).toString('hex')}`;
   folder = join(world.folder, name);
-  made = await shop(name, folder, { rows: SALES, more: [late, untimed] });
+  made = await shop(name, folder, { rows: SALES, more: [late, untimed, ranges] });
 }, 120_000);
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
 });
 
 const build = async (client: GranaryClient, set: string, start: number, end: number): Promise<void> => {
+  // A worker that was started a moment ago may not have polled yet.
+  await vi.waitFor(() => client.requireWorker(), { timeout: 20_000 });
   await (await client.buildTrainingSet(set, { from: at(start), to: at(end) })).result();
 };
 
@@ -90,6 +99,30 @@ describe('a training set made an interval at a time', () => {
     await world.withWorker(made.project, async (client) => {
       for (const day of [3, 4]) await build(client, 'untimed', day, day + 1);
       expect(await rowsOf(client, 'untimed', 1)).toEqual(await purchases('user_id', 5));
+    });
+  });
+
+  it('has each label row once where intervals overlap, and is refused where that cannot be', async () => {
+    await world.withWorker(made.project, async (client) => {
+      const daysRead = async (): Promise<string[]> =>
+        (await client.trainingSet('ranges')).datasets.map(
+          ({ interval: { start, end } }) => `${start.slice(8, 10)}-${end.slice(8, 10)}`,
+        );
+      for (const day of [3, 4]) await build(client, 'ranges', day, day + 1);
+      const expected = await purchases('user_id', 5);
+      expect(await rowsOf(client, 'ranges', 1)).toEqual(expected);
+      // The label's source has the two days and both as one by now, too.
+      await build(client, 'ranges', 3, 5);
+      expect(await daysRead()).toEqual(['03-05']);
+      expect(await rowsOf(client, 'ranges', 1)).toEqual(expected);
+      const torn = { from: '2026-01-04T12:00:00Z', to: '2026-01-05T12:00:00Z' };
+      const run = await client.buildTrainingSet('ranges', torn);
+      expect((await failureOf(run.result())).message).toMatch(
+        /training set ranges cannot be made for 2026-01-04T12:00:00Z..2026-01-05T12:00:00Z: it overlaps in part what is recorded, 2026-01-03/,
+      );
+      await build(client, 'ranges', 5, 6);
+      expect(await daysRead()).toEqual(['03-05', '05-06']);
+      expect(await rowsOf(client, 'ranges', 1)).toEqual(await purchases('user_id', 6));
     });
   });
 });

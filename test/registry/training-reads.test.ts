@@ -63,7 +63,7 @@ describe('what a training set reads for an interval', () => {
     );
     if (!found) throw new Error(`no set ${name}`);
     const [labels, features] = trainingReads(resources, found, DAY);
-    expect(labels?.reader).toEqual({ interval: DAY, by, from });
+    expect(labels?.reader).toEqual({ interval: DAY, by, from, once: true });
     // A view reaches back by its TTL from labels of the interval, where it is known when these are.
     expect(features?.reader).toEqual({
       interval: DAY,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Resource } from '../../definitions/contract.js';
 import { ALL_TIME, asOfInterval } from '../../definitions/interval.js';
 import type { Dataset } from '../../registry/dataset.js';
-import { chooseVersions, timed } from '../../registry/version-choice.js';
+import { chooseVersions, timed, type VersionReader } from '../../registry/version-choice.js';
 
 const at = (day: number): string => new Date(Date.UTC(2026, 0, day)).toISOString().replace('.000', '');
 /** A version that was committed on a day; without one, when its interval ended. */
@@ -75,6 +75,26 @@ describe('the versions of a source that count for an interval', () => {
       chooseVersions(source(timestampField), CURRENT, reader).map(({ id }) => id);
     expect(chosen('at')).toEqual(['1', '2', 'week', '4', '5']);
     expect(chosen()).toEqual(['2']);
+  });
+
+  it.each([
+    ['the newer of those that overlap', [5, 5, 5], ['wide', '3']],
+    ['those that were made after what covers them', [8, 9, 5], ['1', '2', '3']],
+  ] as const)('are of labels %s, for whichever of their days', (_, [first, second, wide], expected) => {
+    // Found for all of time, for a day by its rows' times, and for a day by any rows.
+    const current = [
+      version('1', day(1), first),
+      version('2', day(2), second),
+      { ...version('wide', { start: at(1), end: at(3) }, wide + 1), eventTimes: { min: at(2), max: at(3) } },
+      version('3', day(3), 4),
+    ].map(timed);
+    const once = { from: undefined, once: true };
+    const chosen = (reader: Pick<VersionReader, 'interval' | 'by'>): string[] =>
+      chooseVersions(source('at'), current, { ...reader, ...once }).map(({ id }) => id);
+    expect(chosen({ interval: ALL_TIME, by: 'eventTime' })).toEqual(expected);
+    expect(chosen({ interval: day(5), by: 'otherTime' })).toEqual(expected);
+    expect(chosen({ interval: day(5), by: 'interval' })).toEqual(expected);
+    expect(chosen({ interval: day(3), by: 'eventTime' })).toEqual(expected.filter((id) => id !== '3'));
   });
 
   it('of one without timestamps the newest alone, however it is read', () => {
