@@ -11,7 +11,7 @@ export type Resources = ReadonlyMap<string, RegisteredResource>;
 
 /**
  * What one source holds for a reader, as contents: the checksums of a raw source's files, or versions.
- * @throws GranaryError `SourceMissing` when there is no file, or no version for a reader by interval.
+ * @throws GranaryError `SourceMissing` when there is no file, or no version for a reader by interval or by another time.
  */
 export async function inputsOf(
   runtime: Runtime,
@@ -33,7 +33,7 @@ export async function inputsOf(
   }
   const chosen = await versionsFor(registry.datasets, source, reader);
   const { start, end } = reader.interval;
-  if (chosen.length === 0 && reader.by === 'interval')
+  if (chosen.length === 0 && reader.by !== 'eventTime')
     throw new GranaryError(
       'SourceMissing',
       `${source.id} has no version for [${start}, ${end}) or before. Build it first.`,

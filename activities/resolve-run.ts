@@ -17,6 +17,7 @@ import { definitionsOf, type Definitions } from '../registry/definitions.js';
 import type { PromotionRef, RefreshRef, ResolvedRun, Rollback, RunRequest } from './messages.js';
 import { closeStatus } from './owner.js';
 import { requirePast } from './past.js';
+import { refuseTorn } from './refuse-torn.js';
 import { resolveLoad } from './resolve-load.js';
 import { resolvePromotion } from './resolve-promotion.js';
 import { resolveRefresh } from './resolve-refresh.js';
@@ -158,6 +159,7 @@ async function resolveTargets(
     // Single targets, of an apply or by hand, are not the pipeline's interval.
     if (pipeline && request.type === 'pipeline' && request.targets === undefined)
       await requirePast(runtime, pipeline, resolved);
+    await refuseTorn(runtime, resources, resolved);
     return { plan: resolved, pipeline, resources };
   }
   const scheduled = scheduledSteps(resources, definitions.pipelines.values());

@@ -1,9 +1,10 @@
 import type { CompiledProject } from '../definitions/compile.js';
-import { isKind } from '../definitions/contract.js';
+import { isKind, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
 import { registeredNear } from '../definitions/names.js';
-import { asOfInterval, isAllTime, isAsOf } from '../definitions/interval.js';
+import { asOfInterval, intervalName, isAllTime, isAsOf } from '../definitions/interval.js';
 import { plan } from '../definitions/plan.js';
+import { resourceOf } from '../definitions/resource-of.js';
 import type { SplitPart } from '../definitions/split.js';
 import { intervalOfDate } from '../definitions/ticks.js';
 import { Timestamp } from '../definitions/timestamp.js';
@@ -14,6 +15,7 @@ import { rowsOf } from '../providers/rows.js';
 import type { Dataset } from '../registry/dataset.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegisteredResource } from '../registry/resources.js';
+import { tiling } from '../registry/tiling.js';
 import { datasetRows, type DatasetRows } from './dataset-rows.js';
 import { checkSplit, partBatches, type RowParts } from './row-parts.js';
 
@@ -38,7 +40,7 @@ export interface TrainingRows<R = Readonly<Record<string, unknown>>> {
 
 /**
  * Which versions to read: one by its name, the current one of the interval that starts on a date, or that as of a time. Without any: of a training set
- * the current version of every interval, of a feature set that of the newest one.
+ * the current version of every interval, of a feature set that of the newest one, which is also all that there is of a label without a time.
  */
 export interface VersionChoice {
   readonly version?: string;
@@ -58,7 +60,8 @@ export async function openTrainingRows<R>(
   kind: 'trainingSet' | 'source' = 'trainingSet',
 ): Promise<TrainingRows<R>> {
   const what = kind === 'trainingSet' ? 'training set' : 'source';
-  const sets = [...(await registry.resources.all()).values()].filter((r) => isKind(r, kind));
+  const resources = await registry.resources.all();
+  const sets = [...resources.values()].filter((r) => isKind(r, kind));
   const set = sets.find((r) => (r.name === name && r.isDefault) || `${r.name}.${r.variant}` === name);
   if (!set)
     throw new GranaryError(
@@ -68,7 +71,7 @@ export async function openTrainingRows<R>(
         sets.map((r) => r.name),
       )}`,
     );
-  const datasets = await chosenDatasets(registry, project, set, choice);
+  const datasets = await chosenDatasets(registry, project, { resources, set }, choice);
   if (datasets.length === 0)
     throw new GranaryError('SourceMissing', `The ${what} ${name} ${missing(`${kind}/${name}`, choice)}`);
   // Versions of one resource have one schema: it is read once, not from a file a version.
@@ -86,29 +89,55 @@ export async function openTrainingRows<R>(
   };
 }
 
+interface Chosen {
+  readonly resources: ReadonlyMap<string, Resource>;
+  readonly set: RegisteredResource;
+}
+
 async function chosenDatasets(
   registry: Registry,
   project: CompiledProject,
-  set: RegisteredResource,
+  { resources, set }: Chosen,
   { version, date, asOf }: VersionChoice,
 ): Promise<Dataset[]> {
   if (version !== undefined) {
     const found = await registry.datasets.named(set.id, version);
     return found ? [found] : [];
   }
-  const current = await registry.datasets.current(set.id);
+  const all = await registry.datasets.current(set.id);
   if (asOf !== undefined) {
     const { end } = asOfInterval(asOf);
-    return current.filter(({ interval }) => isAsOf(interval) && interval.end === end);
+    return all.filter(({ interval }) => isAsOf(interval) && interval.end === end);
   }
-  const built = current.filter(({ interval }) => !isAsOf(interval));
+  const built = all.filter(({ interval }) => !isAsOf(interval));
   if (date !== undefined) {
     const start = startOf(project, set.id, date);
     return built.filter(({ interval }) => interval.start === start);
   }
-  if (set.kind !== 'trainingSet') return built.slice(-1);
+  if (!isKind(set, 'trainingSet')) return built.slice(-1);
   const ofIntervals = built.filter(({ interval }) => !isAllTime(interval));
-  return ofIntervals.length > 0 ? ofIntervals : built;
+  const current = ofIntervals.length > 0 ? ofIntervals : built;
+  // Rows without a time are of no interval: each version has them all.
+  const { timestampField } = resourceOf(resources, set.spec.label, 'label').spec;
+  return timestampField === undefined ? current.slice(-1) : eachRowOnce(set, current);
+}
+
+/** Of versions whose intervals overlap those that have each label row once. @throws GranaryError `InvalidInterval` where that cannot be. */
+function eachRowOnce({ name }: RegisteredResource, versions: readonly Dataset[]): Dataset[] {
+  const { chosen, torn } = tiling(
+    versions.map((dataset) => ({
+      dataset,
+      interval: dataset.interval,
+      madeAt: Timestamp.from(dataset.committedAt).micros,
+    })),
+  );
+  const [group] = torn;
+  if (group)
+    throw new GranaryError(
+      'InvalidInterval',
+      `The training set ${name} has versions whose intervals overlap in part, ${group.map(({ interval }) => intervalName(interval)).join(', ')}, so that label rows would be read twice. Build one interval that covers them, or read one version by its name or date.`,
+    );
+  return chosen.map(({ dataset }) => dataset);
 }
 
 function missing(id: string, { version, date, asOf }: VersionChoice): string {

@@ -21,9 +21,9 @@ export function trainingReads(
   const label = resourceOf(resources, set.spec.label, 'label');
   const labelSource = resourceOf(resources, label.spec.source, 'source');
   const whole = isAllTime(interval) || isAsOf(interval);
-  // Versions are known by their source's event times; a label with a time of its own may lie in any version up to now.
-  const sameTime =
-    label.spec.timestampField !== undefined && label.spec.timestampField === labelSource.spec.timestampField;
+  // Versions are known by their source's event times; a label with a time of its own may lie in any version, also a later one: outcomes come late.
+  const { timestampField } = label.spec;
+  const sameTime = timestampField !== undefined && timestampField === labelSource.spec.timestampField;
   const features = set.spec.features.map(({ view: id, lag }): TrainingRead => {
     const view = resourceOf(resources, id, 'view');
     const { ttl } = view.spec;
@@ -41,8 +41,13 @@ export function trainingReads(
     };
   });
   const labels: VersionReader = sameTime
-    ? { interval, by: 'eventTime', from: whole ? undefined : interval.start }
-    : { interval, by: 'interval', from: undefined };
+    ? { interval, by: 'eventTime', from: whole ? undefined : interval.start, once: true }
+    : {
+        interval,
+        by: timestampField === undefined ? 'interval' : 'otherTime',
+        from: undefined,
+        once: true,
+      };
   return [{ source: labelSource, use: 'label', reader: labels }, ...features];
 }
 

@@ -3,14 +3,20 @@ import { ALL_TIME, durationMicros, isAllTime, isAsOf, type Interval } from '../d
 import { Timestamp } from '../definitions/timestamp.js';
 import type { Dataset } from './dataset.js';
 import type { Datasets } from './datasets.js';
+import { tiling, type Tile } from './tiling.js';
 
-/** Who reads versions of a source: for an interval, by the versions' intervals or by their rows' event times; undefined: from the beginning. */
+/**
+ * Who reads versions of a source: for an interval, by the versions' intervals or by their rows' event times; undefined: from the beginning. By another
+ * time of the rows, which no version is known by, it reads them all; a source without timestamps as by intervals.
+ */
 export interface VersionReader {
   readonly interval: Interval;
-  readonly by: 'interval' | 'eventTime';
+  readonly by: 'interval' | 'eventTime' | 'otherTime';
   readonly from: string | undefined;
   /** Only the newest of them. */
   readonly newest?: boolean;
+  /** Of versions with overlapping intervals those that have each row once: the rows of a label are counted, not looked up. */
+  readonly once?: boolean;
 }
 
 /** The start of what a build for an interval reads of its inputs; undefined: from the beginning. */
@@ -26,7 +32,8 @@ export async function versionsFor(
   reader: VersionReader,
 ): Promise<Dataset[]> {
   const { interval } = reader;
-  const { from, before } = eventRange(source, reader);
+  // What is left out for what overlaps it is known only with all of them at hand.
+  const { from, before } = reader.once === true ? {} : eventRange(source, reader);
   const isOne = reader.newest === true || source.spec.timestampField === undefined;
   const found = isAsOf(interval)
     ? await datasets.asOf(source.id, interval.end)
@@ -48,7 +55,7 @@ export async function versionsFor(
 }
 
 /** A version with its times as numbers: whoever chooses for many intervals compares each many times. */
-export interface TimedVersion {
+export interface TimedVersion extends Tile {
   readonly dataset: Dataset;
   /** Microseconds: the interval's end, and the rows' event times where they have any. */
   readonly end: bigint;
@@ -58,9 +65,11 @@ export interface TimedVersion {
 
 export const timed = (dataset: Dataset): TimedVersion => ({
   dataset,
+  interval: dataset.interval,
   end: micros(dataset.interval.end),
   eventMin: dataset.eventTimes && micros(dataset.eventTimes.min),
   eventMax: dataset.eventTimes && micros(dataset.eventTimes.max),
+  madeAt: micros(dataset.committedAt),
 });
 
 /**
@@ -73,16 +82,21 @@ export function chooseVersions(
   reader: VersionReader,
 ): Dataset[] {
   const { interval } = reader;
-  if (isByEnd(source, reader)) return byEnd(source, current, reader).map(({ dataset }) => dataset);
-  const all = sameKindOfTime(
-    inRange(current, eventRange(source, reader)),
-    isAsOf(interval) ? ALL_TIME : interval,
-  );
+  const hasTimes = source.spec.timestampField !== undefined;
+  const isOnce = reader.once === true && hasTimes;
+  if (isByEnd(source, reader)) {
+    const found = byEnd(source, current, reader);
+    return (isOnce ? tiling(found).chosen : found).map(({ dataset }) => dataset);
+  }
+  const kind = isAsOf(interval) ? ALL_TIME : interval;
+  const all = isOnce
+    ? inRange(onceOf(current, kind), eventRange(source, reader))
+    : sameKindOfTime(inRange(current, eventRange(source, reader)), kind);
   const last = micros(interval.end);
   const until = (version: TimedVersion): boolean => isAsOf(interval) || version.end <= last;
   const datasets = (chosen: readonly TimedVersion[]): Dataset[] => chosen.map(({ dataset }) => dataset);
-  if (source.spec.timestampField === undefined) return datasets(all.filter(until).slice(-1));
-  if (reader.by === 'eventTime') return datasets(all);
+  if (!hasTimes) return datasets(all.filter(until).slice(-1));
+  if (reader.by !== 'interval') return datasets(all);
   const from = reader.from === undefined ? undefined : micros(reader.from);
   const chosen = all.filter((version) => until(version) && (from === undefined || version.end > from));
   return datasets(reader.newest === true ? chosen.slice(-1) : chosen);
@@ -134,12 +148,28 @@ function inRange(versions: readonly TimedVersion[], range: EventRange): readonly
   );
 }
 
-/** A version of all of time holds the rows of every interval as well: a reader has either that one, or the intervals'. */
+/**
+ * A version of all of time holds the rows of every interval as well: a reader has either that one, or the intervals'. A reader of an interval has
+ * these, one of everything whichever kind was made last: the other one is from before a pipeline made the source, or from when one still did.
+ */
 function sameKindOfTime(found: readonly TimedVersion[], interval: Interval): readonly TimedVersion[] {
   const isWhole = ({ dataset }: TimedVersion): boolean => isAllTime(dataset.interval);
   if (!isAllTime(interval)) return found.filter((version) => !isWhole(version));
-  const whole = found.filter(isWhole);
-  return whole.length > 0 ? whole : found;
+  const [first, ...others] = found;
+  if (!first) return [];
+  const wholeCounts = isWhole(others.reduce((a, b) => (b.madeAt > a.madeAt ? b : a), first));
+  return found.filter((version) => isWhole(version) === wholeCounts);
+}
+
+/** What was found for readers of intervals, by the versions that it was found among: whoever asks for thousands of intervals asks of the same ones. */
+const onceOfIntervals = new WeakMap<readonly TimedVersion[], readonly TimedVersion[]>();
+
+function onceOf(current: readonly TimedVersion[], interval: Interval): readonly TimedVersion[] {
+  const isOfAll = isAllTime(interval);
+  const known = isOfAll ? undefined : onceOfIntervals.get(current);
+  const found = known ?? tiling(sameKindOfTime(current, interval)).chosen;
+  if (!isOfAll) onceOfIntervals.set(current, found);
+  return found;
 }
 
 const micros = (at: string): bigint => Timestamp.from(at).micros;
