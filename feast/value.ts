@@ -41,7 +41,8 @@ type ItemWriter = (writer: ByteWriter, value: unknown, what: string) => void;
  * `The feature user_features:f_last_country`.
  *
  * As in Feast: NULL, NaN and the empty `bytes` are no bytes at all; an explicit 0, `false` or `''` is written; a
- * timestamp keeps whole seconds, rounded towards the past; a NULL inside a list becomes 0, `''` or `false`.
+ * timestamp keeps whole seconds, rounded towards the past; a NULL inside a list becomes NaN in a list of floats, else 0,
+ * `''` or `false`.
  *
  * The encoder throws GranaryError `ValueOutOfRange` for a value that does not fit: an integer outside its type, a finite
  * number beyond float32, another JavaScript type.
@@ -65,18 +66,20 @@ export function encodeValue(type: ValueType, value: unknown, what = 'The value')
 export function asStored(type: ValueType, value: unknown): unknown {
   const item = listItem(type);
   if (value === null || value === undefined) return null;
-  if (item !== undefined) return (value as readonly unknown[]).map((v) => storedItem(item, v ?? ZERO[item]));
+  if (item !== undefined)
+    return (value as readonly unknown[]).map((v) => storedItem(item, v ?? NULL_ITEM[item]));
   if (Number.isNaN(value) || (value instanceof Uint8Array && value.length === 0)) return null;
   return storedItem(type as ScalarType, value);
 }
 
-const ZERO: Record<ScalarType, unknown> = {
+/** What Feast's materialize makes of a NULL inside a list. */
+const NULL_ITEM: Record<ScalarType, unknown> = {
   bytes: new Uint8Array(),
   string: '',
   int32: 0,
   int64: 0n,
-  float64: 0,
-  float32: 0,
+  float64: NaN,
+  float32: NaN,
   bool: false,
   timestamp: 0n,
 };
@@ -111,12 +114,12 @@ function listEncoder(item: ScalarType, what: string): ValueEncoder {
     if (packed && value.length > 0) {
       writer.u8(0x0a);
       const values = writer.beginLength();
-      for (const v of value as readonly unknown[]) write(writer, v ?? ZERO[item], what);
+      for (const v of value as readonly unknown[]) write(writer, v ?? NULL_ITEM[item], what);
       writer.endLength(values);
     } else if (!packed) {
       for (const v of value as readonly unknown[]) {
         writer.u8(0x0a);
-        write(writer, v ?? ZERO[item], what);
+        write(writer, v ?? NULL_ITEM[item], what);
       }
     }
     writer.endLength(message);
