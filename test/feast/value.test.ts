@@ -39,6 +39,7 @@ describe('values', () => {
     ['list<bytes>', [bytes(97), null, bytes()], '5a070a01610a000a00'],
     ['list<float64>', [1, null], '7a120a10000000000000f03f000000000000f87f'],
     ['list<float32>', [1, null], '82010a0a080000803f0000c07f'],
+    ['list<timestamp>', [1_767_225_600_000_000n, null], '9201110a0f80f2d6ca0680808080808080808001'],
     ['list<float64>', [NaN], '7a0a0a08000000000000f87f'],
   ])('%s %s is %s', (type, value, expected) => {
     expect(hex(encodeValue(type, value))).toBe(expected);
