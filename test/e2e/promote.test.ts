@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { postgresOnline } from '../fixtures/shop.js';
 import { failureOf } from '../support/failure.js';
@@ -99,6 +101,19 @@ it('a promotion that is refused says why, and changes nothing', async () => {
     }
     expect(await variants(world, both)).toEqual(before);
     expect(await online(both)).toEqual(ONLINE.first);
+  });
+}, 120_000);
+
+it('a promotion stands where the variant before cannot be loaded any more, and its run fails with the cause', async () => {
+  const { both, first } = await declared(world);
+  await world.withWorker(both, async (client) => {
+    await makeSecond(client);
+    for (const folder of await readdir(join(first.lake, 'totals')))
+      await rm(join(first.lake, 'totals', folder), { recursive: true });
+    const failure = await failureOf((await client.promote('view/totals', { variant: 'v2' })).result());
+    expect(failure.message).toMatch(/view\/totals\.v1: /);
+    expect(await online(both)).toEqual(ONLINE.second);
+    expect(await onlineAs(both, 'v1')).toEqual([null, null]);
   });
 }, 120_000);
 
