@@ -62,6 +62,10 @@ describe('values', () => {
     ]);
   });
 
+  it('reads empty bytes as Feast writes them beside others', () => {
+    expect(decodeValue('bytes', unhex('0a00'))).toEqual(bytes());
+  });
+
   it('reads what Feast never materializes but its readers take: null_val, and NaT as the least int64', () => {
     expect(decodeValue('int64', unhex('980100'))).toBeNull();
     expect(decodeValue('timestamp', unhex('4080808080808080808001'))).toBeNull();
