@@ -6,6 +6,7 @@ import type { Claim, RunRef } from '../registry/ownership.js';
 import { itemType } from '../registry/apply-outcome.js';
 import { refuseChanged } from '../registry/resources.js';
 import { settle } from '../registry/settle.js';
+import { refuseColliding } from './colliding-features.js';
 import { crashPoint } from './crash-points.js';
 import type { ApplyRef, RegisteredApply } from './messages.js';
 import { closeStatus, isOpen, own, until } from './owner.js';
@@ -44,6 +45,8 @@ export async function registerApply(
     const { changes, ...plan } = planApply(contract, before, await registry.resources.pipelines(tx));
     refuseChanged(changes.refused);
     await registry.resources.write(tx, changes, contract.pipelines);
+    const bound = runtime.environments[runtime.scope.environment]?.bind ?? {};
+    refuseColliding((await registry.resources.all(tx)).values(), (store) => bound[store]?.type === 'redis');
     const registered: ApplyPlan = { ...plan, warnings };
     await registry.applies.register(
       tx,

@@ -3,6 +3,7 @@ import { resourceOf } from '../definitions/resource-of.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import { onlineStoreOf, onlineView, type ViewAtWork } from '../registry/online-view.js';
 import type { RegisteredResource } from '../registry/resources.js';
+import { exportFeast } from './export-feast.js';
 import type { Resources } from './inputs.js';
 import type { StagedLoad, StepRequest } from './messages.js';
 import { storeReplaced } from './online-contents.js';
@@ -67,6 +68,8 @@ export async function retireReplaced(
   const refreshes = await registry.refreshes.unretired(view.id);
   const pending = view.isDefault ? await registry.promotions.unretired(view.name) : [];
   if (pending.length === 0 && refreshes.length === 0) return 0;
+  // A promotion that was cut off has not told Feast's readers: they follow before what they read by now goes.
+  if (pending.length > 0) await exportFeast(runtime);
   const resources = await registry.resources.all();
   const online = providers.online(onlineStoreOf(view));
   const others = pending.flatMap(({ from, to }) =>

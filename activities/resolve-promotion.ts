@@ -36,8 +36,12 @@ export async function resolvePromotion(
     ...(request.reason === undefined ? {} : { reason: request.reason }),
   };
   const number = await registry.promotions.begin(asked, run);
+  const [interval = ALL_TIME, before] = [
+    await newestInterval(runtime, to),
+    await newestInterval(runtime, from),
+  ];
   return {
-    plan: promotionPlan(to, from, (await newestInterval(runtime, to)) ?? ALL_TIME),
+    plan: promotionPlan(to, from, interval, before),
     promotion: { kind, name, number, from: from.id, to: to.id },
   };
 }

@@ -49,7 +49,7 @@ export function addPromote(program: Command): void {
 }
 
 function describe({ steps }: RunResult): string {
-  const [promoted] = steps;
+  const [promoted, before] = steps;
   if (!promoted) return '';
   const lines = [`${promoted.step} is the default now.`];
   if (promoted.loaded)
@@ -60,5 +60,7 @@ function describe({ steps }: RunResult): string {
     lines.push(
       `Its newest version is ${promoted.version}: ${promoted.rows} rows in ${promoted.location ?? ''}`,
     );
+  if (before?.location !== undefined)
+    lines.push(`${before.step}, the default before, is loaded under its new name: ${before.rows} entities.`);
   return `${lines.join('\n')}\n`;
 }

@@ -141,14 +141,19 @@ export function refreshPlan(
 }
 
 /**
- * The steps of a promotion: the variant that becomes the default (a view that is served online is loaded under the plain name), then what it
- * replaces online is taken away. Pure.
+ * The steps of a promotion: the variant that becomes the default (a view that is served online is loaded under the plain name); then the one that
+ * was it is loaded under its new name, for `before`, its newest interval, and what it was online under the plain name is taken away. Pure.
  */
-export function promotionPlan(to: Resource, from: Resource, interval: Interval): Plan {
+export function promotionPlan(to: Resource, from: Resource, interval: Interval, before?: Interval): Plan {
   const online = isKind(to, 'view') && to.spec.online !== undefined;
+  const isLoaded = isKind(from, 'view') && from.spec.online !== undefined && before !== undefined;
+  const retire: PlanStep = {
+    ...{ id: from.id, kind: 'retire', name: from.name, dependsOn: [to.id] },
+    ...(isLoaded ? { interval: before } : {}),
+  };
   const steps: readonly PlanStep[] = [
     { id: to.id, kind: online ? 'materialize' : 'promote', name: to.name, dependsOn: [] },
-    ...(online ? [{ id: from.id, kind: 'retire' as const, name: from.name, dependsOn: [to.id] }] : []),
+    ...(online ? [retire] : []),
   ];
   return {
     interval,

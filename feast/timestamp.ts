@@ -5,6 +5,9 @@ import { ByteWriter } from './byte-writer.js';
 const SECONDS_TAG = 0x08;
 const NANOS_TAG = 0x10;
 
+/** Feast's stand-in, in the place of seconds, for a NULL among timestamps. */
+export const NOT_A_TIME = -(2n ** 63n);
+
 /** Whole seconds since the epoch, rounded towards the past: what Feast keeps of a timestamp in a value or a key. */
 export function secondsOf(micros: bigint): bigint {
   const number = Number(micros);

@@ -1,11 +1,10 @@
 import { GranaryError } from '../definitions/errors.js';
 import { listItem, type ScalarType, type ValueType } from '../definitions/types.js';
 import { ByteReader } from './byte-reader.js';
+import { NOT_A_TIME } from './timestamp.js';
 import { LIST_OFFSET, VALUE_FIELDS, WIRE_TYPES } from './value.js';
 
 const NULL_FIELD = 19;
-/** Feast's stand-in for NaT in a column of timestamps. */
-const NOT_A_TIME = -(2n ** 63n);
 
 /**
  * The value of a `feast.types.Value`, as ColumnBatch holds values of `type`; no bytes are NULL. A narrower number is
@@ -39,7 +38,6 @@ function readField(reader: ByteReader, type: ValueType, what: string): unknown {
   const stored = storedScalar(scalar, field);
   if (stored === undefined || wire !== WIRE_TYPES[stored]) throw mismatch(type, field, what);
   const value = readScalar(reader, stored);
-  if (stored === 'timestamp' && value === NOT_A_TIME * 1_000_000n) return null;
   if (stored === 'int32' && scalar === 'int64') return BigInt(value as number);
   if (stored !== 'int64' || scalar !== 'int32') return value;
   if (BigInt.asIntN(32, value as bigint) !== value) throw mismatch(type, field, what);
@@ -87,8 +85,10 @@ function readScalar(reader: ByteReader, type: ScalarType): unknown {
       return reader.f32le();
     case 'bool':
       return reader.varint() !== 0n;
-    case 'timestamp':
-      return BigInt.asIntN(64, reader.varint()) * 1_000_000n;
+    case 'timestamp': {
+      const seconds = BigInt.asIntN(64, reader.varint());
+      return seconds === NOT_A_TIME ? null : seconds * 1_000_000n;
+    }
     default:
       return type satisfies never;
   }

@@ -2,7 +2,7 @@ import { GranaryError } from '../definitions/errors.js';
 import { listItem, type ScalarType, type ValueType } from '../definitions/types.js';
 import { ByteWriter } from './byte-writer.js';
 import { toInt32, toInt64 } from './integers.js';
-import { secondsOf } from './timestamp.js';
+import { NOT_A_TIME, secondsOf } from './timestamp.js';
 
 /** Field numbers of the scalars in `feast.types.Value`; a list's is 10 higher. They equal Feast's ValueType numbers. */
 export const VALUE_FIELDS = {
@@ -41,7 +41,8 @@ type ItemWriter = (writer: ByteWriter, value: unknown, what: string) => void;
  * `The feature user_features:f_last_country`.
  *
  * As in Feast: NULL, NaN and the empty `bytes` are no bytes at all; an explicit 0, `false` or `''` is written; a
- * timestamp keeps whole seconds, rounded towards the past; a NULL inside a list becomes 0, `''` or `false`.
+ * timestamp keeps whole seconds, rounded towards the past; a NULL inside a list becomes NaN in a list of floats, -2^63
+ * seconds in a list of timestamps, else 0, `''` or `false`.
  *
  * The encoder throws GranaryError `ValueOutOfRange` for a value that does not fit: an integer outside its type, a finite
  * number beyond float32, another JavaScript type.
@@ -60,29 +61,32 @@ export function encodeValue(type: ValueType, value: unknown, what = 'The value')
 
 /**
  * What a value reads back as: itself, but for NaN and empty `bytes` (NULL), a timestamp (whole seconds), a number under
- * float32 (rounded), and NULL in a list. For comparing what is served with what the offline store says.
+ * float32 (rounded), and NULL in a list of other than timestamps. For comparing what is served with what the offline store says.
  */
 export function asStored(type: ValueType, value: unknown): unknown {
   const item = listItem(type);
   if (value === null || value === undefined) return null;
-  if (item !== undefined) return (value as readonly unknown[]).map((v) => storedItem(item, v ?? ZERO[item]));
+  if (item !== undefined)
+    return (value as readonly unknown[]).map((v) => storedItem(item, v ?? NULL_ITEM[item]));
   if (Number.isNaN(value) || (value instanceof Uint8Array && value.length === 0)) return null;
   return storedItem(type as ScalarType, value);
 }
 
-const ZERO: Record<ScalarType, unknown> = {
+/** What Feast's materialize makes of a NULL inside a list. */
+const NULL_ITEM: Record<ScalarType, unknown> = {
   bytes: new Uint8Array(),
   string: '',
   int32: 0,
   int64: 0n,
-  float64: 0,
-  float32: 0,
+  float64: NaN,
+  float32: NaN,
   bool: false,
-  timestamp: 0n,
+  timestamp: null,
 };
 
 function storedItem(type: ScalarType, value: unknown): unknown {
-  if (type === 'timestamp') return secondsOf(toInt64(value, 'The value')) * 1_000_000n;
+  if (type === 'timestamp')
+    return value === null ? null : secondsOf(toInt64(value, 'The value')) * 1_000_000n;
   if (type === 'int64') return toInt64(value, 'The value');
   return type === 'float32' ? Math.fround(value as number) : value;
 }
@@ -111,12 +115,12 @@ function listEncoder(item: ScalarType, what: string): ValueEncoder {
     if (packed && value.length > 0) {
       writer.u8(0x0a);
       const values = writer.beginLength();
-      for (const v of value as readonly unknown[]) write(writer, v ?? ZERO[item], what);
+      for (const v of value as readonly unknown[]) write(writer, v ?? NULL_ITEM[item], what);
       writer.endLength(values);
     } else if (!packed) {
       for (const v of value as readonly unknown[]) {
         writer.u8(0x0a);
-        write(writer, v ?? ZERO[item], what);
+        write(writer, v ?? NULL_ITEM[item], what);
       }
     }
     writer.endLength(message);
@@ -160,7 +164,7 @@ const ITEMS: Record<ScalarType, ItemWriter> = {
     writer.u8(value ? 1 : 0);
   },
   timestamp(writer, value, what) {
-    writer.varintBigint(secondsOf(toInt64(value, what)));
+    writer.varintBigint(value === null ? NOT_A_TIME : secondsOf(toInt64(value, what)));
   },
 };
 

@@ -1,12 +1,15 @@
-/** Feast's stand-in for a time that is none. */
-const NOT_A_TIME = -(2n ** 63n);
+import { NOT_A_TIME } from '../feast/timestamp.js';
+
+const NO_TIME = String(NOT_A_TIME);
+const TIMESTAMP = 8;
 const LENGTH = 2;
 const LISTS = 10;
 
 /**
  * The JSON text of a stored `feast.types.Value` in `bytes[from, to)`: `null` for no bytes; undefined for what is no such value, or of a type that
  * Granary's definitions cannot have. Doubles have a decimal point or an exponent, since Feast's client tells types by the text; int64 has all its
- * digits; NaN and infinities are texts, `bytes` base64, timestamps whole seconds.
+ * digits; NaN and infinities are texts, `bytes` base64, timestamps whole seconds, and null
+ * where Feast's stand-in for none is stored.
  */
 export function valueText(bytes: Buffer, from: number, to: number): string | undefined {
   if (from === to) return 'null';
@@ -24,7 +27,7 @@ export function valueText(bytes: Buffer, from: number, to: number): string | und
       return to - from === 2 ? (bytes[from + 1] === 0 ? 'false' : 'true') : undefined;
     case 0x40: {
       const text = varintText(bytes, from + 1, to);
-      return text === String(NOT_A_TIME) ? 'null' : text;
+      return text === NO_TIME ? 'null' : text;
     }
     default:
       return lengthDelimited(bytes, from, to);
@@ -85,7 +88,8 @@ function pushNumbers(
       while (cursor.at < end && (bytes[cursor.at] ?? 0) > 0x7f) cursor.at++;
       const text = varintText(bytes, start, ++cursor.at);
       if (text === undefined || cursor.at > end) return false;
-      items.push(field === 7 ? (text === '0' ? 'false' : 'true') : text);
+      if (field === 7) items.push(text === '0' ? 'false' : 'true');
+      else items.push(field === TIMESTAMP && text === NO_TIME ? 'null' : text);
     }
   }
   return true;

@@ -1,4 +1,4 @@
-import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, CancellationScope, isCancellation } from '@temporalio/workflow';
 import type {
   LoadCounts,
   ResolvedRun,
@@ -42,6 +42,8 @@ export async function runStep(
     note(verb);
     return `${verb} ${step.name} ${intervalName(interval)}`;
   };
+  // Promotions that were planned before give it no interval.
+  if (step.kind === 'retire' && step.interval !== undefined) return await makeRoom();
   for (;;) {
     const claim = await quick(settings, say('claim')).claimStep(request);
     if (claim.state === 'current') return claim.result;
@@ -77,6 +79,24 @@ export async function runStep(
       return await clearing(settings, say('retire')).retireVariant(request);
     case 'materialize':
       return await materializeStep();
+  }
+
+  /**
+   * The variant that was the default is loaded under its new name; then Feast's readers follow, and what it was under the plain name goes. Where it
+   * cannot be loaded the promotion stands, as it is switched already: the rest is done, and the step fails.
+   */
+  async function makeRoom(): Promise<StepResult> {
+    const { promotion: _, ...ordinary } = resolved;
+    const loading = runStep(ordinary, { ...step, kind: 'materialize' }, note, watch);
+    const [end] = await Promise.allSettled([loading]);
+    const isCancelled =
+      end.status === 'rejected' &&
+      (isCancellation(end.reason) || CancellationScope.current().consideredCancelled);
+    if (isCancelled) return await loading;
+    await exportFeast(settings);
+    const retired = await clearing(settings, say('retire')).retireVariant(request);
+    const loaded = await loading;
+    return { ...loaded, ms: { ...loaded.ms, ...retired.ms } };
   }
 
   async function materializeStep(): Promise<StepResult> {

@@ -1,5 +1,5 @@
 import { asStored, encodeValue } from '../../feast/value.js';
-import { floorDiv, Timestamp } from '../../definitions/timestamp.js';
+import { Timestamp } from '../../definitions/timestamp.js';
 import type { ValueType } from '../../definitions/types.js';
 import type { OnlineBatch, OnlineOrder, OnlineRow, OnlineView } from './provider.js';
 
@@ -88,9 +88,9 @@ export function compareRows(
   }
 }
 
-/** Above 0: the online row is newer. Where Feast wrote last it has an event time alone, of whole seconds, and of equal ones its row stays. */
+/** Above 0: the online row is newer. Where Feast wrote last it has an event time alone, and of equal ones its row stays. */
 function compareOrder({ order, eventTime }: OnlineRow, offline: OnlineOrder): number {
-  if (!order) return eventTime >= floorDiv(offline.eventTime, 1_000_000n) * 1_000_000n ? 1 : -1;
+  if (!order) return eventTime >= offline.eventTime ? 1 : -1;
   if (order.promotion !== offline.promotion) return order.promotion > offline.promotion ? 1 : -1;
   if (order.eventTime !== offline.eventTime) return order.eventTime > offline.eventTime ? 1 : -1;
   if (order.createdTime !== offline.createdTime) return order.createdTime > offline.createdTime ? 1 : -1;

@@ -7,7 +7,7 @@ import { GranaryClient } from '../../client/index.js';
 import { RegistrySchema } from '../../feast/registry_pb.js';
 import { applied } from '../fixtures/applied.js';
 import { writeSales } from '../fixtures/shop.js';
-import { declared, makeSecond, ONLINE, online } from '../support/promoted.js';
+import { DAY, declared, makeSecond, ONLINE, online, onlineAs } from '../support/promoted.js';
 import { startWorkerProcess } from '../support/worker-process.js';
 import { createWorld, type World } from '../support/world.js';
 
@@ -66,6 +66,7 @@ it('registry.pb follows a promotion once all is loaded, although its worker is k
     // Feast's readers still read by the other definition; what they will read is loaded.
     expect((await readFile(path)).equals(before)).toBe(true);
     expect(await online(both)).toEqual(ONLINE.first);
+    expect(await onlineAs(both, 'v2')).toEqual([ONLINE.second[0], null]);
     await doomed.signal('SIGKILL');
     await using _successor = await startWorkerProcess(worker);
     await run.result();
@@ -78,3 +79,34 @@ it('registry.pb follows a promotion once all is loaded, although its worker is k
     await client.close();
   }
 }, 180_000);
+
+it('registry.pb follows a promotion that was terminated once it had switched, before another load takes away what it replaced', async () => {
+  const { name, folder, first, both } = await declared(world);
+  const path = join(first.lake, 'feast', 'dev', 'registry.pb');
+  const worker = {
+    project: 'test/fixtures/promoted-project.ts',
+    env: { SHOP_NAME: name, SHOP_FOLDER: folder },
+  };
+  const client = await GranaryClient.connect({ project: both });
+  try {
+    await world.withWorker(both, makeSecond);
+    await using doomed = await startWorkerProcess({
+      ...worker,
+      armed: { point: 'load.after-record', action: 'wait' },
+    });
+    const run = await client.promote('view/totals', { variant: 'v2' });
+    await doomed.told('load.after-record');
+    await doomed.signal('SIGKILL');
+    await world.temporal.workflow.getHandle(run.workflowId).terminate('enough');
+    // It has switched, and nobody was told.
+    await expect(readFile(path)).rejects.toThrow(/ENOENT/);
+    await using _successor = await startWorkerProcess(worker);
+    await (
+      await client.run('shop_daily', { date: DAY, targets: ['view/totals.v2'], rebuild: true })
+    ).result();
+    expect(viewsOf(await readFile(path))).toMatchObject({ totals: 'total,buys', totals_v1: 'total,n' });
+    expect(await online(both)).toEqual(ONLINE.second);
+  } finally {
+    await client.close();
+  }
+}, 120_000);

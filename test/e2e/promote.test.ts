@@ -1,8 +1,19 @@
 import { execFile } from 'node:child_process';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { postgresOnline } from '../fixtures/shop.js';
 import { failureOf } from '../support/failure.js';
-import { DAY, declared, latest, makeSecond, ONLINE, online, variants } from '../support/promoted.js';
+import {
+  DAY,
+  declared,
+  latest,
+  makeSecond,
+  ONLINE,
+  online,
+  onlineAs,
+  variants,
+} from '../support/promoted.js';
 import { createWorld, type World } from '../support/world.js';
 
 let world: World;
@@ -24,6 +35,8 @@ describe.each([
 
       await (await client.promote('view/totals', { variant: 'v2', reason: 'sums twice' })).result();
       expect(await online(both)).toEqual(ONLINE.second);
+      // Whoever names the variant before (a training set pins it) finds it under its new name.
+      expect(await onlineAs(both, 'v1')).toEqual(ONLINE.first);
       expect(await variants(world, both)).toMatchObject([
         { id: 'source/totals.v1', location: 'totals', is_default: true },
         { id: 'source/totals.v2', location: 'totals_v2', is_default: false },
@@ -46,6 +59,7 @@ describe.each([
       await (await client.promote('view/totals', { previous: true })).result();
       await (await client.promote('source/totals', { previous: true })).result();
       expect(await online(both)).toEqual(ONLINE.first);
+      expect(await onlineAs(both, 'v2')).toEqual([ONLINE.second[0], null]);
       expect(await latest(first, 'totals')).toBe(before);
       expect(
         await world.registry(
@@ -90,6 +104,19 @@ it('a promotion that is refused says why, and changes nothing', async () => {
   });
 }, 120_000);
 
+it('a promotion stands where the variant before cannot be loaded any more, and its run fails with the cause', async () => {
+  const { both, first } = await declared(world);
+  await world.withWorker(both, async (client) => {
+    await makeSecond(client);
+    for (const folder of await readdir(join(first.lake, 'totals')))
+      await rm(join(first.lake, 'totals', folder), { recursive: true });
+    const failure = await failureOf((await client.promote('view/totals', { variant: 'v2' })).result());
+    expect(failure.message).toMatch(/view\/totals\.v1: /);
+    expect(await online(both)).toEqual(ONLINE.second);
+    expect(await onlineAs(both, 'v1')).toEqual([null, null]);
+  });
+}, 120_000);
+
 it('granary promote says what is the default now, and refuses in words', async () => {
   const { both, name, folder } = await declared(world);
   const granary = (...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> =>
@@ -106,7 +133,7 @@ it('granary promote says what is the default now, and refuses in words', async (
     const done = await granary('view/totals', 'v2');
     expect(done).toMatchObject({ status: 0 });
     expect(done.stdout).toMatch(
-      /^view\/totals.v2 is the default now.\nOnline: 2 entities in redis at .*; what only the other variant had is gone.\n$/,
+      /^view\/totals.v2 is the default now.\nOnline: 2 entities in redis at .*; what only the other variant had is gone.\nview\/totals.v1, the default before, is loaded under its new name: 3 entities.\n$/,
     );
     const refused = await granary('view/totals', 'v2');
     expect(refused).toMatchObject({ status: 1, stdout: '' });

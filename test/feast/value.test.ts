@@ -35,6 +35,12 @@ describe('values', () => {
     ['list<float32>', [], '820100'],
     ['list<string>', ['a', null], '62050a01610a00'],
     ['list<int64>', [1n, null], '72040a020100'],
+    ['list<bool>', [true, null], '8a01040a020100'],
+    ['list<bytes>', [bytes(97), null, bytes()], '5a070a01610a000a00'],
+    ['list<float64>', [1, null], '7a120a10000000000000f03f000000000000f87f'],
+    ['list<float32>', [1, null], '82010a0a080000803f0000c07f'],
+    ['list<timestamp>', [1_767_225_600_000_000n, null], '9201110a0f80f2d6ca0680808080808080808001'],
+    ['list<float64>', [NaN], '7a0a0a08000000000000f87f'],
   ])('%s %s is %s', (type, value, expected) => {
     expect(hex(encodeValue(type, value))).toBe(expected);
     expect(decodeValue(type, unhex(expected))).toEqual(asStored(type, value));
@@ -54,6 +60,10 @@ describe('values', () => {
       null,
       null,
     ]);
+  });
+
+  it('reads empty bytes as Feast writes them beside others', () => {
+    expect(decodeValue('bytes', unhex('0a00'))).toEqual(bytes());
   });
 
   it('reads what Feast never materializes but its readers take: null_val, and NaT as the least int64', () => {

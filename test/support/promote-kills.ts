@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CrashPoint } from '../../activities/crash-points.js';
 import { GranaryClient } from '../../client/index.js';
-import { declared, makeSecond, ONLINE, online, variants } from './promoted.js';
+import { declared, makeSecond, ONLINE, online, onlineAs, variants } from './promoted.js';
 import { startWorkerProcess } from './worker-process.js';
 import { createWorld, type World } from './world.js';
 
@@ -22,7 +22,10 @@ const defaults = async (both: Parameters<typeof variants>[1]): Promise<unknown[]
   (await variants(world, both)).filter((row) => row['is_default']).map((row) => row['id']);
 
 /** Kills workers in promotions of a view, and of a feature set, at these points. */
-export function promoteKills(view: readonly CrashPoint[], source: readonly CrashPoint[]): void {
+export function promoteKills(
+  view: readonly (CrashPoint | `${CrashPoint}:${number}`)[],
+  source: readonly CrashPoint[],
+): void {
   beforeAll(async () => {
     world = await createWorld();
   });
@@ -44,12 +47,15 @@ export function promoteKills(view: readonly CrashPoint[], source: readonly Crash
         const client = await GranaryClient.connect({ project: both });
         try {
           const run = await client.promote(name, { variant: 'v2' });
-          await doomed.told(point);
+          await doomed.told(point.replace(/:\d+$/, ''));
           await doomed.signal('SIGKILL');
           await using _successor = await startWorkerProcess(worker);
           await run.result();
           expect(await defaults(both)).toEqual(expected);
           expect(await online(both)).toEqual(values);
+          // Both are loaded, each under the name that it has now.
+          expect(await onlineAs(both, 'v1')).toEqual(ONLINE.first);
+          expect(await onlineAs(both, 'v2')).toEqual([ONLINE.second[0], null]);
           expect(
             await world.registry(
               both,

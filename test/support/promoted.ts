@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { GranaryClient } from '../../client/index.js';
+import { readValues, registeredView } from '../../client/features.js';
 import type { Project } from '../../definitions/index.js';
+import { openProject } from '../../providers/bind.js';
+import { openRegistry } from '../../registry/registry.js';
 import { secondView, twoVariants } from '../fixtures/promoted.js';
 import { writeSales, type Shop } from '../fixtures/shop.js';
 import { openLake } from './lake.js';
@@ -43,6 +46,20 @@ export async function online(project: Project): Promise<unknown[]> {
     return found.map(({ values }) => values);
   } finally {
     await client.close();
+  }
+}
+
+/** What a variant's own rows are, under whichever name they lie, of users 1 and 2; null where there is none. */
+export async function onlineAs(project: Project, variant: string): Promise<unknown[]> {
+  const open = openProject(project);
+  const registry = openRegistry(open.registry);
+  try {
+    const view = registeredView(await registry.resources.all(), 'totals', variant);
+    const found = await readValues(open, view, [{ user_id: 1n }, { user_id: 2n }]);
+    return found.map(({ values, eventTime }) => (eventTime === undefined ? null : values));
+  } finally {
+    await registry.close();
+    await open.providers.close();
   }
 }
 
