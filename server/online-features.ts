@@ -79,10 +79,21 @@ function echo(
     const key = planned.find((k) => k.column === column) ?? planned.find((k) => k.entity === column);
     const known = key && columns.get(key);
     if (known) echoed.set(key.column, known.text);
-    else if (joinKeys.has(column)) echoed.set(column, values.map(asGiven).join(','));
+    else if (joinKeys.has(column)) echoed.set(column, asGiven(column, values));
   }
   return [...echoed].map(([name, text]) => ({ name, text }));
 }
 
-const asGiven = (value: unknown): string =>
-  typeof value === 'bigint' ? String(value) : JSON.stringify(value);
+/** Values of a join key that no view in the request is read by. Lists and objects are nobody's key, and JSON in JavaScript cannot write all of them. */
+function asGiven(column: string, values: readonly unknown[]): string {
+  const texts = values.map((value, i) => {
+    if (typeof value === 'bigint') return String(value);
+    const isScalar = typeof value === 'number' ? Number.isFinite(value) : typeof value !== 'object';
+    if (isScalar || value === null) return JSON.stringify(value);
+    throw new GranaryError(
+      'InvalidInput',
+      `"entities": the column "${column}" is a join key, but its value ${i + 1} is ${typeof value === 'number' ? 'a number too large' : Array.isArray(value) ? 'a list' : 'an object'}. Give texts, numbers, true, false or null, or leave the column out.`,
+    );
+  });
+  return texts.join(',');
+}

@@ -203,6 +203,13 @@ describe.each([
       });
     });
 
+    it('join keys of other entities are repeated as they came, with all their digits', async () => {
+      const { text } = await post(
+        '{"features":["users:small"],"entities":{"user_id":[1001,1001,1001],"airport":[12345678901234567890,null,"é"]}}',
+      );
+      expect(text).toContain('{"values":[12345678901234567890,null,"é"]');
+    });
+
     it('may be none', async () => {
       expect(await ask({ features: ['users:small'], entities: { user_id: [] } })).toEqual({
         results: [
@@ -306,6 +313,19 @@ describe.each([
         400,
         /\(9223372036854775808\)/,
       ],
+      ...(
+        [
+          ['a list', '[12345678901234567890]', /"airport" is a join key, but its value 1 is a list/],
+          ['an object', '{"a": 12345678901234567890}', /"airport".* is an object/],
+          ['lists within lists', `${'['.repeat(9000)}${']'.repeat(9000)}`, /"airport".* is a list/],
+          ['a number beyond all', '1e999', /"airport".* is a number too large/],
+        ] as const
+      ).map(([what, value, message]): [string, string, number, RegExp] => [
+        `${what} as a join key of another entity`,
+        `{"features":["users:visits"],"entities":{"user_id":[1],"airport":[${value}]}}`,
+        400,
+        message,
+      ]),
       ['no entities', { features: ['users:visits'] }, 422, /"entities" must be/],
       ['no column', { features: ['users:visits'], entities: {} }, 400, /no column/],
       ['no features', { entities }, 400, /No feature is asked for/],
