@@ -8,7 +8,7 @@ import { Metrics } from './metrics.js';
 import { materializeRoutes, type Materializer } from './materialize.js';
 import { FEATURES_SCHEMA, HEALTH_SCHEMA, METRICS_SCHEMA, OPENAPI } from './openapi.js';
 import { onlineFeatures } from './online-features.js';
-import { DEFAULTS, type ServerOptions } from './options.js';
+import { DEFAULTS, MOST_VALUES, type ServerOptions } from './options.js';
 import type { RegistryCache } from './registry-cache.js';
 import { readRequest } from './request.js';
 import { rowsRoute } from './rows.js';
@@ -55,6 +55,7 @@ export async function featureApp(
     statuses = 'truthful',
     log = () => undefined,
   } = options;
+  const mostValues = Math.max(MOST_VALUES, maxEntities);
   const tokens = new Tokens(options.tokens ?? []);
   const metrics = new Metrics();
   const app = Fastify({
@@ -115,7 +116,7 @@ export async function featureApp(
     { schema: FEATURES_SCHEMA, config: { role: 'read' } },
     async (request: FastifyRequest, reply: FastifyReply) => {
       const asked = readRequest(request.body, maxEntities);
-      const answered = await onlineFeatures(providers, cache.snapshot, asked, statuses);
+      const answered = await onlineFeatures(providers, cache.snapshot, asked, statuses, mostValues);
       request.asked = answered;
       metrics.served(asked.rows, answered.readSeconds, answered.statuses);
       return reply.type(JSON_TYPE).send(answered.text);

@@ -364,6 +364,19 @@ describe.each([
         });
     });
 
+    it('more values than one answer may hold up the others for, whatever --max-entities', async () => {
+      await using wide = await listenOn(shop.open, { port: 0, maxEntities: 20_000 });
+      const asked = (rows: number): object => ({
+        features: USERS.map((name) => `users:${name}`),
+        entities: { user_id: Array.from({ length: rows }, () => 5) },
+      });
+      expect((await post(asked(16_000), wide)).status).toBe(200);
+      expect(await post(asked(17_000), wide)).toEqual({
+        status: 413,
+        text: expect.stringMatching(/200000 values.* 17000 entities x 12 features.*parts of 16666/) as string,
+      });
+    });
+
     it('another content type, another path, another method', async () => {
       const form = await fetch(`${server.url}/get-online-features`, {
         method: 'POST',
