@@ -364,6 +364,13 @@ describe.each([
         });
     });
 
+    it('names that look like two which were asked for before', async () => {
+      expect((await post({ features: ['users:visits', 'users:small'], entities })).status).toBe(200);
+      for (const name of ['users:visits\nusers:small', 'users:visits","users:small'])
+        expect((await post({ features: [name], entities })).status).toBe(404);
+      expect((await post({ feature_service: 'late_flights\n', entities })).status).toBe(404);
+    });
+
     it('more values than one answer may hold up the others for, whatever --max-entities', async () => {
       await using wide = await listenOn(shop.open, { port: 0, maxEntities: 20_000 });
       const asked = (rows: number): object => ({
