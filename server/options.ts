@@ -26,6 +26,7 @@ export const DEFAULTS = {
   maxEntities: 10_000,
   headTimeout: 10_000,
   requestTimeout: 30_000,
+  drainTimeout: 30_000,
 };
 
 /**

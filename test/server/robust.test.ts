@@ -174,3 +174,36 @@ it('drains: /health says so first, what is under way is finished, nothing new is
   expect(told).toMatch(/^HTTP\/1.1 200[^]*"values":\[-7\]/);
   await drained;
 });
+
+it('drains in bounded time: clients that never end their requests, or wait for a run, are cut off', async () => {
+  let isStarted = false;
+  const leaving = await serve({
+    drainTimeout: 500,
+    materializer: () =>
+      Promise.resolve({
+        materialize: () => {
+          isStarted = true;
+          return Promise.resolve({ workflowId: 'w', runId: 'r', result: () => new Promise(() => undefined) });
+        },
+      }),
+  });
+  const head = 'POST /get-online-features HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
+  const held = [
+    raw(`${head}content-length: 50\r\n\r\n{"`, leaving),
+    raw(head, leaving),
+    fetch(`${leaving.url}/materialize-incremental`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{}',
+    }).catch(() => 'cut off'),
+  ];
+  await expect.poll(() => isStarted).toBe(true);
+  await expect
+    .poll(() => fetch(`${leaving.url}/metrics`).then((answer) => answer.text()))
+    .toContain('granary_feature_server_open_requests 3');
+  const began = performance.now();
+  await leaving.drain();
+  expect(performance.now() - began).toBeLessThan(5000);
+  expect(await Promise.all(held)).toEqual(['', '', 'cut off']);
+  expect(logged.join('\n')).toContain('did not end within 500 ms');
+});
