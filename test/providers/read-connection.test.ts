@@ -12,7 +12,7 @@ const TOO_LONG_MS = 2400;
 
 /** A server whose answers to what comes after the first PING a test writes. */
 async function server(
-  answer: (socket: Socket, asks: number) => void,
+  answer: (socket: Socket, asks: number, data: Buffer) => void,
 ): Promise<AsyncDisposable & { readonly connection: ReadConnection; readonly connections: () => number }> {
   const open = new Set<Socket>();
   let connections = 0;
@@ -23,7 +23,7 @@ async function server(
     socket.on('error', () => undefined);
     socket.on('data', (data: Buffer) => {
       if (data.equals(PING)) socket.write('+PONG\r\n');
-      else answer(socket, asks++);
+      else answer(socket, asks++, data);
     });
   }).listen(0, '127.0.0.1');
   await once(listening, 'listening');
@@ -71,6 +71,30 @@ it('a long answer may take as long as it flows', async () => {
   });
   const { bytes, at } = await redis.connection.ask(GET, ONE);
   expect(bytes.toString('utf8', at[0], at[1])).toBe('abcdef');
+});
+
+it('a key that is no hash is one entity without a row; another error fails the whole', async () => {
+  const errors = ['WRONGTYPE Operation against a key', 'OOM command not allowed'];
+  await using redis = await server((socket, asks) =>
+    socket.write(`*1\r\n$1\r\n7\r\n-${errors[asks] ?? ''}\r\n*1\r\n$-1\r\n`),
+  );
+  const { at } = await redis.connection.ask(GET, { replies: 3, fields: 1 });
+  expect([...at.subarray(2)]).toEqual([-2, -2, -1, -1]);
+  await expect(redis.connection.ask(GET, { replies: 3, fields: 1 })).rejects.toThrow(/^OOM/);
+});
+
+it('connects anew where the server asks for a password since, for all that wait', async () => {
+  let refusals = 0;
+  await using redis = await server((socket, asks, data) => {
+    const isRefused = redis.connections() === 1 && asks > 0;
+    if (isRefused) refusals++;
+    const one = isRefused ? '-NOAUTH Authentication required.\r\n' : '*1\r\n$1\r\n7\r\n';
+    socket.write(one.repeat(data.length / GET.length));
+  });
+  await redis.connection.ask(GET, ONE);
+  const asks = [1, 2, 3].map(() => redis.connection.ask(GET, ONE));
+  for (const { bytes, at } of await Promise.all(asks)) expect(bytes.toString('utf8', at[0], at[1])).toBe('7');
+  expect([redis.connections(), refusals > 0]).toEqual([2, true]);
 });
 
 it.each([

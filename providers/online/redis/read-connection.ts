@@ -1,6 +1,7 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { ByteWriter } from '../../../feast/byte-writer.js';
+import { isRefused } from './redis-errors.js';
 import { ReplyScanner, type Answer, type Asked } from './reply-scanner.js';
 
 /** Where to connect and as whom: the part of ioredis's options that counts here. */
@@ -57,8 +58,8 @@ export class ReadConnection {
     try {
       return await this.#try(wire, asked);
     } catch (error) {
-      // The server may have closed an old connection, as when it was restarted; a silent one is not asked twice.
-      if (!wasOpen || !isLost(error)) throw error;
+      // The server may have closed an old connection, as when it was restarted, or asks for a password since; a silent one is not asked twice.
+      if (!wasOpen || !(isLost(error) || isRefused(error))) throw error;
       return await this.#try(wire, asked);
     }
   }
@@ -136,6 +137,8 @@ export class ReadConnection {
         const [first] = this.#waiting;
         const answer = first && this.#scanner.take(first);
         if (!answer) return;
+        // A password was set since: a connection that has it not stays refused for ever.
+        if (this.#isOpen && answer.error?.startsWith('NOAUTH ') === true) throw replyError(answer.error);
         this.#waiting.shift();
         first.resolve(answer);
       }
