@@ -3,7 +3,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { messageOf } from '../definitions/errors.js';
 import type { BoundProviders } from '../providers/bind.js';
 import { detail, failureOf, feastError } from './errors.js';
-import { parseJson } from './exact-json.js';
+import { parseJson, textOf } from './exact-json.js';
 import { Metrics } from './metrics.js';
 import { materializeRoutes, type Materializer } from './materialize.js';
 import { FEATURES_SCHEMA, HEALTH_SCHEMA, METRICS_SCHEMA, OPENAPI } from './openapi.js';
@@ -66,15 +66,16 @@ export async function featureApp(
     forceCloseConnections: 'idle',
     // Node looks for requests that are too slow this often.
     http: { headersTimeout: headTimeout, connectionsCheckingInterval: 1000 },
-    routerOptions: { ignoreTrailingSlash: true },
+    // The names of views in paths; of the registry, not of the router, is how long they may be.
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 4096 },
   });
   // Bodies are checked by the handlers, which have better words and no schema to go by for types that the registry tells.
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => (data) => (typeof data === 'string' ? data : JSON.stringify(data)));
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
     try {
-      done(null, parseJson(body as string));
+      done(null, parseJson(textOf(body as Buffer)));
     } catch (error) {
       done(error as Error);
     }
