@@ -364,6 +364,15 @@ describe.each([
         });
     });
 
+    it('a body that is not UTF-8', async () => {
+      const answer = await fetch(`${server.url}/get-online-features`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: Buffer.from('{"features":["airports:delay"],"entities":{"airport":["\xff"]}}', 'latin1'),
+      });
+      expect([answer.status, await answer.text()]).toEqual([422, expect.stringContaining('UTF-8')]);
+    });
+
     it('names that look like two which were asked for before', async () => {
       expect((await post({ features: ['users:visits', 'users:small'], entities })).status).toBe(200);
       for (const name of ['users:visits\nusers:small', 'users:visits","users:small'])
@@ -405,7 +414,13 @@ describe.each([
     expect((await fetch(`${server.url}/health`)).status).toBe(200);
     const metrics = await (await fetch(`${server.url}/metrics`)).text();
     expect(metrics).toMatch(
-      /feast_feature_server_request_total\{endpoint="\/get-online-features",status="200"\} \d+/,
+      /feast_feature_server_request_total\{endpoint="\/get-online-features",status="success"\} \d+/,
+    );
+    expect(metrics).toMatch(
+      /feast_feature_server_request_total\{endpoint="\/get-online-features",status="error"\} \d+/,
+    );
+    expect(metrics).toMatch(
+      /granary_feature_server_answers_total\{endpoint="\/get-online-features",code="404"\} \d+/,
     );
     expect(metrics).toMatch(
       /feast_online_features_status_total\{feature_view="users",status="outside_max_age"\} \d+/,
