@@ -124,7 +124,7 @@ export async function featureApp(
     },
   );
   rowsRoute(app, providers, cache, log);
-  if (materializer) materializeRoutes(app, materializer);
+  if (materializer) materializeRoutes(app, materializer, cache);
   app.get('/health', { schema: HEALTH_SCHEMA }, (_request, reply) => {
     void reply.code(isDraining() ? 503 : 200).send();
   });

@@ -244,3 +244,37 @@ it('drains in bounded time: clients that never end their requests, or wait for a
   expect(await Promise.all(held)).toEqual(['', '', 'cut off']);
   expect(logged.join('\n')).toContain('did not end within 500 ms');
 });
+
+it('materializes views by the names that they are served by, and nothing for an empty list', async () => {
+  const asked: unknown[] = [];
+  await using runs = await serve({
+    materializer: () =>
+      Promise.resolve({
+        materialize: (options: unknown) => {
+          asked.push(options);
+          return Promise.resolve({ workflowId: 'w', runId: 'r', result: () => Promise.resolve() });
+        },
+      }),
+  });
+  const load = async (feature_views: readonly string[], query = ''): Promise<unknown> => {
+    const answer = await fetch(`${runs.url}/materialize-incremental${query}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ feature_views }),
+    });
+    return [answer.status, await answer.json()];
+  };
+  await shop.registry(
+    `UPDATE {schema}.resources SET location = 'users_v2', variant = 'v2' WHERE kind = 'view' AND name = 'users'`,
+  );
+  await expect.poll(() => status(runs), { timeout: 5000 }).toBe(404);
+  try {
+    const views = ['users_v2', 'quiet', 'other'];
+    expect(await load(views)).toMatchObject([200, { status: 'completed', feature_views: views }]);
+    expect(await load([])).toEqual([200, { status: 'completed', feature_views: [] }]);
+    expect(await load([], '?async=true')).toEqual([202, { status: 'accepted', feature_views: [] }]);
+    expect(asked).toEqual([{ views: ['users.v2', 'quiet', 'other'] }]);
+  } finally {
+    await shop.registry(`UPDATE {schema}.resources SET location = 'users' WHERE location = 'users_v2'`);
+  }
+});
