@@ -25,6 +25,7 @@ interface ServeFlags extends ClientFlags {
   readonly maxBody: number;
   readonly maxEntities: number;
   readonly drainNotice: string;
+  readonly drainTimeout: string;
   readonly json?: true;
 }
 
@@ -53,16 +54,18 @@ export function addServe(program: Command): void {
       'how long /health says 503 before connections are refused on SIGTERM',
       '3s',
     )
+    .option('--drain-timeout <time>', 'how long what is under way may then take to end', '30s')
     .addHelpText(
       'after',
       '\nTokens are named, not written: env:NAME for a variable, file:/path for a file. Without one everybody may call.\n\nExamples:\n  granary serve --apply\n  granary serve --host 0.0.0.0 --read-token file:/run/secrets/read --run-token env:RUN_TOKEN',
     )
     .action(async (flags: ServeFlags) => {
       const notice = Number(durationMicros(flags.drainNotice)) / 1000;
+      const drainTimeout = Number(durationMicros(flags.drainTimeout)) / 1000;
       const open = openProject(await loadProject(flags.project), flags.env);
       try {
         if (flags.apply === true) await applyFirst(open, flags);
-        await serve(open, flags, notice);
+        await serve(open, flags, notice, drainTimeout);
       } catch (error) {
         throw registryError(error);
       } finally {
@@ -71,7 +74,12 @@ export function addServe(program: Command): void {
     });
 }
 
-async function serve(open: OpenProject, flags: ServeFlags, notice: number): Promise<void> {
+async function serve(
+  open: OpenProject,
+  flags: ServeFlags,
+  notice: number,
+  drainTimeout: number,
+): Promise<void> {
   const tokens: Token[] = [
     ...flags.readToken.map((secret) => ({ role: 'read' as const, secret })),
     ...flags.runToken.map((secret) => ({ role: 'run' as const, secret })),
@@ -86,7 +94,7 @@ async function serve(open: OpenProject, flags: ServeFlags, notice: number): Prom
       throw error;
     }));
   const options: ListenOptions = {
-    ...{ port, host, maxBody, maxEntities, statuses, tokens, log, materializer },
+    ...{ port, host, maxBody, maxEntities, statuses, tokens, log, materializer, drainTimeout },
   };
   const server = await listenOn(open, options).catch((error: unknown) => {
     throw addressError(error, flags);

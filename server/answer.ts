@@ -15,6 +15,8 @@ export interface StatusCounts {
 export type Status = 'PRESENT' | 'NULL_VALUE' | 'NOT_FOUND' | 'OUTSIDE_MAX_AGE' | 'INVALID';
 
 const PRESENT = '"PRESENT"';
+/** The start of what the store has in place of a row, and is none. */
+const NO_ROW = -2;
 
 /** A column of the answer that repeats what was asked: a join key. */
 export interface EchoedKey {
@@ -108,7 +110,11 @@ function column(
     const where = first + i * stride + 2 + 2 * place;
     const start = at[where] ?? -1;
     const isThere = start >= 0 && (has[i] === true || statuses !== undefined);
-    const text = isThere ? valueText(bytes, start, at[where + 1] ?? start) : 'null';
+    const text = isThere
+      ? valueText(bytes, start, at[where + 1] ?? start)
+      : start === NO_ROW
+        ? undefined
+        : 'null';
     const status: Status =
       text === undefined
         ? 'INVALID'

@@ -3,12 +3,12 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { messageOf } from '../definitions/errors.js';
 import type { BoundProviders } from '../providers/bind.js';
 import { detail, failureOf, feastError } from './errors.js';
-import { parseJson } from './exact-json.js';
+import { parseJson, textOf } from './exact-json.js';
 import { Metrics } from './metrics.js';
 import { materializeRoutes, type Materializer } from './materialize.js';
 import { FEATURES_SCHEMA, HEALTH_SCHEMA, METRICS_SCHEMA, OPENAPI } from './openapi.js';
 import { onlineFeatures } from './online-features.js';
-import { DEFAULTS, type ServerOptions } from './options.js';
+import { DEFAULTS, MOST_VALUES, type ServerOptions } from './options.js';
 import type { RegistryCache } from './registry-cache.js';
 import { readRequest } from './request.js';
 import { rowsRoute } from './rows.js';
@@ -55,6 +55,7 @@ export async function featureApp(
     statuses = 'truthful',
     log = () => undefined,
   } = options;
+  const mostValues = Math.max(MOST_VALUES, maxEntities);
   const tokens = new Tokens(options.tokens ?? []);
   const metrics = new Metrics();
   const app = Fastify({
@@ -65,15 +66,16 @@ export async function featureApp(
     forceCloseConnections: 'idle',
     // Node looks for requests that are too slow this often.
     http: { headersTimeout: headTimeout, connectionsCheckingInterval: 1000 },
-    routerOptions: { ignoreTrailingSlash: true },
+    // The names of views in paths; of the registry, not of the router, is how long they may be.
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 4096 },
   });
   // Bodies are checked by the handlers, which have better words and no schema to go by for types that the registry tells.
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => (data) => (typeof data === 'string' ? data : JSON.stringify(data)));
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
     try {
-      done(null, parseJson(body as string));
+      done(null, parseJson(textOf(body as Buffer)));
     } catch (error) {
       done(error as Error);
     }
@@ -115,14 +117,14 @@ export async function featureApp(
     { schema: FEATURES_SCHEMA, config: { role: 'read' } },
     async (request: FastifyRequest, reply: FastifyReply) => {
       const asked = readRequest(request.body, maxEntities);
-      const answered = await onlineFeatures(providers, cache.snapshot, asked, statuses);
+      const answered = await onlineFeatures(providers, cache.snapshot, asked, statuses, mostValues);
       request.asked = answered;
       metrics.served(asked.rows, answered.readSeconds, answered.statuses);
       return reply.type(JSON_TYPE).send(answered.text);
     },
   );
   rowsRoute(app, providers, cache, log);
-  if (materializer) materializeRoutes(app, materializer);
+  if (materializer) materializeRoutes(app, materializer, cache);
   app.get('/health', { schema: HEALTH_SCHEMA }, (_request, reply) => {
     void reply.code(isDraining() ? 503 : 200).send();
   });

@@ -18,6 +18,8 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   BeingRemoved: 409,
   ProviderUnreachable: 503,
   ResourcesExhausted: 503,
+  // A store that refuses the password, as while it is rotated, or a secret that is not there: nothing that the caller can change.
+  ConfigurationMissing: 503,
 };
 
 /** What Fastify and Node refuse by themselves, in words. */

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { GranaryError } from '../definitions/errors.js';
 
 /** More digits than a `number` is sure to keep. */
@@ -5,6 +6,14 @@ const LONG = /\d{16}/;
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
 const SPACE = /[ \t\n\r]*/y;
 const DEEPEST = 64;
+
+/** A body as text. @throws GranaryError `InvalidInput` where it is not UTF-8: decoded all the same it would name other entities. */
+export function textOf(body: Buffer): string {
+  if (isUtf8(body)) return body.toString();
+  throw new GranaryError('InvalidInput', 'The body is not JSON: it is not in UTF-8.', {
+    details: { status: 422 },
+  });
+}
 
 /**
  * Reads JSON without losing digits: an integer beyond 2^53 becomes a `bigint`.

@@ -3,6 +3,8 @@ import { workflowFailure } from '../client/workflow-failure.js';
 import { GranaryError } from '../definitions/errors.js';
 import { isTexts, misshapen, objectOf } from './request.js';
 import { MATERIALIZE_SCHEMA } from './openapi.js';
+import type { RegistryCache } from './registry-cache.js';
+import type { Snapshot } from './snapshot.js';
 
 /** What starts runs; {@link GranaryClient} is one. */
 export interface Materializer {
@@ -25,14 +27,24 @@ const EXAMPLE = '{"start_ts": "2026-01-01", "end_ts": "2026-02-01", "feature_vie
  * Feast's `/materialize` and `/materialize-incremental`: each starts one workflow. With `?async=true` the answer is 202 and the run, else it comes once the
  * run has ended. A run that this server started for the same and that is still open: 409.
  */
-export function materializeRoutes(app: FastifyInstance, materializer: () => Promise<Materializer>): void {
+export function materializeRoutes(
+  app: FastifyInstance,
+  materializer: () => Promise<Materializer>,
+  cache: Pick<RegistryCache, 'snapshot'>,
+): void {
   // Noted before it is started: of two requests that come at once one starts it.
   const open = new Map<string, Promise<StartedRun>>();
   const start = async (request: FastifyRequest, reply: FastifyReply, isWindow: boolean): Promise<string> => {
-    const asked = readAsked(request.body, isWindow);
+    const { views: given, ...window } = readAsked(request.body, isWindow);
     const { async: detached } = request.query as { readonly async?: string };
+    // As Feast's server: an empty list names no view, and nothing is loaded.
+    if (given?.length === 0) {
+      if (detached === 'true') void reply.code(202);
+      return JSON.stringify({ status: detached === 'true' ? 'accepted' : 'completed', feature_views: [] });
+    }
+    const asked = { ...window, ...(given && { views: given.map((name) => runName(cache.snapshot, name)) }) };
     const key = JSON.stringify([isWindow, asked.from, asked.to, asked.views && [...asked.views].sort()]);
-    const views = asked.views ?? [];
+    const views = given ?? [];
     const known = open.get(key);
     const before = known && (await known);
     if (before) {
@@ -68,6 +80,9 @@ export function materializeRoutes(app: FastifyInstance, materializer: () => Prom
     );
 }
 
+/** Runs know a view by its name and variant, requests by the name that it has in Feast; what is unknown the run refuses. */
+const runName = ({ views }: Snapshot, name: string): string => views.get(name)?.runName ?? name;
+
 /** A run's failure by the code that it failed with. */
 const refuse =
   ({ workflowId }: StartedRun) =>
@@ -99,6 +114,6 @@ function readAsked(
       'InvalidInput',
       '"disable_event_timestamp" and "version" are of Feast alone: rows keep their times here, and a variant is a view of its own name.',
     );
-  const some = isTexts(views) && views.length > 0 ? { views } : {};
+  const some = isTexts(views) ? { views } : {};
   return isWindow && typeof from === 'string' && typeof to === 'string' ? { ...some, from, to } : some;
 }

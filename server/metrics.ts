@@ -8,8 +8,14 @@ export class Metrics {
   readonly registry = new Registry();
   readonly #requests = new Counter({
     name: 'feast_feature_server_request_total',
-    help: 'Requests by endpoint and HTTP status',
+    help: 'Requests by endpoint and whether they were answered: success, or error from HTTP status 400',
     labelNames: ['endpoint', 'status'] as const,
+    registers: [this.registry],
+  });
+  readonly #answers = new Counter({
+    name: 'granary_feature_server_answers_total',
+    help: 'Answers by endpoint and HTTP status',
+    labelNames: ['endpoint', 'code'] as const,
     registers: [this.registry],
   });
   readonly #latency = new Histogram({
@@ -57,9 +63,17 @@ export class Metrics {
   /** A request was answered. `features` and `views` are known of requests for online features. */
   ended(endpoint: string, status: number, seconds: number, features = 0, views = 0): void {
     this.#open.dec();
-    this.#child(`${endpoint} ${status}`, () =>
-      this.#requests.labels({ endpoint, status: String(status) }),
-    ).inc();
+    this.#child(`${endpoint} ${status}`, () => {
+      // The words of Feast's server.
+      const requests = this.#requests.labels({ endpoint, status: status < 400 ? 'success' : 'error' });
+      const answers = this.#answers.labels({ endpoint, code: String(status) });
+      return {
+        inc() {
+          requests.inc();
+          answers.inc();
+        },
+      };
+    }).inc();
     const key = `${endpoint} ${features} ${views}`;
     let timer = this.#timers.get(key);
     if (!timer) {
@@ -91,7 +105,7 @@ export class Metrics {
   }
 }
 
-/** `1-5`, `6-10`, ... as Feast's server bins them. */
+/** `1-10`, `11-50`, ... as Feast's server bins them. */
 function bin(count: number): string {
   if (count === 0) return '0';
   const place = FEATURE_BINS.findIndex((upper) => count <= upper);

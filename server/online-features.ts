@@ -18,15 +18,17 @@ export interface Answered {
 
 /**
  * Answers a request: one round trip to each online store that its views are in, usually one.
- * @throws GranaryError `InvalidInput`, `UnknownResource`; `ProviderUnreachable` when a store does not answer.
+ * @throws GranaryError `InvalidInput` (413 for more than `mostValues`), `UnknownResource`; `ProviderUnreachable` when a store does not answer.
  */
 export async function onlineFeatures(
   providers: BoundProviders,
   snapshot: Snapshot,
   request: FeaturesRequest,
   rule: StatusRule,
+  mostValues: number,
 ): Promise<Answered> {
   const plan = planOf(snapshot, request);
+  refuseTooMany(request.rows, plan.columns.length, mostValues);
   const columns = new Map<PlannedKey, KeyColumn>();
   const keys = plan.keys.map((planned) => rowsOf(planned, request, columns));
   const echoed = echo(plan, request, columns, snapshot.joinKeys);
@@ -41,6 +43,16 @@ export async function onlineFeatures(
     ...{ rule, withViews, now: Date.now() * 1000 },
   });
   return { text, statuses, readSeconds, features: plan.columns.length, views: plan.reads.length };
+}
+
+function refuseTooMany(rows: number, features: number, most: number): void {
+  if (rows * features <= most) return;
+  const part = Math.max(1, Math.floor(most / features));
+  throw new GranaryError(
+    'InvalidInput',
+    `A request may ask for ${most} values, and this one asks for ${rows * features}: ${rows} entities x ${features} features. Ask in parts of ${part} entities, or read the whole view: GET /feature-views/<view>/rows.`,
+    { details: { status: 413 } },
+  );
 }
 
 /** The keys of each entity, in the order of the view's join keys. */
@@ -79,10 +91,21 @@ function echo(
     const key = planned.find((k) => k.column === column) ?? planned.find((k) => k.entity === column);
     const known = key && columns.get(key);
     if (known) echoed.set(key.column, known.text);
-    else if (joinKeys.has(column)) echoed.set(column, values.map(asGiven).join(','));
+    else if (joinKeys.has(column)) echoed.set(column, asGiven(column, values));
   }
   return [...echoed].map(([name, text]) => ({ name, text }));
 }
 
-const asGiven = (value: unknown): string =>
-  typeof value === 'bigint' ? String(value) : JSON.stringify(value);
+/** Values of a join key that no view in the request is read by. Lists and objects are nobody's key, and JSON in JavaScript cannot write all of them. */
+function asGiven(column: string, values: readonly unknown[]): string {
+  const texts = values.map((value, i) => {
+    if (typeof value === 'bigint') return String(value);
+    const isScalar = typeof value === 'number' ? Number.isFinite(value) : typeof value !== 'object';
+    if (isScalar || value === null) return JSON.stringify(value);
+    throw new GranaryError(
+      'InvalidInput',
+      `"entities": the column "${column}" is a join key, but its value ${i + 1} is ${typeof value === 'number' ? 'a number too large' : Array.isArray(value) ? 'a list' : 'an object'}. Give texts, numbers, true, false or null, or leave the column out.`,
+    );
+  });
+  return texts.join(',');
+}

@@ -26,4 +26,11 @@ export const DEFAULTS = {
   maxEntities: 10_000,
   headTimeout: 10_000,
   requestTimeout: 30_000,
+  drainTimeout: 30_000,
 };
+
+/**
+ * Values (entities x features) of one request for online features: its answer is made in one go, during which nothing else is answered; this many take
+ * about a quarter of a second. Where `maxEntities` is larger, that holds.
+ */
+export const MOST_VALUES = 200_000;

@@ -14,6 +14,8 @@ export interface Plan {
   readonly names: string;
   /** For `include_feature_view_version_metadata`. */
   readonly views: string;
+  /** The request's `features`. */
+  readonly asked: readonly string[];
 }
 
 export interface PlannedRead {
@@ -46,16 +48,22 @@ const MOST_PLANS = 2000;
 /** The plan of a request; made once for as long as the registry stays the same. @throws GranaryError `UnknownResource`, `InvalidInput`. */
 export function planOf(snapshot: Snapshot, request: FeaturesRequest): Plan {
   const { service, features, fullNames } = request;
-  const key = `${fullNames ? 'full' : 'plain'}\n${service === undefined ? features.join('\n') : `\n${service}`}`;
+  const kind = fullNames ? 'full' : 'plain';
+  const key =
+    service === undefined ? `${kind} ${features.length} ${features.join('\n')}` : `${kind} of ${service}`;
   const known = snapshot.plans.get(key);
-  if (known) return known;
-  const plan = makePlan(snapshot, request);
+  // A name in a request may hold what joins them.
+  if (known && (service !== undefined || known.asked.every((name, i) => name === features[i]))) return known;
+  const plan = { ...makePlan(snapshot, request), asked: features };
   if (snapshot.plans.size >= MOST_PLANS) snapshot.plans.clear();
   snapshot.plans.set(key, plan);
   return plan;
 }
 
-function makePlan(snapshot: Snapshot, { service, features, fullNames }: FeaturesRequest): Plan {
+function makePlan(
+  snapshot: Snapshot,
+  { service, features, fullNames }: FeaturesRequest,
+): Omit<Plan, 'asked'> {
   const wanted =
     service === undefined ? features.map((ref) => named(snapshot, ref)) : ofService(snapshot, service);
   refuseCollisions(wanted, fullNames);

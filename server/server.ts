@@ -6,7 +6,7 @@ import { openProject, type OpenProject } from '../providers/bind.js';
 import { openRegistry } from '../registry/registry.js';
 import { featureApp } from './app.js';
 import type { Materializer } from './materialize.js';
-import { DEFAULT_PORT, type ServerOptions } from './options.js';
+import { DEFAULT_PORT, DEFAULTS, type ServerOptions } from './options.js';
 import { RegistryCache } from './registry-cache.js';
 
 /** Where a server listens. */
@@ -17,13 +17,15 @@ export interface ListenOptions extends ServerOptions {
   readonly host?: string;
   /** Starts the runs of `/materialize`, asked for at the first one; without it these paths are not there. */
   readonly materializer?: () => Promise<Materializer>;
+  /** Milliseconds that a drain waits for what is under way, before it closes the connections; default 30,000. */
+  readonly drainTimeout?: number;
 }
 
 /** A server that listens. */
 export interface FeatureServer extends AsyncDisposable {
   /** `http://127.0.0.1:6566`. */
   readonly url: string;
-  /** From now on `/health` says 503; after `notice` milliseconds nothing new is taken, and it resolves once what is under way has been answered. */
+  /** From now on `/health` says 503; after `notice` milliseconds nothing new is taken, and it resolves once what is under way has been answered, or its time is up. */
   drain(notice?: number): Promise<void>;
 }
 
@@ -53,7 +55,8 @@ export async function listen(
  * @throws GranaryError when the registry cannot be read, a token is not set, or the address is taken.
  */
 export async function listenOn(open: OpenProject, options: ListenOptions = {}): Promise<FeatureServer> {
-  const { port = DEFAULT_PORT, host = '127.0.0.1', log = () => undefined } = options;
+  const { port = DEFAULT_PORT, host = '127.0.0.1', drainTimeout = DEFAULTS.drainTimeout } = options;
+  const { log = () => undefined } = options;
   const registry = openRegistry(open.registry);
   let cache: RegistryCache | undefined;
   let isDraining = false;
@@ -71,7 +74,12 @@ export async function listenOn(open: OpenProject, options: ListenOptions = {}): 
     const stop = async (notice: number): Promise<void> => {
       isDraining = true;
       await sleep(notice);
-      await app.close();
+      // Node no longer looks for slow clients then, and one that never ends its request would keep the server for ever.
+      const late = setTimeout(() => {
+        log(`closes connections whose requests did not end within ${drainTimeout} ms`);
+        app.server.closeAllConnections();
+      }, drainTimeout);
+      await app.close().finally(() => clearTimeout(late));
       await opened[Symbol.asyncDispose]();
       await registry.close();
     };

@@ -12,6 +12,8 @@ export interface ServedView {
   /** Its id in the registry, and the name that it bears in Feast. */
   readonly id: string;
   readonly name: string;
+  /** What a run calls it: `user_features`, or `user_features.v2` for a variant that is not the default. */
+  readonly runName: string;
   /** The online store's name; undefined where the view is for training only. */
   readonly store: string | undefined;
   readonly view: OnlineView;
@@ -45,6 +47,7 @@ export function snapshotOf(scope: Scope, resources: ReadonlyMap<string, Register
           {
             id: r.id,
             name: r.location,
+            runName: r.location === r.name ? r.name : `${r.name}.${r.variant}`,
             store: r.spec.online,
             view: onlineView(scope, r),
             features: new Set(r.spec.features.map(({ name }) => name)),

@@ -60,7 +60,7 @@ export interface OnlineRead {
 /**
  * The rows of one read as they are stored, without an object a value. The i-th entity's places begin at `at[first + i * stride]`: pairs of start
  * and end in `bytes`, first of its `google.protobuf.Timestamp`, then of each feature's `feast.types.Value`; a start of -1 means that the
- * store has no such field. `bytes` stays as it is.
+ * store has no such field, -2 that what it has is no row. `bytes` stays as it is.
  */
 export interface StoredRows {
   readonly bytes: Buffer;

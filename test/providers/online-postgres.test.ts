@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
 import pg from 'pg';
 import { afterAll, describe, expect, it } from 'vitest';
 import { tableName } from '../../providers/online/postgres/names.js';
@@ -297,4 +299,44 @@ describe('online store postgres', () => {
       }),
     );
   });
+
+  it.skipIf(url === undefined)(
+    'gives a server up within eight seconds for who serves features: silent from the start, or in the middle',
+    async () => {
+      const sockets: Socket[] = [];
+      const silent = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');
+      await once(silent, 'listening');
+      const address = silent.address();
+      const port = typeof address === 'object' && address ? address.port : 0;
+      const away = postgresOnlineProvider({ url: `postgresql://u@127.0.0.1:${port}/db`, schema: 's' });
+      const schema = `s${randomBytes(4).toString('hex')}`;
+      const held = postgresOnlineProvider({ url: url ?? '', schema });
+      const view = userView();
+      await held.prepare(view);
+      const locker = new pg.Client({ connectionString: url });
+      await locker.connect();
+      try {
+        await locker.query('BEGIN');
+        const { rows } = await locker.query<{ name: string }>(
+          `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname = $1`,
+          [schema],
+        );
+        await locker.query(`LOCK TABLE ${rows.map(({ name }) => name).join(', ')} IN ACCESS EXCLUSIVE MODE`);
+        const began = performance.now();
+        const reads = [away, held].map((one) => one.readStored([{ view, keys: [[1n]], features: ['f'] }]));
+        for (const read of await Promise.allSettled(reads))
+          expect(read).toMatchObject({ status: 'rejected', reason: { code: 'ProviderUnreachable' } });
+        expect(performance.now() - began).toBeLessThan(8000);
+        await locker.query('ROLLBACK');
+        expect(await held.readStored([{ view, keys: [[1n]], features: ['f'] }])).toHaveLength(1);
+      } finally {
+        await locker.query('ROLLBACK');
+        await locker.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
+        await locker.end();
+        await Promise.all([away.close(), held.close()]);
+        for (const socket of sockets) socket.destroy();
+        silent.close();
+      }
+    },
+  );
 });

@@ -203,6 +203,13 @@ describe.each([
       });
     });
 
+    it('join keys of other entities are repeated as they came, with all their digits', async () => {
+      const { text } = await post(
+        '{"features":["users:small"],"entities":{"user_id":[1001,1001,1001],"airport":[12345678901234567890,null,"é"]}}',
+      );
+      expect(text).toContain('{"values":[12345678901234567890,null,"é"]');
+    });
+
     it('may be none', async () => {
       expect(await ask({ features: ['users:small'], entities: { user_id: [] } })).toEqual({
         results: [
@@ -306,6 +313,19 @@ describe.each([
         400,
         /\(9223372036854775808\)/,
       ],
+      ...(
+        [
+          ['a list', '[12345678901234567890]', /"airport" is a join key, but its value 1 is a list/],
+          ['an object', '{"a": 12345678901234567890}', /"airport".* is an object/],
+          ['lists within lists', `${'['.repeat(9000)}${']'.repeat(9000)}`, /"airport".* is a list/],
+          ['a number beyond all', '1e999', /"airport".* is a number too large/],
+        ] as const
+      ).map(([what, value, message]): [string, string, number, RegExp] => [
+        `${what} as a join key of another entity`,
+        `{"features":["users:visits"],"entities":{"user_id":[1],"airport":[${value}]}}`,
+        400,
+        message,
+      ]),
       ['no entities', { features: ['users:visits'] }, 422, /"entities" must be/],
       ['no column', { features: ['users:visits'], entities: {} }, 400, /no column/],
       ['no features', { entities }, 400, /No feature is asked for/],
@@ -344,6 +364,35 @@ describe.each([
         });
     });
 
+    it('a body that is not UTF-8', async () => {
+      const answer = await fetch(`${server.url}/get-online-features`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: Buffer.from('{"features":["airports:delay"],"entities":{"airport":["\xff"]}}', 'latin1'),
+      });
+      expect([answer.status, await answer.text()]).toEqual([422, expect.stringContaining('UTF-8')]);
+    });
+
+    it('names that look like two which were asked for before', async () => {
+      expect((await post({ features: ['users:visits', 'users:small'], entities })).status).toBe(200);
+      for (const name of ['users:visits\nusers:small', 'users:visits","users:small'])
+        expect((await post({ features: [name], entities })).status).toBe(404);
+      expect((await post({ feature_service: 'late_flights\n', entities })).status).toBe(404);
+    });
+
+    it('more values than one answer may hold up the others for, whatever --max-entities', async () => {
+      await using wide = await listenOn(shop.open, { port: 0, maxEntities: 20_000 });
+      const asked = (rows: number): object => ({
+        features: USERS.map((name) => `users:${name}`),
+        entities: { user_id: Array.from({ length: rows }, () => 5) },
+      });
+      expect((await post(asked(16_000), wide)).status).toBe(200);
+      expect(await post(asked(17_000), wide)).toEqual({
+        status: 413,
+        text: expect.stringMatching(/200000 values.* 17000 entities x 12 features.*parts of 16666/) as string,
+      });
+    });
+
     it('another content type, another path, another method', async () => {
       const form = await fetch(`${server.url}/get-online-features`, {
         method: 'POST',
@@ -365,7 +414,13 @@ describe.each([
     expect((await fetch(`${server.url}/health`)).status).toBe(200);
     const metrics = await (await fetch(`${server.url}/metrics`)).text();
     expect(metrics).toMatch(
-      /feast_feature_server_request_total\{endpoint="\/get-online-features",status="200"\} \d+/,
+      /feast_feature_server_request_total\{endpoint="\/get-online-features",status="success"\} \d+/,
+    );
+    expect(metrics).toMatch(
+      /feast_feature_server_request_total\{endpoint="\/get-online-features",status="error"\} \d+/,
+    );
+    expect(metrics).toMatch(
+      /granary_feature_server_answers_total\{endpoint="\/get-online-features",code="404"\} \d+/,
     );
     expect(metrics).toMatch(
       /feast_online_features_status_total\{feature_view="users",status="outside_max_age"\} \d+/,

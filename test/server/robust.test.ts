@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fromEnv, fromFile } from 'granary';
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { listenOn, type FeatureServer, type ListenOptions } from '../../server/server.js';
 import { fuzz } from '../support/fuzzed-bodies.js';
@@ -35,16 +36,28 @@ const serve = (options: ListenOptions = {}): Promise<FeatureServer> =>
 const ask = async (
   { url }: FeatureServer,
   headers: Record<string, string> = {},
+  users: readonly number[] = [1001],
 ): Promise<{ status: number; text: string; seconds: number }> => {
   const began = performance.now();
   const answer = await fetch(`${url}/get-online-features`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
-    body: JSON.stringify({ features: ['users:small'], entities: { user_id: [1001] } }),
+    body: JSON.stringify({ features: ['users:small'], entities: { user_id: users } }),
   });
   return { status: answer.status, text: await answer.text(), seconds: (performance.now() - began) / 1000 };
 };
 const status = async (of = server, headers = {}): Promise<number> => (await ask(of, headers)).status;
+
+async function admin(): Promise<Redis & AsyncDisposable> {
+  const redis = new Redis(process.env['REDIS_URL'] ?? '');
+  await redis.ping();
+  return Object.assign(redis, {
+    [Symbol.asyncDispose]: () => {
+      redis.disconnect();
+      return Promise.resolve();
+    },
+  });
+}
 
 /** What a raw connection is told, until the server ends it. */
 const raw = async (text: string, of = server): Promise<string> => {
@@ -77,6 +90,30 @@ it('a client that is slow with its head or its body, or speaks no HTTP, is told 
     200,
   ]);
   expect(await raw('\u0016\u0003\u0001 hello\r\n\r\n')).toMatch(/^HTTP\/1.1 400/);
+  expect(await status()).toBe(200);
+});
+
+it('an entity whose key holds no hash is INVALID by itself', async () => {
+  await using redis = await admin();
+  const keys = async (): Promise<string[]> => (await redis.keysBuffer('*')).map((key) => key.toString('hex'));
+  const before = await keys();
+  await shop.load('users', [aUser({ user_id: 4242n })]);
+  const [key = ''] = (await keys()).filter((one) => !before.includes(one));
+  await redis.del(Buffer.from(key, 'hex'));
+  await redis.set(Buffer.from(key, 'hex'), 'text');
+  const { status, text } = await ask(server, {}, [1001, 4242, 99]);
+  expect(status).toBe(200);
+  expect(text).toContain('"values":[-7,null,null],"statuses":["PRESENT","INVALID","NOT_FOUND"]');
+  await redis.del(Buffer.from(key, 'hex'));
+});
+
+it('answers 503 while Redis refuses the password, and recovers by itself', async () => {
+  await using redis = await admin();
+  await redis.config('SET', 'requirepass', 's3cret');
+  await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+  expect(await ask(server)).toMatchObject({ status: 503, text: expect.stringMatching(/NOAUTH/) as string });
+  await redis.auth('s3cret');
+  await redis.config('SET', 'requirepass', '');
   expect(await status()).toBe(200);
 });
 
@@ -173,4 +210,71 @@ it('drains: /health says so first, what is under way is finished, nothing new is
   await once(socket, 'close');
   expect(told).toMatch(/^HTTP\/1.1 200[^]*"values":\[-7\]/);
   await drained;
+});
+
+it('drains in bounded time: clients that never end their requests, or wait for a run, are cut off', async () => {
+  let isStarted = false;
+  const leaving = await serve({
+    drainTimeout: 500,
+    materializer: () =>
+      Promise.resolve({
+        materialize: () => {
+          isStarted = true;
+          return Promise.resolve({ workflowId: 'w', runId: 'r', result: () => new Promise(() => undefined) });
+        },
+      }),
+  });
+  const head = 'POST /get-online-features HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
+  const held = [
+    raw(`${head}content-length: 50\r\n\r\n{"`, leaving),
+    raw(head, leaving),
+    fetch(`${leaving.url}/materialize-incremental`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{}',
+    }).catch(() => 'cut off'),
+  ];
+  await expect.poll(() => isStarted).toBe(true);
+  await expect
+    .poll(() => fetch(`${leaving.url}/metrics`).then((answer) => answer.text()))
+    .toContain('granary_feature_server_open_requests 3');
+  const began = performance.now();
+  await leaving.drain();
+  expect(performance.now() - began).toBeLessThan(5000);
+  expect(await Promise.all(held)).toEqual(['', '', 'cut off']);
+  expect(logged.join('\n')).toContain('did not end within 500 ms');
+});
+
+it('materializes views by the names that they are served by, and nothing for an empty list', async () => {
+  const asked: unknown[] = [];
+  await using runs = await serve({
+    materializer: () =>
+      Promise.resolve({
+        materialize: (options: unknown) => {
+          asked.push(options);
+          return Promise.resolve({ workflowId: 'w', runId: 'r', result: () => Promise.resolve() });
+        },
+      }),
+  });
+  const load = async (feature_views: readonly string[], query = ''): Promise<unknown> => {
+    const answer = await fetch(`${runs.url}/materialize-incremental${query}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ feature_views }),
+    });
+    return [answer.status, await answer.json()];
+  };
+  await shop.registry(
+    `UPDATE {schema}.resources SET location = 'users_v2', variant = 'v2' WHERE kind = 'view' AND name = 'users'`,
+  );
+  await expect.poll(() => status(runs), { timeout: 5000 }).toBe(404);
+  try {
+    const views = ['users_v2', 'quiet', 'other'];
+    expect(await load(views)).toMatchObject([200, { status: 'completed', feature_views: views }]);
+    expect(await load([])).toEqual([200, { status: 'completed', feature_views: [] }]);
+    expect(await load([], '?async=true')).toEqual([202, { status: 'accepted', feature_views: [] }]);
+    expect(asked).toEqual([{ views: ['users.v2', 'quiet', 'other'] }]);
+  } finally {
+    await shop.registry(`UPDATE {schema}.resources SET location = 'users' WHERE location = 'users_v2'`);
+  }
 });

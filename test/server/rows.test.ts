@@ -139,3 +139,11 @@ it('breaks an answer off where Redis goes in the middle, and says 503 where it w
   expect((await rows('users')).status).toBe(503);
   await servers.handle('redis').start();
 });
+
+it('answers HEAD without reading the view, and a name of any length in words', async () => {
+  const before = await settled();
+  const head = await fetch(`${server.url}/feature-views/users/rows`, { method: 'HEAD' });
+  expect([head.status, await settled()]).toEqual([404, before]);
+  const long = await rows('v'.repeat(300));
+  expect([long.status, await long.text()]).toEqual([404, expect.stringContaining('does not exist')]);
+});

@@ -12,6 +12,16 @@ const ODD: readonly unknown[] = [
   ...['users:visits', 'users:', ':visits', ':', 'users', 'users:visits:x', 'users@v2:visits', '__proto__:x'],
   ...['9'.repeat(30), '-0', ' 12 ', '1e3', { toString: 1 }, ['__proto__'], 'constructor', 2 ** 53],
 ];
+/** Stands for digits that no number in JavaScript holds. */
+const LONG = '#long#';
+const LONG_DIGITS = '12345678901234567890';
+const DEEP = (): unknown => {
+  let value: unknown = [];
+  for (let i = 0; i < 2000; i++) value = [value];
+  return value;
+};
+/** Values of a column that is a join key of another view's entity. */
+const OTHERS: readonly unknown[] = [LONG, [LONG], { x: LONG }, [[LONG, 'x']], DEEP(), 'ATL'];
 const FIELDS = ['entities', 'features', 'feature_service', 'full_feature_names', 'user_id', '__proto__'];
 
 /** Bodies for `POST /get-online-features`: right ones, then with wrong values, and with bytes changed, cut off or repeated. */
@@ -21,12 +31,18 @@ export function* fuzzedBodies(count: number, seed: number): Generator<Buffer> {
   const odd = (): unknown => ODD[below(ODD.length)];
   const value = (): unknown => (next() < 0.7 ? below(2000) : odd());
   for (let i = 0; i < count; i++) {
+    const rows = below(4);
+    const other = (): unknown => (next() < 0.7 ? OTHERS[below(OTHERS.length)] : odd());
+    const columns = {
+      user_id: Array.from({ length: rows }, value),
+      ...(next() < 0.3 ? { airport: Array.from({ length: rows }, other) } : {}),
+    };
     const body: Record<string, unknown> = {
       features: next() < 0.2 ? odd() : ['users:visits', ...(next() < 0.3 ? [odd()] : [])],
-      entities: next() < 0.2 ? odd() : { user_id: Array.from({ length: below(4) }, value) },
+      entities: next() < 0.2 ? odd() : columns,
     };
     if (next() < 0.3) body[FIELDS[below(FIELDS.length)] ?? ''] = odd();
-    let bytes = Buffer.from(JSON.stringify(body));
+    let bytes = Buffer.from(JSON.stringify(body).replaceAll(`"${LONG}"`, LONG_DIGITS));
     if (next() < 0.1) bytes = Buffer.from(`${'['.repeat(below(50_000))}${bytes.toString()}`);
     if (next() < 0.1) bytes = Buffer.from(bytes.toString().replace(/\d+/, () => '9'.repeat(1 + below(400))));
     for (let edits = next() < 0.5 ? below(6) : 0; edits > 0 && bytes.length > 0; edits--) {

@@ -36,6 +36,9 @@ const CONNECTIONS = 4;
 const CONNECT_TIMEOUT_MS = 5000;
 /** Beyond the server's own limit: the server may be gone and never cancel. */
 const QUERY_TIMEOUT_MS = 65_000;
+/** Of reads for the feature server, which do not queue behind loads; the largest request that it takes may need seconds. */
+const READ_CONNECT_TIMEOUT_MS = 2000;
+const READ_TIMEOUT_MS = 6000;
 
 /**
  * An online store in Postgres 14 or newer, in Feast's layout: a table a view in `schema` (Feast's `db_schema`), named `<project>_<view>`,
@@ -61,6 +64,7 @@ export function postgresOnlineProvider(
 class PostgresOnlineProvider implements OnlineProvider {
   readonly description: string;
   readonly #pool: pg.Pool;
+  readonly #readPool: pg.Pool;
   readonly #schema: string;
   readonly #keyVersion: EntityKeyVersion;
 
@@ -68,16 +72,8 @@ class PostgresOnlineProvider implements OnlineProvider {
     this.#keyVersion = keyVersion;
     this.description = `postgres at ${publicAddress(url())}`;
     this.#schema = schema;
-    this.#pool = new pg.Pool({
-      Client: rotatingClient(url),
-      max: CONNECTIONS,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      query_timeout: QUERY_TIMEOUT_MS,
-      keepAlive: true,
-    });
-    // A connection that breaks, idle or between two statements, fails its next use; without listeners it would end the process.
-    this.#pool.on('error', () => undefined);
-    this.#pool.on('connect', (client) => client.on('error', () => undefined));
+    this.#pool = poolOf(url, CONNECT_TIMEOUT_MS, QUERY_TIMEOUT_MS);
+    this.#readPool = poolOf(url, READ_CONNECT_TIMEOUT_MS, READ_TIMEOUT_MS);
   }
 
   async check(): Promise<void> {
@@ -153,7 +149,10 @@ class PostgresOnlineProvider implements OnlineProvider {
     return await Promise.all(
       reads.map(({ view, keys, features }) => {
         const array = this.#keyArray(view, keys);
-        return this.#run((client) => readStoredRows(client, this.#schema, view, array, features));
+        return this.#run(
+          (client) => readStoredRows(client, this.#schema, view, array, features),
+          this.#readPool,
+        );
       }),
     );
   }
@@ -184,13 +183,13 @@ class PostgresOnlineProvider implements OnlineProvider {
   }
 
   async close(): Promise<void> {
-    await this.#pool.end();
+    await Promise.all([this.#pool.end(), this.#readPool.end()]);
   }
 
-  async #run<T>(use: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  async #run<T>(use: (client: pg.PoolClient) => Promise<T>, pool = this.#pool): Promise<T> {
     let client: pg.PoolClient | undefined;
     try {
-      client = await this.#pool.connect();
+      client = await pool.connect();
       const result = await use(client);
       client.release();
       return result;
@@ -200,6 +199,21 @@ class PostgresOnlineProvider implements OnlineProvider {
       throw postgresError(error, this.description);
     }
   }
+}
+
+/** Connections that are made as they are needed. */
+function poolOf(url: () => string, connectTimeout: number, queryTimeout: number): pg.Pool {
+  const pool = new pg.Pool({
+    Client: rotatingClient(url),
+    max: CONNECTIONS,
+    connectionTimeoutMillis: connectTimeout,
+    query_timeout: queryTimeout,
+    keepAlive: true,
+  });
+  // A connection that breaks, idle or between two statements, fails its next use; without listeners it would end the process.
+  pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  return pool;
 }
 
 /** The URL without user, password and query. */

@@ -1,6 +1,7 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { ByteWriter } from '../../../feast/byte-writer.js';
+import { isRefused } from './redis-errors.js';
 import { ReplyScanner, type Answer, type Asked } from './reply-scanner.js';
 
 /** Where to connect and as whom: the part of ioredis's options that counts here. */
@@ -13,19 +14,23 @@ export interface ConnectOptions {
   readonly tls?: ConnectionOptions | undefined;
 }
 
-const CONNECT_TIMEOUT_MS = 1500;
-const ANSWER_TIMEOUT_MS = 2000;
-const WATCH_MS = 250;
+/**
+ * Silence is counted in looks, between which the event loop reads what has come: a process that was busy or asleep for seconds counts one,
+ * and does not take answers that wait to be read for silence.
+ */
+const LOOK_MS = 250;
+const CONNECT_LOOKS = 6;
+/** The first may come at once after the ask: 2 seconds at least. */
+const ANSWER_LOOKS = 9;
 
 interface Waiting extends Asked {
-  readonly since: number;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
 }
 
 /**
  * A connection to Redis for reads alone, in RESP2: what is asked for within one turn of the event loop leaves in one write, and answers
- * are scanned, not parsed into objects. Connects at the first use and again after a loss; every call ends within four seconds.
+ * are scanned, not parsed into objects. Connects at the first use and again after a loss; a server that is silent is given up within four seconds.
  */
 export class ReadConnection {
   readonly #options: () => ConnectOptions;
@@ -36,6 +41,8 @@ export class ReadConnection {
   #unsent: Buffer[] = [];
   #scanner = new ReplyScanner();
   #watch: NodeJS.Timeout | undefined;
+  /** Looks since the oldest ask, or the last byte if that came later. */
+  #silent = 0;
 
   /** `options` is asked at each connection, so that a rotated password is taken up. */
   constructor(options: () => ConnectOptions) {
@@ -51,8 +58,8 @@ export class ReadConnection {
     try {
       return await this.#try(wire, asked);
     } catch (error) {
-      // The server may have closed an old connection, as when it was restarted; a silent one is not asked twice.
-      if (!wasOpen || !isLost(error)) throw error;
+      // The server may have closed an old connection, as when it was restarted, or asks for a password since; a silent one is not asked twice.
+      if (!wasOpen || !(isLost(error) || isRefused(error))) throw error;
       return await this.#try(wire, asked);
     }
   }
@@ -66,7 +73,8 @@ export class ReadConnection {
     // Lost again before this one had its turn.
     if (!this.#isOpen) throw lost();
     const answer = await new Promise<Answer>((resolve, reject) => {
-      this.#waiting.push({ ...asked, since: performance.now(), resolve, reject });
+      if (this.#waiting.length === 0) this.#silent = 0;
+      this.#waiting.push({ ...asked, resolve, reject });
       this.#unsent.push(wire);
       if (this.#unsent.length > 1) return;
       // Alone it goes at once; while others are asked, what comes in this turn leaves together.
@@ -93,10 +101,8 @@ export class ReadConnection {
     socket.setNoDelay(true);
     this.#socket = socket;
     this.#scanner = new ReplyScanner();
-    const slow = setTimeout(
-      () => socket.destroy(new Error('connect ETIMEDOUT: it accepts no connection in time')),
-      CONNECT_TIMEOUT_MS,
-    );
+    this.#silent = 0;
+    this.#watch = setInterval(() => this.#look(), LOOK_MS).unref();
     let failure: Error | undefined;
     socket.on('error', (error: Error) => void (failure = error));
     socket.on('close', () => {
@@ -112,27 +118,27 @@ export class ReadConnection {
     ];
     try {
       const answer = await new Promise<Answer>((resolve, reject) => {
-        this.#waiting = [{ replies: hello.length, fields: 0, since: performance.now(), resolve, reject }];
+        this.#waiting = [{ replies: hello.length, fields: 0, resolve, reject }];
         socket.once(tls ? 'secureConnect' : 'connect', () => socket.write(commands(hello)));
       });
       if (answer.error !== undefined) throw replyError(answer.error);
       this.#isOpen = true;
-      this.#watch = setInterval(() => this.#check(), WATCH_MS).unref();
     } catch (error) {
       if (this.#socket === socket) this.#drop(error as Error);
       throw error;
-    } finally {
-      clearTimeout(slow);
     }
   }
 
   #take(chunk: Buffer): void {
+    this.#silent = 0;
     try {
       this.#scanner.push(chunk);
       for (;;) {
         const [first] = this.#waiting;
         const answer = first && this.#scanner.take(first);
         if (!answer) return;
+        // A password was set since: a connection that has it not stays refused for ever.
+        if (this.#isOpen && answer.error?.startsWith('NOAUTH ') === true) throw replyError(answer.error);
         this.#waiting.shift();
         first.resolve(answer);
       }
@@ -141,10 +147,12 @@ export class ReadConnection {
     }
   }
 
-  #check(): void {
-    const [oldest] = this.#waiting;
-    if (oldest && performance.now() - oldest.since > ANSWER_TIMEOUT_MS)
-      this.#drop(new Error(`no answer within ${ANSWER_TIMEOUT_MS} ms`));
+  #look(): void {
+    if (this.#waiting.length === 0 || ++this.#silent < (this.#isOpen ? ANSWER_LOOKS : CONNECT_LOOKS)) return;
+    const reason = this.#isOpen
+      ? 'no answer within 2000 ms'
+      : 'connect ETIMEDOUT: it accepts no connection in time';
+    this.#drop(new Error(reason));
   }
 
   /** Ends the connection and fails what waits on it. */

@@ -4,11 +4,11 @@ export interface Asked {
   readonly fields: number;
 }
 
-/** Where the values of an answer lie: pairs of start and end in `bytes`, -1 for nil. */
+/** Where the values of an answer lie: pairs of start and end in `bytes`, -1 for nil, -2 where the key is no hash. */
 export interface Answer {
   readonly bytes: Buffer;
   readonly at: Int32Array;
-  /** The first reply that was an error. */
+  /** The first reply that was an error, but for those of keys that are no hashes. */
   readonly error: string | undefined;
 }
 
@@ -79,9 +79,11 @@ export class ReplyScanner {
     if (line < 0) return false;
     const kind = this.#bytes[this.#next];
     if (kind === MINUS) {
-      this.#error ??= this.#bytes.toString('latin1', this.#next + 1, line);
-      // Its values are absent.
-      for (let i = 0; i < fields * 2; i++) if (this.#at) this.#at[this.#filled++] = -1;
+      const error = this.#bytes.toString('latin1', this.#next + 1, line);
+      // One key of another type is one entity's trouble.
+      const isOther = fields > 0 && error.startsWith('WRONGTYPE ');
+      if (!isOther) this.#error ??= error;
+      for (let i = 0; i < fields * 2; i++) if (this.#at) this.#at[this.#filled++] = isOther ? -2 : -1;
     } else if (fields > 0) {
       if (kind !== STAR || this.#number(this.#next + 1, line) !== fields) throw unexpected();
       this.#left = fields;
