@@ -96,4 +96,4 @@ it('granary backfill pause, resume and cancel: what is in flight ends, no other 
     said = said.replaceAll(backfill, '<name>');
   });
   await expectGolden('backfill-controlled', settled(said, { [name]: 'SHOP', [caller()]: '<user>' }));
-}, 120_000);
+});

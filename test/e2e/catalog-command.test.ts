@@ -20,7 +20,7 @@ beforeAll(async () => {
     for (const date of ['2026-01-01', '2026-01-02'])
       await (await client.run('shop_daily', { date })).result();
   });
-}, 120_000);
+});
 afterAll(async () => {
   delete process.env['SHOP_VARIANT'];
   await world[Symbol.asyncDispose]();

@@ -54,7 +54,7 @@ describe('granary dev stops what it started, and ends with 1, when', () => {
     expect(started.output()).toMatch(/temporal +stopped/);
     expect(started.errors()).toContain('EISDIR');
     await nothingRuns(home);
-  }, 120_000);
+  });
 
   it.skipIf(!canHaveTinyDisk())(
     'its disk is full',

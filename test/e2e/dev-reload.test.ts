@@ -74,7 +74,7 @@ beforeAll(async () => {
     ...process.env,
   });
   await dev.said(/Ctrl-C stops everything/);
-}, 120_000);
+});
 afterAll(async () => {
   dev.signal('SIGINT');
   await dev.ended;
@@ -132,7 +132,7 @@ describe('granary dev, while a step runs and the project is saved', () => {
     // On a machine under load the step may have been told to stop before the gate was open: then it began anew, under the new code.
     expect(['1', '1 2']).toContain(codes.join(' '));
     expect(await left(date)).toEqual(onlyOf(codes.at(-1) ?? ''));
-  }, 90_000);
+  });
 
   it('begins the step anew under the new code, when it takes longer; what the first attempt had made is gone', async () => {
     const date = '2026-01-02';
@@ -146,7 +146,7 @@ describe('granary dev, while a step runs and the project is saved', () => {
     await run.result();
     expect(await begun(date)).toEqual([String(before), '3']);
     expect(await left(date)).toEqual(onlyOf('3'));
-  }, 90_000);
+  });
 
   it('keeps the step at work under the code before, when what was saved is wrong', async () => {
     const date = '2026-01-03';
@@ -158,5 +158,5 @@ describe('granary dev, while a step runs and the project is saved', () => {
     const codes = await begun(date);
     expect(codes).toHaveLength(1);
     expect(await left(date)).toEqual(onlyOf(codes[0] ?? ''));
-  }, 90_000);
+  });
 });

@@ -38,7 +38,7 @@ it('an apply writes registry.pb, and another one that changes nothing leaves it 
     await (await client.apply()).result();
     expect((await readFile(path)).equals(before)).toBe(true);
   });
-}, 60_000);
+});
 
 it('registry.pb follows a promotion once all is loaded, although its worker is killed, and a deletion', async () => {
   const { name, folder, first, both } = await declared(world);
@@ -109,4 +109,4 @@ it('registry.pb follows a promotion that was terminated once it had switched, be
   } finally {
     await client.close();
   }
-}, 120_000);
+});

@@ -48,7 +48,7 @@ describe('the fraud example', () => {
       'Loaded 20000 transactions of 500 customers, 597 of them fraud.\n',
     );
     worker = await startWorkerProcess({ project: PROJECT, env });
-  }, 120_000);
+  });
   afterAll(async () => {
     await worker[Symbol.asyncDispose]();
     await server.query(`DROP DATABASE IF EXISTS "${database}" WITH (FORCE)`);

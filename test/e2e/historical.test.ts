@@ -22,7 +22,7 @@ beforeAll(async () => {
   made = await history(world.name, folder, world.pg);
   world.uses(made.project);
   client = await GranaryClient.connect({ project: made.project });
-}, 120_000);
+});
 afterAll(async () => {
   await client.close();
   await world.pg.query(`DROP SCHEMA ${world.name} CASCADE`);

@@ -14,7 +14,7 @@ let passed: ReadonlySet<string>;
 beforeAll(async () => {
   world = await createWorld();
   ({ left: undisturbed, passed } = await undisturbedRun(world));
-}, 120_000);
+});
 afterAll(() => world[Symbol.asyncDispose]());
 
 const POINTS: readonly Armed['point'][] = [

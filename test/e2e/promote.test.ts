@@ -102,7 +102,7 @@ it('a promotion that is refused says why, and changes nothing', async () => {
     expect(await variants(world, both)).toEqual(before);
     expect(await online(both)).toEqual(ONLINE.first);
   });
-}, 120_000);
+});
 
 it('a promotion stands where the variant before cannot be loaded any more, and its run fails with the cause', async () => {
   const { both, first } = await declared(world);
@@ -115,7 +115,7 @@ it('a promotion stands where the variant before cannot be loaded any more, and i
     expect(await online(both)).toEqual(ONLINE.second);
     expect(await onlineAs(both, 'v1')).toEqual([null, null]);
   });
-}, 120_000);
+});
 
 it('granary promote says what is the default now, and refuses in words', async () => {
   const { both, name, folder } = await declared(world);
@@ -142,4 +142,4 @@ it('granary promote says what is the default now, and refuses in words', async (
     );
     expect((await granary('view/totals')).stderr).toMatch(/Give either a variant or --previous/);
   });
-}, 120_000);
+});

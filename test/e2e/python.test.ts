@@ -155,7 +155,7 @@ beforeAll(async () => {
     await (await running.run('daily', { date: '2026-01-01' })).result();
   });
   client = await GranaryClient.connect({ project });
-}, 120_000);
+});
 afterAll(async () => {
   if (python === undefined) return;
   await client.close();

@@ -34,7 +34,7 @@ beforeAll(async () => {
       await (await running.run('shop_daily', { date })).result();
   });
   client = await GranaryClient.connect({ project: made.project });
-}, 120_000);
+});
 afterAll(async () => {
   await client.close();
   await world[Symbol.asyncDispose]();

@@ -50,7 +50,7 @@ describe('a full refresh', () => {
       expect(await (await startRefresh(world, shop)).result()).toMatchObject({ steps: [{ removed: 0 }] });
       expect(await totals(shop)).toEqual([30, 7, null]);
     });
-  }, 120_000);
+  });
 
   it('of a range leaves out what ended before it, for daily loads too', async () => {
     const { shop, folder } = await outdated(world);
@@ -65,7 +65,7 @@ describe('a full refresh', () => {
       await (await startRefresh(world, shop)).result();
       expect(await totals(shop)).toEqual([30, 4, null]);
     });
-  }, 120_000);
+  });
 
   it('is refused in words where it would leave nothing, and changes nothing', async () => {
     const { shop } = await outdated(world);
@@ -88,7 +88,7 @@ describe('a full refresh', () => {
       expect(await totals(shop)).toEqual([30, 5.5, 1]);
       expect(await world.registry(shop.project, 'SELECT number FROM {schema}.refreshes')).toEqual([]);
     });
-  }, 120_000);
+  });
 
   it('takes rows under keys of another version away too, from which nobody reads since the store was bound anew', async () => {
     const { shop, folder, name } = await outdated(world);
@@ -108,7 +108,7 @@ describe('a full refresh', () => {
       expect(await totals(shop)).toEqual([null, null, null]);
       expect(await totals(rebound)).toEqual([30, null, null]);
     });
-  }, 120_000);
+  });
 
   it('removes from Postgres as well', async () => {
     const { shop } = await outdated(world, { online: postgresOnline() });
@@ -117,5 +117,5 @@ describe('a full refresh', () => {
       await (await startRefresh(world, shop)).result();
       expect(await totals(shop)).toEqual([30, null, null]);
     });
-  }, 120_000);
+  });
 });

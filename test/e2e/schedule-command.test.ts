@@ -44,4 +44,4 @@ it('granary schedule says how schedules stand: before an apply, after it, paused
       .catch(() => undefined);
   }
   await expectGolden('schedules', settled(said, { [name]: 'SHOP', [caller()]: '<user>' }));
-}, 90_000);
+});

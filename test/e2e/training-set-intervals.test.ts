@@ -50,7 +50,7 @@ beforeAll(async () => {
   const name = `s${randomBytes(5).toString('hex')}`;
   folder = join(world.folder, name);
   made = await shop(name, folder, { rows: SALES, more: [late, untimed, ranges] });
-}, 120_000);
+});
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
 });

@@ -59,7 +59,7 @@ beforeAll(async () => {
   await world.withWorker(made.project, async (client) => {
     for (const date of DAYS) await (await client.run('shop_daily', { date })).result();
   });
-}, 120_000);
+});
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
 });

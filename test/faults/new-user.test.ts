@@ -114,7 +114,7 @@ describe('a new user', () => {
     const { stdout } = await run('npm', ['test'], { cwd: shop, env });
     expect(stdout).toContain('3 passed');
     await run('npm', ['run', 'types'], { cwd: shop, env });
-  }, 120_000);
+  });
 
   it('starts everything by one command, reads features, changes the project, stops everything by one Ctrl-C, and goes on at the next start', async () => {
     const first = started(dev());
@@ -194,5 +194,5 @@ describe('a new user', () => {
     fourth.signal('SIGTERM');
     expect(await fourth.ended).toBe(0);
     await nothingRuns();
-  }, 120_000);
+  });
 });

@@ -142,7 +142,7 @@ describe('granary schedule apply', () => {
       await at.client.schedules.pause('same', { reason: 'after it' });
       undisturbed = await left(at);
     });
-  }, 60_000);
+  });
 
   it('leaves the schedules of what is declared, with the pauses of people', () => {
     const schedules = undisturbed as Record<

@@ -131,7 +131,7 @@ describe('a tick while the run of another is open', () => {
       },
       gated,
     );
-  }, 120_000);
+  });
 });
 
 describe('a run that fails', () => {

@@ -114,7 +114,7 @@ describe.skipIf(url === undefined || python === undefined).each([2, 3] as const)
         String(version),
       ]);
       said = JSON.parse(text.trimEnd().split('\n').at(-1) ?? '') as typeof said;
-    }, 120_000);
+    });
     afterAll(async () => {
       const redis = new Redis(url ?? '');
       for (const key of await redis.keysBuffer(`*${view.project}*`)) await redis.del(key);

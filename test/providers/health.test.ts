@@ -34,7 +34,7 @@ const children: ChildProcess[] = [];
 beforeAll(async () => {
   servers = await ownServers(['postgres', 'redis', 's3']);
   folder = await mkdtemp(join(tmpdir(), 'granary-health-'));
-}, 120_000);
+});
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL');
   await servers[Symbol.asyncDispose]();

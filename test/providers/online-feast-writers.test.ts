@@ -148,7 +148,7 @@ describe.skipIf(python === undefined || redis === '')("Feast's writer between ou
 
   it('brings a removed entity back, which is then compared with its row and not with the tombstone', async () => {
     await play(3, sequences(FEW, 4), { after: 2, promotion: 2, at: 2 });
-  }, 60_000);
+  });
 });
 
 /** Vectors of what Feast's writer does with the same rows; they are not part of this repository. */

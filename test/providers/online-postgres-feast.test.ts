@@ -65,7 +65,7 @@ describe.skipIf(python === undefined || url === undefined)(
       // Feast makes a schema for the user it is given; this one is Granary's.
       await pool.query(`CREATE SCHEMA ${schema}`);
       feast = await openFeast({ url: address, schema, project: 'shop_dev', version: 3, folder });
-    }, 120_000);
+    });
     afterAll(async () => {
       await feast[Symbol.asyncDispose]();
       await provider.close();
@@ -142,7 +142,7 @@ describe.skipIf(python === undefined || url === undefined)(
       let sdk: FeastSession;
       beforeAll(async () => {
         sdk = version === 3 ? feast : await feast.with(version);
-      }, 60_000);
+      });
       afterAll(async () => {
         await ours.close();
       });

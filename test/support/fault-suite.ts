@@ -23,7 +23,7 @@ export function faultSuite(
     servers = await options.servers?.();
     world = await createWorld();
     ({ left: undisturbed } = await undisturbedRun(world));
-  }, 120_000);
+  });
   afterAll(async () => {
     await world[Symbol.asyncDispose]();
     await servers?.[Symbol.asyncDispose]();
