@@ -1,9 +1,10 @@
 import { isKind, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
-import { intervalName, isAllTime, isAsOf } from '../definitions/interval.js';
+import { intervalName, isAllTime, isAsOf, isBefore, type Interval } from '../definitions/interval.js';
 import type { Plan } from '../definitions/plan.js';
 import { resourceOf } from '../definitions/resource-of.js';
 import { Timestamp } from '../definitions/timestamp.js';
+import type { Dataset } from '../registry/dataset.js';
 import { tiling } from '../registry/tiling.js';
 import type { Runtime } from './runtime.js';
 
@@ -22,12 +23,14 @@ export async function refuseTorn(
     if (!set || !isKind(set, 'trainingSet')) continue;
     // Without a time each version has all rows, and the newest alone is read.
     if (resourceOf(resources, set.spec.label, 'label').spec.timestampField === undefined) continue;
-    const recorded = (await registry.datasets.current(id))
-      .filter((dataset) => !isAllTime(dataset.interval) && !isAsOf(dataset.interval))
-      .map((dataset) => ({
-        interval: dataset.interval,
-        madeAt: Timestamp.from(dataset.committedAt).micros,
-      }));
+    const isOther = ({ interval: { start, end } }: { readonly interval: Interval }): boolean =>
+      isBefore(start, interval.end) && !(start === interval.start && end === interval.end);
+    // The usual run overlaps nothing, and there may be thousands of intervals before it.
+    if (!ofIntervals(await registry.datasets.current(id, { after: interval.start })).some(isOther)) continue;
+    const recorded = ofIntervals(await registry.datasets.current(id)).map((dataset) => ({
+      interval: dataset.interval,
+      madeAt: Timestamp.from(dataset.committedAt).micros,
+    }));
     if (recorded.some(({ interval: { start, end } }) => start === interval.start && end === interval.end))
       continue;
     const wanted = { interval, madeAt: recorded.reduce((a, b) => (b.madeAt > a ? b.madeAt : a), 0n) + 1n };
@@ -40,3 +43,6 @@ export async function refuseTorn(
     );
   }
 }
+
+const ofIntervals = (datasets: readonly Dataset[]): readonly Dataset[] =>
+  datasets.filter(({ interval }) => !isAllTime(interval) && !isAsOf(interval));
