@@ -51,7 +51,32 @@ export const joins = fc.record({
 });
 type Join = typeof joins extends fc.Arbitrary<infer T> ? T : never;
 
-/** Random tables against the rule in 30 lines; a counterexample is shrunk and printed with its seed, which GRANARY_SEED repeats. */
+/** Counterexamples that were found, shrunk; every run begins with them. */
+const KEPT: readonly Join[] = [
+  // In tables of more than 64 labels DuckDB's ASOF join took a label's NULL time for the latest of all.
+  {
+    labels: Array.from({ length: 4 }, () => ({ a: '', b: null, other: null, t: null, y: 0 })),
+    copies: 20,
+    timed: true,
+    knownAt: false,
+    views: [
+      {
+        keys: { a: 'a' },
+        timed: true,
+        created: false,
+        ttl: 0n,
+        lag: 0n,
+        columns: ['x', 's'],
+        again: false,
+        rows: [{ a: '', b: null, event: 0n, created: null, x: 0.1, s: null }],
+      },
+    ],
+  },
+];
+
+/**
+ * Random tables against the rule in 30 lines; a counterexample is shrunk and printed with its seed, which GRANARY_SEED repeats, and is then kept.
+ */
 export function pointInTimeProperty(engine: () => JoinEngine, runs: number): void {
   const seed = process.env['GRANARY_SEED'];
 
@@ -64,7 +89,11 @@ export function pointInTimeProperty(engine: () => JoinEngine, runs: number): voi
           const { rows, statistics } = await runJoin(engine(), asked(join));
           expect({ rows, statistics }).toEqual(expectedOf(join));
         });
-        await fc.assert(property, { numRuns: runs, ...(seed === undefined ? {} : { seed: Number(seed) }) });
+        await fc.assert(property, {
+          numRuns: runs,
+          examples: KEPT.map((join) => [join]),
+          ...(seed === undefined ? {} : { seed: Number(seed) }),
+        });
       },
     );
   });

@@ -34,15 +34,19 @@ function s3Place(address: string): { readonly bucket: string; readonly prefix: s
   return bucket === undefined || prefix === undefined ? undefined : { bucket, prefix };
 }
 
+const ifThere = (error: unknown): undefined => {
+  if ((error as { code?: string }).code === 'ENOENT') return undefined;
+  throw error;
+};
+
 const folderLake = (root: string): Lake => ({
-  read: (path) =>
-    readFile(join(root, path)).catch((error: unknown) => {
-      if ((error as { code?: string }).code === 'ENOENT') return undefined;
-      throw error;
-    }),
+  read: (path) => readFile(join(root, path)).catch(ifThere),
   async list(folder) {
-    const entries = await readdir(join(root, folder), { recursive: true, withFileTypes: true });
-    return entries
+    // Before anything is written there is no folder, as there is no bucket's prefix.
+    const entries = await readdir(join(root, folder), { recursive: true, withFileTypes: true }).catch(
+      ifThere,
+    );
+    return (entries ?? [])
       .filter((entry) => entry.isFile())
       .map((entry) => relative(root, join(entry.parentPath, entry.name)))
       .sort();
