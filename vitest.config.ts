@@ -17,7 +17,7 @@ const faults = ['test/faults/**/*.test.ts', 'test/providers/{files-s3-writes,pit
 /** What people type, in processes of their own: `granary ...`, npm scripts, the packed package. */
 const commands = [
   'test/e2e/{apply,backfill,catalog,refusals,rollback,runs,schedule}-command.test.ts',
-  'test/e2e/{colors,dev-failure,dev-reload,doctor,interrupt,plugin}.test.ts',
+  'test/e2e/{colors,dev-failure,dev-reload,doctor,interrupt,plugin,promote,remove}.test.ts',
   'test/{package,package-install}.test.ts',
   'test/server/command.test.ts',
   'test/services/**/*.test.{ts,mjs}',
