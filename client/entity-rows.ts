@@ -20,9 +20,10 @@ export type EntityRows = string | Table | RecordBatch | readonly Readonly<Record
 export interface EntityColumns {
   /** The type of each join key's column, and whose it is, for messages. */
   readonly keys: ReadonlyMap<string, { readonly type: KeyType; readonly of: string }>;
-  readonly timestampField: string;
-  /** Whether the timestamp must be there; otherwise rows without one take the newest values. */
-  readonly isTimed: boolean;
+  /** The column of the time; null: rows take the newest values, whatever times they have. */
+  readonly timestampField: string | null;
+  /** Whether that column was named, and must be there; otherwise rows that have no times at all take the newest values. */
+  readonly isNamed: boolean;
 }
 
 /** Entity rows as one Parquet file with the number of each row. */
@@ -50,7 +51,10 @@ export async function stageEntityRows(
       typeof rows === 'string'
         ? await fromFile(rows, needs, scratch)
         : await fromMemory(rows, needs, scratch);
-    const timestampField = Object.hasOwn(schema, needs.timestampField) ? needs.timestampField : undefined;
+    const timestampField =
+      needs.timestampField !== null && Object.hasOwn(schema, needs.timestampField)
+        ? needs.timestampField
+        : undefined;
     let rowNumber = '__row';
     while (Object.keys(schema).some((name) => name.toLowerCase() === rowNumber)) rowNumber += '_';
     const path = join(scratch.folder, 'entity-rows.parquet');
@@ -84,6 +88,12 @@ function asInput(error: unknown): unknown {
     details: { ...error.details },
     cause: error,
   });
+}
+
+/** A column as it was found. */
+interface FoundColumn extends DescribedColumn {
+  /** Whether it holds times in a type that does not say so. */
+  readonly isTime?: boolean;
 }
 
 interface Found {
@@ -139,7 +149,7 @@ async function fromMemory(
 function objectColumns(
   rows: readonly Readonly<Record<string, unknown>>[],
   needs: EntityColumns,
-): DescribedColumn[] {
+): FoundColumn[] {
   const wanted = wantedTypes(needs);
   if (rows.length === 0) return [...wanted].map(([name, type]) => ({ name, found: type, type }));
   const first = new Map<string, unknown>();
@@ -155,7 +165,7 @@ function objectColumns(
   }
   return [...first].map(([name, value]) => {
     const type = wanted.get(name) ?? valueType(value);
-    return { name, found: type ?? typeof value, type };
+    return { name, found: type ?? typeof value, type, isTime: type === 'timestamp' || isTimeText(value) };
   });
 }
 
@@ -175,14 +185,25 @@ function valueType(value: unknown): ValueType | undefined {
   return typeof value === 'string' || value === null || value === undefined ? 'string' : undefined;
 }
 
+/** Whether a value is a text such as 2026-01-31 or 2026-01-31T10:00:00Z. */
+function isTimeText(value: unknown): boolean {
+  if (typeof value !== 'string') return false;
+  try {
+    Timestamp.from(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function wantedTypes({ keys, timestampField }: EntityColumns): ReadonlyMap<string, ValueType> {
   return new Map<string, ValueType>([
     ...[...keys].map(([name, { type }]): [string, ValueType] => [name, type]),
-    [timestampField, 'timestamp'],
+    ...(timestampField === null ? [] : [[timestampField, 'timestamp'] as [string, ValueType]]),
   ]);
 }
 
-function checkNames(names: readonly string[], { keys, timestampField, isTimed }: EntityColumns): void {
+function checkNames(names: readonly string[], { keys, timestampField, isNamed }: EntityColumns): void {
   const has = names.length === 0 ? 'They have no columns.' : `They have ${names.join(', ')}.`;
   const similar = (wanted: string): string => {
     const found = names.find((name) => name.toLowerCase() === wanted.toLowerCase());
@@ -194,7 +215,7 @@ function checkNames(names: readonly string[], { keys, timestampField, isTimed }:
         'InvalidInput',
         `${NAME} have no column "${name}", a join key of ${of}. ${has} ${similar(name)}.`,
       );
-  if (isTimed && !names.includes(timestampField))
+  if (isNamed && timestampField !== null && !names.includes(timestampField))
     throw new GranaryError(
       'InvalidInput',
       `${NAME} have no column "${timestampField}", the time that values are wanted for. ${has} ${similar(timestampField)}, or name another: timestampField: '...'.`,
@@ -215,7 +236,25 @@ function checkNames(names: readonly string[], { keys, timestampField, isTimed }:
   }
 }
 
-function schemaOf(found: readonly DescribedColumn[], { keys, timestampField }: EntityColumns): Schema {
+/**
+ * Rows with times, none of which is the one that values are wanted for, would take the newest values: what was learned after their times. Nobody
+ * wants that without saying so.
+ */
+function checkTimes(found: readonly FoundColumn[], { keys, timestampField }: EntityColumns): void {
+  if (timestampField === null || found.some(({ name }) => name === timestampField)) return;
+  const times = found
+    .filter(({ name, type, isTime = type === 'timestamp' }) => isTime && !keys.has(name))
+    .map(({ name }) => `"${name}"`);
+  if (times.length > 0)
+    throw new GranaryError(
+      'InvalidInput',
+      `${NAME} have times (${times.join(', ')}), but no column "${timestampField}". Name the column of the time that values are wanted for, timestampField: ${times[0] ?? ''}, or ask for the newest values: timestampField: null.`,
+    );
+}
+
+function schemaOf(found: readonly FoundColumn[], needs: EntityColumns): Schema {
+  checkTimes(found, needs);
+  const { keys, timestampField } = needs;
   const typed = found.map(({ name, type, found: was }): [string, ValueType] => {
     const key = keys.get(name);
     if (key !== undefined && (type === undefined || !narrows(type, key.type)))

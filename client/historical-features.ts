@@ -33,8 +33,11 @@ export interface HistoricalFeaturesOptions<
   readonly entityRows: E;
   /** Views, selections of them (`select`, `for`, `lag`), or names: `view`, `view:feature`. */
   readonly features: F;
-  /** The column of the time; default `event_timestamp`. Rows without that default column take the newest values. */
-  readonly timestampField?: string;
+  /**
+   * The column of the time; default `event_timestamp`. Rows without any time take the newest values, as do all with `null`; rows with times in other
+   * columns alone are refused (`InvalidInput`), since the newest values know what came after.
+   */
+  readonly timestampField?: string | null;
   /** Names every feature's column `<view>__<feature>`; default: only where another column has the feature's name. */
   readonly fullFeatureNames?: Full;
   /** A feature row counts only if its created timestamp is at or before the row's time. */
@@ -119,8 +122,8 @@ async function joinRows(
     entityRows,
     {
       keys: keyColumns(asked),
-      timestampField: timestampField ?? 'event_timestamp',
-      isTimed: timestampField !== undefined,
+      timestampField: timestampField === undefined ? 'event_timestamp' : timestampField,
+      isNamed: timestampField !== undefined,
     },
     scratch,
   );

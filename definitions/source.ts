@@ -55,7 +55,7 @@ export interface FileSourceOptions<S extends Schema> extends Versioned {
   readonly schema: S;
   /** When a row happened. Without it the source is constant in time. */
   readonly timestampField?: ColumnOf<S, 'timestamp'>;
-  /** When a row became known; breaks ties among equal event timestamps. */
+  /** When a row became known; breaks ties among equal event timestamps, and so needs a `timestampField`. */
   readonly createdTimestampField?: ColumnOf<S, 'timestamp'>;
 }
 
@@ -213,4 +213,9 @@ export function checkTimestamps(
 ): void {
   for (const field of [fields.timestampField, fields.createdTimestampField])
     if (field !== undefined) checkColumn(what, schema, field, 'timestamp');
+  if (fields.timestampField === undefined && fields.createdTimestampField !== undefined)
+    throw new GranaryError(
+      'InvalidDefinition',
+      `${what} has a createdTimestampField, which decides among rows of one event time, but no timestampField. Where rows have no other time, name "${fields.createdTimestampField}" as timestampField; else leave it out, and the source is constant.`,
+    );
 }

@@ -1,5 +1,13 @@
 import type { BuiltSourceSpec, Resource } from '../definitions/contract.js';
-import { ALL_TIME, durationMicros, isAllTime, isAsOf, type Interval } from '../definitions/interval.js';
+import { GranaryError } from '../definitions/errors.js';
+import {
+  ALL_TIME,
+  durationMicros,
+  intervalName,
+  isAllTime,
+  isAsOf,
+  type Interval,
+} from '../definitions/interval.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import type { Dataset } from './dataset.js';
 import type { Datasets } from './datasets.js';
@@ -25,7 +33,10 @@ export function readFrom(spec: BuiltSourceSpec, interval: Interval): string | un
   return Timestamp.from(interval.start).plus(-durationMicros(spec.lookback)).toString();
 }
 
-/** The versions that a reader sees now, or saw as of a time; oldest interval first. */
+/**
+ * The versions that a reader sees now, or saw as of a time; oldest interval first.
+ * @throws GranaryError `InvalidInterval` where rows that must count once are in several of them, and no choice has each once.
+ */
 export async function versionsFor(
   datasets: Datasets,
   source: Resource<'source'>,
@@ -51,7 +62,24 @@ export async function versionsFor(
             }
           : {}),
       });
-  return chooseVersions(source, found.map(timed), reader);
+  const chosen = chooseVersions(source, found.map(timed), reader);
+  if (reader.once === true) refuseOverlap(source, chosen);
+  return chosen;
+}
+
+function refuseOverlap({ name }: Resource<'source'>, versions: readonly Dataset[]): void {
+  const [first, ...others] = versions
+    .map(({ interval }) => ({ interval, start: micros(interval.start), end: micros(interval.end) }))
+    .sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0));
+  let widest = first;
+  for (const each of others) {
+    if (widest && each.start < widest.end)
+      throw new GranaryError(
+        'InvalidInterval',
+        `The label's source ${name} has versions whose intervals overlap in part, ${intervalName(widest.interval)} and ${intervalName(each.interval)}, so that label rows would count twice. Build one interval that covers them, or under another schedule give the source a new variant.`,
+      );
+    if (!widest || each.end > widest.end) widest = each;
+  }
 }
 
 /** A version with its times as numbers: whoever chooses for many intervals compares each many times. */

@@ -138,6 +138,11 @@ const CASES: readonly (readonly [what: string, write: () => unknown, message: Re
     /there is no column "when"\. Columns: user_id, at, amount, note/,
   ],
   [
+    'a time at which rows became known, where they have no time',
+    () => lake.csv('c', { path: 'x', schema, createdTimestampField: 'at' }),
+    /source c has a createdTimestampField, .* but no timestampField\. .* name "at" as timestampField/,
+  ],
+  [
     'a timestamp field of another type',
     () => lake.csv('c', loose({ path: 'x', schema, timestampField: 'note' })),
     /the column "note" is string; it must be timestamp/,

@@ -221,6 +221,15 @@ describe("features of the past for the caller's rows", () => {
     ]);
   });
 
+  it('are the newest where that is asked for, whatever times the rows have', async () => {
+    await using rows = client.historicalFeatures({
+      entityRows: [{ user_id: 1n, event_timestamp: '2026-01-01', seen: new Date('2026-01-01') }],
+      features: [spend.select('amount')],
+      timestampField: null,
+    });
+    expect((await all(rows)).map(({ amount }) => amount)).toEqual([21]);
+  });
+
   it('have their own names, the view before them where another column has that, or always', async () => {
     const names = async (features: readonly string[], fullFeatureNames: boolean): Promise<string[]> => {
       await using rows = client.historicalFeatures({
@@ -290,6 +299,13 @@ describe('entity rows are refused', () => {
       { entityRows: [row], features: [spend], timestampField: 'seen' },
       /no column "seen", the time .* timestampField: '\.\.\.'/,
     ],
+    ...[new Date('2026-01-02'), at('2026-01-02'), '2026-01-02', '2026-01-02T00:00:00Z'].map(
+      (seen): [string, Parameters<GranaryClient['historicalFeatures']>[0], RegExp] => [
+        `with times in another column alone (${String(seen)})`,
+        { entityRows: [{ user_id: 1n, seen }], features: [spend] },
+        /have times \("seen"\), but no column "event_timestamp"\. .* timestampField: "seen", .* timestampField: null/,
+      ],
+    ),
     [
       'with a key of another type',
       { entityRows: [row, { ...row, user_id: '1' }], features: [spend] },
@@ -422,7 +438,11 @@ describe('entity rows are refused', () => {
       path('types.csv'),
       'user_id,i,big,zip,f,b,t,d,s,none\n1,9007199254740993,123456789012345678901,00501,1e3,true,2026-01-02T10:00:00.000001Z,2026-01-02,x,\n2,-1,1,00502,.5,FALSE,2026-01-02 10:00,2026-01-03,"",\n',
     );
-    await using rows = client.historicalFeatures({ entityRows: path('types.csv'), features: [person] });
+    await using rows = client.historicalFeatures({
+      entityRows: path('types.csv'),
+      features: [person],
+      timestampField: null,
+    });
     expect(await all(rows)).toEqual([
       {
         ...{

@@ -40,6 +40,12 @@ const ranges = trainingSet('ranges', {
   include: ['keys'],
 });
 
+const wide = trainingSet('wide', {
+  label: label('large_known_wide', { ...from, timestampField: 'known_at' }),
+  features: [spend],
+  include: ['keys'],
+});
+
 const at = (day: number): string => `2026-01-0${day}T00:00:00Z`;
 
 let world: World;
@@ -49,7 +55,7 @@ beforeAll(async () => {
   world = await createWorld();
   const name = `s${randomBytes(5).toString('hex')}`;
   folder = join(world.folder, name);
-  made = await shop(name, folder, { rows: SALES, more: [late, untimed, ranges] });
+  made = await shop(name, folder, { rows: SALES, more: [late, untimed, ranges, wide] });
 });
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
@@ -123,6 +129,21 @@ describe('a training set made an interval at a time', () => {
       await build(client, 'ranges', 5, 6);
       expect(await daysRead()).toEqual(['03-05', '05-06']);
       expect(await rowsOf(client, 'ranges', 1)).toEqual(await purchases('user_id', 6));
+    });
+  });
+
+  it('is refused where the versions of its label overlap in part, until one covers them', async () => {
+    const name = `s${randomBytes(5).toString('hex')}`;
+    const other = await shop(name, join(world.folder, name), { rows: SALES, more: [ranges, wide] });
+    await world.withWorker(other.project, async (client) => {
+      for (const day of [3, 4]) await build(client, 'ranges', day, day + 1);
+      const torn = { from: '2026-01-04T12:00:00Z', to: '2026-01-05T12:00:00Z' };
+      const run = await client.buildTrainingSet('wide', torn);
+      expect((await failureOf(run.result())).message).toMatch(
+        /label's source outcomes has versions whose intervals overlap in part, 2026-01-04 and 2026-01-04T12:00:00Z..2026-01-05T12:00:00Z, so that label rows would count twice\. Build one interval that covers them/,
+      );
+      await build(client, 'wide', 3, 6);
+      expect(await rowsOf(client, 'wide', 1)).toEqual(await purchases('user_id', 6));
     });
   });
 });

@@ -92,8 +92,11 @@ skipped(
     );
     const view = userView();
     await writeRows(provider, view, 1, [{ event: 0, value: 1n }]);
+    // Reads have a connection of their own.
+    expect(await readValue(provider, view)).toBe(1n);
     await file('password', 'second-s3cret');
     await server?.rotate('first-s3cret', 'second-s3cret');
+    expect(await readValue(provider, view)).toBe(1n);
     expect(await writeRows(provider, view, 1, [{ event: 1, value: 2n }])).toBe('1w 0o 0u');
 
     await copyFile(otherCa, trusted);
@@ -102,12 +105,14 @@ skipped(
     await expect(writeRows(provider, view, 1, [{ event: 2, value: 3n }])).rejects.toMatchObject({
       code: 'ConfigurationMissing',
     });
+    await expect(readValue(provider, view)).rejects.toMatchObject({ code: 'ConfigurationMissing' });
     await copyFile(ca, trusted);
     await expect
       .poll(() => writeRows(provider, view, 1, [{ event: 2, value: 3n }]).catch(() => 'refused'), {
         timeout: 10_000,
       })
       .toBe('1w 0o 0u');
+    expect(await readValue(provider, view)).toBe(3n);
     await provider.close();
   },
   30_000,

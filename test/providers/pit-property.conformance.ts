@@ -19,6 +19,10 @@ const VIEW = {
   created: 'timestamp',
   x: 'float64',
   s: 'string',
+  l: 'list<float64>',
+  n: 'list<string>',
+  z: 'bytes',
+  d: 'bool',
 } as const satisfies Schema;
 
 // Small domains, so that keys meet, times tie and ages touch the ends of TTL and lag.
@@ -27,14 +31,34 @@ const key = fc.constantFrom(null, 0n, 1n, 9007199254740993n);
 const time = fc.option(fc.bigInt({ min: -4n, max: 4n }), { nil: null, freq: 8 });
 const float = fc.constantFrom(null, NaN, Infinity, -Infinity, -0, 0, 0.1);
 const label = fc.record({ a: text, b: key, other: text, t: time, y: fc.integer({ min: 0, max: 3 }) });
-const row = fc.record({ a: text, b: key, event: time, created: time, x: float, s: text });
+const list = <T>(item: fc.Arbitrary<T>): fc.Arbitrary<T[] | null> =>
+  fc.option(fc.array(item, { maxLength: 2 }), { nil: null, freq: 8 });
+const row = fc.record(
+  {
+    ...{ a: text, b: key, event: time, created: time, x: float, s: text },
+    ...{ l: list(float), n: list(text), d: fc.constantFrom(null, false, true) },
+    z: fc
+      .constantFrom(null, '', '00', '7f', '80', 'ff00')
+      .map((hex) => (hex === null ? null : Uint8Array.from(Buffer.from(hex, 'hex')))),
+  },
+  { requiredKeys: ['a', 'b', 'event', 'created', 'x', 's'] },
+);
 const view = fc.record({
   keys: fc.constantFrom({ a: 'a' }, { b: 'b' }, { a: 'a', b: 'b' }, { other: 'a' }),
   timed: fc.constantFrom(true, true, true, false),
   created: fc.boolean(),
   ttl: fc.constantFrom(0n, 0n, 1n, 3n, 100n),
   lag: fc.constantFrom(0n, 0n, 1n, 2n, 7n),
-  columns: fc.constantFrom(['x', 's'], ['s', 'x'], ['s'], ['created', 'x']),
+  columns: fc.constantFrom(
+    ['x', 's'],
+    ['s', 'x'],
+    ['s'],
+    ['created', 'x'],
+    ['l', 'n'],
+    ['n', 'd', 'x'],
+    ['z', 'l'],
+    ['d', 'z'],
+  ),
   rows: fc.array(row, { maxLength: 16 }),
   /** The rows are those of the first view: a role, or a lag, of the same. */
   again: fc.boolean(),
@@ -188,7 +212,8 @@ function ageOf(ages: readonly bigint[]): unknown {
   return median === undefined ? undefined : { min: sorted[0], median, max: sorted.at(-1) };
 }
 
-const positiveZero = (value: unknown): unknown => (value === 0 ? 0 : value);
+const positiveZero = (value: unknown): unknown =>
+  Array.isArray(value) ? value.map(positiveZero) : value === 0 ? 0 : value;
 
 /** Microseconds as the texts that fixtures take. */
 function asInput(row: Values): Values {

@@ -14,15 +14,23 @@ export interface ReferenceView {
   readonly columns: readonly string[];
 }
 
-/** NULL least, NaN greatest, -0 equal to 0, texts by UTF-8 bytes. */
+/** NULL least, NaN greatest, -0 equal to 0, texts by UTF-8 bytes; lists by their first difference, where NULL is greatest. */
 export function compareValues(a: unknown, b: unknown): number {
   if (a === null || b === null) return Number(a !== null) - Number(b !== null);
+  if (Array.isArray(a) && Array.isArray(b)) {
+    const i = a.findIndex((value, at) => at >= b.length || compareItems(value, b[at]) !== 0);
+    return i < 0 ? a.length - b.length : i >= b.length ? 1 : compareItems(a[i], b[i]);
+  }
+  if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b);
   if (typeof a === 'string' && typeof b === 'string') return Buffer.compare(Buffer.from(a), Buffer.from(b));
   if (typeof a !== 'number' || typeof b !== 'number')
     return a === b ? 0 : (a as bigint) < (b as bigint) ? -1 : 1;
   if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
   return a === b ? 0 : a < b ? -1 : 1;
 }
+
+const compareItems = (a: unknown, b: unknown): number =>
+  a === null || b === null ? Number(a === null) - Number(b === null) : compareValues(a, b);
 
 /** The first difference of two lists of values. */
 export function compareLists(a: readonly unknown[], b: readonly unknown[]): number {
@@ -53,7 +61,7 @@ export function referenceRow(
     return !knownAt || (known !== null && known <= t);
   };
   const order = event === undefined ? [] : created === undefined ? [event] : [event, created];
-  const rank = (row: Values): unknown[] => [...order, ...view.columns].map((column) => row[column]);
+  const rank = (row: Values): unknown[] => [...order, ...view.columns].map((column) => row[column] ?? null);
   return view.rows
     .filter(counts)
     .reduce<Values | undefined>(

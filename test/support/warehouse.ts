@@ -79,6 +79,12 @@ function sqlType(type: ValueType): string {
 
 const text = (value: unknown): string | null => {
   if (value === null || value === undefined) return null;
+  if (Array.isArray(value)) return `{${value.map(quoted).join(',')}}`;
   if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString('hex')}`;
   return Object.is(value, -0) ? '-0' : String(value as string | number | bigint | boolean);
+};
+
+const quoted = (item: unknown): string => {
+  const plain = text(item);
+  return plain === null ? 'NULL' : `"${plain.replace(/["\\]/g, '\\$&')}"`;
 };
