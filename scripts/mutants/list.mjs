@@ -319,4 +319,24 @@ export const mutants = [
     tests: ['test/faults/deadlines.test.ts'],
     only: 'once',
   },
+  {
+    name: 'torn-label',
+    without: 'label rows in versions that overlap in part count twice',
+    edits: [
+      {
+        file: 'registry/version-choice.ts',
+        from: 'if (reader.once === true) refuseOverlap(source, chosen);',
+        to: '',
+      },
+    ],
+    tests: ['test/e2e/training-set-intervals.test.ts'],
+    only: 'overlap in part',
+  },
+  {
+    name: 'unnamed-times',
+    without: 'rows with times in a column that nobody named take the newest values',
+    edits: [{ file: 'client/entity-columns.ts', from: '  checkTimes(found, needs);\n', to: '' }],
+    tests: ['test/e2e/historical.test.ts'],
+    only: 'with times in another column alone',
+  },
 ];
