@@ -65,7 +65,7 @@ function valueType(value: unknown): ValueType | undefined {
 }
 
 /** Whether a value is a text such as 2026-01-31 or 2026-01-31T10:00:00Z. */
-function isTimeText(value: unknown): boolean {
+export function isTimeText(value: unknown): boolean {
   if (typeof value !== 'string') return false;
   try {
     Timestamp.from(value);
@@ -117,6 +117,9 @@ export function checkNames(names: readonly string[], { keys, timestampField, isN
   }
 }
 
+/** A date or a timestamp, as DuckDB, Arrow and Granary call them. */
+const TIME_TYPE = /^(date|timestamp)[^[]*$/i;
+
 /**
  * Rows with times, none of which is the one that values are wanted for, would take the newest values: what was learned after their times. Nobody
  * wants that without saying so.
@@ -124,7 +127,7 @@ export function checkNames(names: readonly string[], { keys, timestampField, isN
 function checkTimes(found: readonly FoundColumn[], { keys, timestampField }: EntityColumns): void {
   if (timestampField === null || found.some(({ name }) => name === timestampField)) return;
   const times = found
-    .filter(({ name, type, isTime }) => (type === 'timestamp' || isTime === true) && !keys.has(name))
+    .filter(({ name, found: was, isTime }) => (isTime === true || TIME_TYPE.test(was)) && !keys.has(name))
     .map(({ name }) => `"${name}"`);
   if (times.length > 0)
     throw new GranaryError(

@@ -4,14 +4,16 @@ import type { DataType, RecordBatch, Table } from 'apache-arrow';
 import { GranaryError } from '../definitions/errors.js';
 import type { Schema } from '../definitions/types.js';
 import { arrowType, isArrow } from '../providers/offline/duckdb/arrow-columns.js';
-import type { FileRelation } from '../providers/offline/provider.js';
+import type { DescribedColumn, FileRelation, OfflineSession } from '../providers/offline/provider.js';
 import {
   checkNames,
   ENTITY_ROWS,
+  isTimeText,
   objectColumns,
   schemaOf,
   wantedTypes,
   type EntityColumns,
+  type FoundColumn,
 } from './entity-columns.js';
 import type { Scratch } from './scratch.js';
 
@@ -103,8 +105,27 @@ async function fromFile(path: string, needs: EntityColumns, { session }: Scratch
   const declared = Object.fromEntries(
     [...wantedTypes(needs)].filter(([name]) => format === 'csv' && names.has(name)),
   );
-  const found = await session.describe({ ...relation, schema: declared });
+  const described = await session.describe({ ...relation, schema: declared });
+  const { timestampField } = needs;
+  const isUntimed = format === 'csv' && timestampField !== null && !names.has(timestampField);
+  const found = isUntimed ? await withTimeTexts(described, relation, session) : described;
   return { relation, schema: schemaOf(found, needs) };
+}
+
+/** A CSV file's dates are texts to the engine: a column is one of times when its first value is. */
+async function withTimeTexts(
+  described: readonly DescribedColumn[],
+  relation: FileRelation,
+  session: OfflineSession,
+): Promise<readonly FoundColumn[]> {
+  const texts = described.filter(({ type }) => type === 'string').map(({ name }) => name);
+  if (texts.length === 0) return described;
+  const schema = Object.fromEntries(texts.map((name) => [name, 'string' as const]));
+  for await (const { columns } of session.read({ ...relation, schema })) {
+    const first = new Map(texts.map((name, i) => [name, columns[i]?.find((value) => value !== null)]));
+    return described.map((column) => ({ ...column, isTime: isTimeText(first.get(column.name)) }));
+  }
+  return described;
 }
 
 async function fromMemory(

@@ -286,6 +286,8 @@ describe("features of the past for the caller's rows", () => {
 });
 
 describe('entity rows are refused', () => {
+  const UNNAMED =
+    /have times \("seen"\), but no column "event_timestamp"\. .* timestampField: "seen", .* timestampField: null/;
   const row = { user_id: 1n, event_timestamp: '2026-01-02' };
   it.each<[string, Parameters<GranaryClient['historicalFeatures']>[0], RegExp]>([
     [
@@ -303,7 +305,7 @@ describe('entity rows are refused', () => {
       (seen): [string, Parameters<GranaryClient['historicalFeatures']>[0], RegExp] => [
         `with times in another column alone (${String(seen)})`,
         { entityRows: [{ user_id: 1n, seen }], features: [spend] },
-        /have times \("seen"\), but no column "event_timestamp"\. .* timestampField: "seen", .* timestampField: null/,
+        UNNAMED,
       ],
     ),
     [
@@ -387,6 +389,8 @@ describe('entity rows are refused', () => {
       'user_id,event_timestamp\n1,2026-01-02\n2,02\/01\/2026\n',
       /row 2, column "event_timestamp": timestamp expected, got "02\/01\/2026".*Write ISO-8601/,
     ],
+    ['a CSV with dates in another column alone', 'user_id,seen\n1,2026-01-02\n', UNNAMED],
+    ['a CSV with times in another column alone', 'user_id,seen\n1,2026-01-02T10:00:00Z\n', UNNAMED],
     ['a CSV without the key', 'id,event_timestamp\n1,2026-01-02\n', /no column "user_id"/],
   ])('%s', async (_, text, message) => {
     await writeFile(path('bad.csv'), text);
@@ -405,6 +409,16 @@ describe('entity rows are refused', () => {
       'a Parquet time that is text',
       `SELECT 1::BIGINT AS user_id, '2026-01-02' AS event_timestamp`,
       /column "event_timestamp".* is VARCHAR\. Convert it/,
+    ],
+    [
+      'a Parquet date in another column alone',
+      `SELECT 1::BIGINT AS user_id, DATE '2026-01-02' AS seen`,
+      UNNAMED,
+    ],
+    [
+      'a Parquet time in another column alone',
+      `SELECT 1::BIGINT AS user_id, TIMESTAMP '2026-01-02' AS seen`,
+      UNNAMED,
     ],
     [
       'a Parquet column of no type',
