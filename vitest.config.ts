@@ -14,10 +14,11 @@ const sdk = [
 /** Servers that fail in the middle, memory that does not suffice. */
 const faults = ['test/faults/**/*.test.ts', 'test/providers/{files-s3-writes,pit-spill}.test.ts'];
 
-/** What people type, in processes of their own: `granary ...`, npm scripts, the packed package. */
+/** What people type, in processes of their own (`granary ...`, npm scripts, the packed package), and works by hand. */
 const commands = [
   'test/e2e/{apply,backfill,catalog,refusals,rollback,runs,schedule}-command.test.ts',
-  'test/e2e/{colors,dev-failure,dev-reload,doctor,interrupt,plugin,promote,remove}.test.ts',
+  'test/e2e/{colors,dev-failure,dev-reload,doctor,interrupt,plugin}.test.ts',
+  'test/e2e/{promote,refresh,remove,rollback}.test.ts',
   'test/{package,package-install}.test.ts',
   'test/server/command.test.ts',
   'test/services/**/*.test.{ts,mjs}',
