@@ -1,7 +1,7 @@
 import { log } from '@temporalio/activity';
 import { isKind, isRaw, type Resource } from '../definitions/contract.js';
 import { GranaryError, messageOf } from '../definitions/errors.js';
-import { isAsOf, type Interval } from '../definitions/interval.js';
+import { isAsOf, isSameInterval, type Interval } from '../definitions/interval.js';
 import { resourceOf } from '../definitions/resource-of.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import { datasetInput, inputsHash, type DatasetInput } from '../registry/dataset.js';
@@ -18,8 +18,6 @@ import { isOpen, until } from './owner.js';
 import { ensurePublished, locationOf, projectLatest } from './publication.js';
 import { recordedVersions, type RecordedVersions } from '../registry/recorded-versions.js';
 import type { Runtime } from './runtime.js';
-
-const sameInterval = (a: Interval, b: Interval): boolean => a.start === b.start && a.end === b.end;
 
 /** What a step reads, as contents; one that loads what `isRecorded`, the very version of its interval. */
 async function stepInputs(
@@ -47,7 +45,7 @@ async function stepInputs(
     if (isRecorded) {
       const ending = { until: interval.end, after: interval.start };
       const current = await runtime.registry.datasets.current(source.id, ending);
-      const own = current.filter((dataset) => sameInterval(dataset.interval, interval));
+      const own = current.filter((dataset) => isSameInterval(dataset.interval, interval));
       if (own.length > 0) return own.map(datasetInput);
     }
     return await inputsOf(runtime, source, { interval, by: 'interval', from: undefined, newest: true });

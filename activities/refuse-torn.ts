@@ -1,11 +1,11 @@
 import { isKind, type Resource } from '../definitions/contract.js';
 import { GranaryError } from '../definitions/errors.js';
-import { intervalName, isAllTime, isAsOf, isBefore, type Interval } from '../definitions/interval.js';
+import { intervalName, isAllTime, isAsOf, isBefore, isSameInterval } from '../definitions/interval.js';
 import type { Plan } from '../definitions/plan.js';
 import { resourceOf } from '../definitions/resource-of.js';
-import { Timestamp } from '../definitions/timestamp.js';
 import type { Dataset } from '../registry/dataset.js';
-import { tiling } from '../registry/tiling.js';
+import { tiling, type Tile } from '../registry/tiling.js';
+import { timed } from '../registry/version-choice.js';
 import type { Runtime } from './runtime.js';
 
 /**
@@ -23,18 +23,17 @@ export async function refuseTorn(
     if (!set || !isKind(set, 'trainingSet')) continue;
     // Without a time each version has all rows, and the newest alone is read.
     if (resourceOf(resources, set.spec.label, 'label').spec.timestampField === undefined) continue;
-    const isOther = ({ interval: { start, end } }: { readonly interval: Interval }): boolean =>
-      isBefore(start, interval.end) && !(start === interval.start && end === interval.end);
+    const isOther = (dataset: Dataset): boolean =>
+      isBefore(dataset.interval.start, interval.end) && !isSameInterval(dataset.interval, interval);
     // The usual run overlaps nothing, and there may be thousands of intervals before it.
     if (!ofIntervals(await registry.datasets.current(id, { after: interval.start })).some(isOther)) continue;
-    const recorded = ofIntervals(await registry.datasets.current(id)).map((dataset) => ({
-      interval: dataset.interval,
-      madeAt: Timestamp.from(dataset.committedAt).micros,
-    }));
-    if (recorded.some(({ interval: { start, end } }) => start === interval.start && end === interval.end))
-      continue;
-    const wanted = { interval, madeAt: recorded.reduce((a, b) => (b.madeAt > a ? b.madeAt : a), 0n) + 1n };
-    const torn = tiling([...recorded, wanted]).torn.find((group) => group.includes(wanted));
+    const recorded = ofIntervals(await registry.datasets.current(id)).map(timed);
+    if (recorded.some((version) => isSameInterval(version.interval, interval))) continue;
+    const wanted: Tile = {
+      interval,
+      madeAt: recorded.reduce((a, b) => (b.madeAt > a ? b.madeAt : a), 0n) + 1n,
+    };
+    const torn = tiling<Tile>([...recorded, wanted]).torn.find((group) => group.includes(wanted));
     if (!torn) continue;
     const others = torn.filter((each) => each !== wanted).map((each) => intervalName(each.interval));
     throw new GranaryError(

@@ -1,5 +1,5 @@
 import type { Profile } from '../definitions/profile.js';
-import { durationMicros, intervalName, isAllTime } from '../definitions/interval.js';
+import { durationMicros, intervalName, isAllTime, isSameInterval } from '../definitions/interval.js';
 import { Timestamp } from '../definitions/timestamp.js';
 import type { RuleResult, VersionRule } from '../definitions/validation.js';
 import { span } from '../providers/offline/rules.js';
@@ -60,7 +60,7 @@ function rowCountChange(
 ): RuleResult {
   const found = `${rows} ${rows === 1 ? 'row' : 'rows'}`;
   if (!before) return { rule, passed: true, observed: 1, message: `${found}, the first version` };
-  const isSame = before.interval.start === interval.start && before.interval.end === interval.end;
+  const isSame = isSameInterval(before.interval, interval);
   const which = isSame ? 'the version before' : intervalName(before.interval);
   if (before.rows === 0)
     return { rule, passed: true, observed: 1, message: `${found}; ${which} had none to compare with` };

@@ -83,8 +83,16 @@ export function wantedTypes({ keys, timestampField }: EntityColumns): ReadonlyMa
   ]);
 }
 
+/** The name of the time's column where values are wanted for a time and there is no such column. */
+export const missingTime = (
+  names: readonly string[],
+  { timestampField }: EntityColumns,
+): string | undefined =>
+  timestampField === null || names.includes(timestampField) ? undefined : timestampField;
+
 /** @throws GranaryError `InvalidInput` for names that are missing, twice there, or whole numbers. */
-export function checkNames(names: readonly string[], { keys, timestampField, isNamed }: EntityColumns): void {
+export function checkNames(names: readonly string[], needs: EntityColumns): void {
+  const { keys, isNamed } = needs;
   const has = names.length === 0 ? 'They have no columns.' : `They have ${names.join(', ')}.`;
   const similar = (wanted: string): string => {
     const found = names.find((name) => name.toLowerCase() === wanted.toLowerCase());
@@ -96,10 +104,11 @@ export function checkNames(names: readonly string[], { keys, timestampField, isN
         'InvalidInput',
         `${ENTITY_ROWS} have no column "${name}", a join key of ${of}. ${has} ${similar(name)}.`,
       );
-  if (isNamed && timestampField !== null && !names.includes(timestampField))
+  const time = missingTime(names, needs);
+  if (isNamed && time !== undefined)
     throw new GranaryError(
       'InvalidInput',
-      `${ENTITY_ROWS} have no column "${timestampField}", the time that values are wanted for. ${has} ${similar(timestampField)}, or name another: timestampField: '...'.`,
+      `${ENTITY_ROWS} have no column "${time}", the time that values are wanted for. ${has} ${similar(time)}, or name another: timestampField: '...'.`,
     );
   const seen = new Set<string>();
   for (const name of names) {
@@ -124,15 +133,21 @@ const TIME_TYPE = /^(date|timestamp)[^[]*$/i;
  * Rows with times, none of which is the one that values are wanted for, would take the newest values: what was learned after their times. Nobody
  * wants that without saying so.
  */
-function checkTimes(found: readonly FoundColumn[], { keys, timestampField }: EntityColumns): void {
-  if (timestampField === null || found.some(({ name }) => name === timestampField)) return;
+function checkTimes(found: readonly FoundColumn[], needs: EntityColumns): void {
+  const time = missingTime(
+    found.map(({ name }) => name),
+    needs,
+  );
+  if (time === undefined) return;
   const times = found
-    .filter(({ name, found: was, isTime }) => (isTime === true || TIME_TYPE.test(was)) && !keys.has(name))
+    .filter(
+      ({ name, found: was, isTime }) => (isTime === true || TIME_TYPE.test(was)) && !needs.keys.has(name),
+    )
     .map(({ name }) => `"${name}"`);
   if (times.length > 0)
     throw new GranaryError(
       'InvalidInput',
-      `${ENTITY_ROWS} have times (${times.join(', ')}), but no column "${timestampField}". Name the column of the time that values are wanted for, timestampField: ${times[0] ?? ''}, or ask for the newest values: timestampField: null.`,
+      `${ENTITY_ROWS} have times (${times.join(', ')}), but no column "${time}". Name the column of the time that values are wanted for, timestampField: ${times[0] ?? ''}, or ask for the newest values: timestampField: null.`,
     );
 }
 

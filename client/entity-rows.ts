@@ -9,6 +9,7 @@ import {
   checkNames,
   ENTITY_ROWS,
   isTimeText,
+  missingTime,
   objectColumns,
   schemaOf,
   wantedTypes,
@@ -106,9 +107,8 @@ async function fromFile(path: string, needs: EntityColumns, { session }: Scratch
     [...wantedTypes(needs)].filter(([name]) => format === 'csv' && names.has(name)),
   );
   const described = await session.describe({ ...relation, schema: declared });
-  const { timestampField } = needs;
-  const isUntimed = format === 'csv' && timestampField !== null && !names.has(timestampField);
-  const found = isUntimed ? await withTimeTexts(described, relation, session) : described;
+  const isUntimed = missingTime([...names], needs) !== undefined;
+  const found = format === 'csv' && isUntimed ? await withTimeTexts(described, relation, session) : described;
   return { relation, schema: schemaOf(found, needs) };
 }
 

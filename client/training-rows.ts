@@ -16,6 +16,7 @@ import type { Dataset } from '../registry/dataset.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegisteredResource } from '../registry/resources.js';
 import { tiling } from '../registry/tiling.js';
+import { timed } from '../registry/version-choice.js';
 import { datasetRows, type DatasetRows } from './dataset-rows.js';
 import { checkSplit, partBatches, type RowParts } from './row-parts.js';
 
@@ -124,13 +125,7 @@ async function chosenDatasets(
 
 /** Of versions whose intervals overlap those that have each label row once. @throws GranaryError `InvalidInterval` where that cannot be. */
 function eachRowOnce({ name }: RegisteredResource, versions: readonly Dataset[]): Dataset[] {
-  const { chosen, torn } = tiling(
-    versions.map((dataset) => ({
-      dataset,
-      interval: dataset.interval,
-      madeAt: Timestamp.from(dataset.committedAt).micros,
-    })),
-  );
+  const { chosen, torn } = tiling(versions.map(timed));
   const [group] = torn;
   if (group)
     throw new GranaryError(

@@ -32,6 +32,9 @@ export function interval(start: TimestampLike, end: TimestampLike): Interval {
   return { start: from.toString(), end: to.toString() };
 }
 
+/** Whether two intervals in canonical text are one. */
+export const isSameInterval = (a: Interval, b: Interval): boolean => a.start === b.start && a.end === b.end;
+
 /** Whether an instant comes before another; both ISO-8601. */
 export const isBefore = (a: string, b: string): boolean =>
   Timestamp.from(a).micros < Timestamp.from(b).micros;

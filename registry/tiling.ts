@@ -26,17 +26,9 @@ interface Span<V> {
  * without a gap. A wide one counts instead of those that it covers once it is newer; one that it covers, made again, counts with its neighbours. Pure.
  */
 export function tiling<V extends Tile>(versions: readonly V[]): Tiling<V> {
-  const spans = versions
-    .map((version) => ({
-      version,
-      start: micros(version.interval.start),
-      end: micros(version.interval.end),
-    }))
-    .sort((a, b) => compare(a.start, b.start));
   const left = new Set<V>();
   const torn: V[][] = [];
-  for (const group of overlapping(spans)) {
-    if (group.length === 1) continue;
+  for (const group of overlapping(versions)) {
     const kept = seamless(group);
     if (kept === undefined) torn.push(group.map(({ version }) => version));
     else for (const { version } of group) if (!kept.has(version)) left.add(version);
@@ -44,8 +36,15 @@ export function tiling<V extends Tile>(versions: readonly V[]): Tiling<V> {
   return { chosen: left.size === 0 ? versions : versions.filter((version) => !left.has(version)), torn };
 }
 
-/** Groups that overlap nothing outside, of spans by their start. */
-function overlapping<V>(spans: readonly Span<V>[]): Span<V>[][] {
+/** Those that overlap others, by their start, in groups that overlap nothing outside; the first two of a group overlap each other. */
+export function overlapping<V extends Pick<Tile, 'interval'>>(versions: readonly V[]): Span<V>[][] {
+  const spans = versions
+    .map((version) => ({
+      version,
+      start: micros(version.interval.start),
+      end: micros(version.interval.end),
+    }))
+    .sort((a, b) => compare(a.start, b.start));
   const groups: Span<V>[][] = [];
   let end: bigint | undefined;
   for (const span of spans) {
@@ -54,7 +53,7 @@ function overlapping<V>(spans: readonly Span<V>[]): Span<V>[][] {
     else groups.push([span]);
     if (end === undefined || span.end > end) end = span.end;
   }
-  return groups;
+  return groups.filter(({ length }) => length > 1);
 }
 
 /** Those of a group that lie end to end from its start to its end, the newest first choice; undefined where none do. */

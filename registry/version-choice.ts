@@ -11,7 +11,7 @@ import {
 import { Timestamp } from '../definitions/timestamp.js';
 import type { Dataset } from './dataset.js';
 import type { Datasets } from './datasets.js';
-import { tiling, type Tile } from './tiling.js';
+import { overlapping, tiling, type Tile } from './tiling.js';
 
 /**
  * Who reads versions of a source: for an interval, by the versions' intervals or by their rows' event times; undefined: from the beginning. By another
@@ -68,18 +68,12 @@ export async function versionsFor(
 }
 
 function refuseOverlap({ name }: Resource<'source'>, versions: readonly Dataset[]): void {
-  const [first, ...others] = versions
-    .map(({ interval }) => ({ interval, start: micros(interval.start), end: micros(interval.end) }))
-    .sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0));
-  let widest = first;
-  for (const each of others) {
-    if (widest && each.start < widest.end)
-      throw new GranaryError(
-        'InvalidInterval',
-        `The label's source ${name} has versions whose intervals overlap in part, ${intervalName(widest.interval)} and ${intervalName(each.interval)}, so that label rows would count twice. Build one interval that covers them, or under another schedule give the source a new variant.`,
-      );
-    if (!widest || each.end > widest.end) widest = each;
-  }
+  const [one, other] = overlapping(versions)[0] ?? [];
+  if (one && other)
+    throw new GranaryError(
+      'InvalidInterval',
+      `The label's source ${name} has versions whose intervals overlap in part, ${intervalName(one.version.interval)} and ${intervalName(other.version.interval)}, so that label rows would count twice. Build one interval that covers them, or under another schedule give the source a new variant.`,
+    );
 }
 
 /** A version with its times as numbers: whoever chooses for many intervals compares each many times. */
