@@ -34,17 +34,9 @@ const untimed = trainingSet('untimed', {
   include: ['keys'],
 });
 
-const ranges = trainingSet('ranges', {
-  label: label('large_known', { ...from, timestampField: 'known_at' }),
-  features: [spend],
-  include: ['keys'],
-});
-
-const wide = trainingSet('wide', {
-  label: label('large_known_wide', { ...from, timestampField: 'known_at' }),
-  features: [spend],
-  include: ['keys'],
-});
+const known = label('large_known', { ...from, timestampField: 'known_at' });
+const ranges = trainingSet('ranges', { label: known, features: [spend], include: ['keys'] });
+const wide = trainingSet('wide', { label: known, features: [spend], include: ['keys'] });
 
 const at = (day: number): string => `2026-01-0${day}T00:00:00Z`;
 

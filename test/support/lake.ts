@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { S3 } from '@aws-sdk/client-s3';
 import { fromEnv, localFiles, s3, type Binding } from 'granary';
+import { fsCode } from '../../providers/files/file-errors.js';
 import { s3Endpoint } from './s3.js';
 
 /** A store of files as any reader sees it, without the provider that wrote it. */
@@ -35,7 +36,7 @@ function s3Place(address: string): { readonly bucket: string; readonly prefix: s
 }
 
 const ifThere = (error: unknown): undefined => {
-  if ((error as { code?: string }).code === 'ENOENT') return undefined;
+  if (fsCode(error) === 'ENOENT') return undefined;
   throw error;
 };
 

@@ -61,7 +61,7 @@ export function referenceRow(
     return !knownAt || (known !== null && known <= t);
   };
   const order = event === undefined ? [] : created === undefined ? [event] : [event, created];
-  const rank = (row: Values): unknown[] => [...order, ...view.columns].map((column) => row[column] ?? null);
+  const rank = (row: Values): unknown[] => [...order, ...view.columns].map((column) => row[column]);
   return view.rows
     .filter(counts)
     .reduce<Values | undefined>(
